@@ -1,0 +1,355 @@
+// THE TABLE: every actor of Key Portal and every message it takes, in the order in which usage flows.
+// Messages are structs named as commands (verbs) or facts (past tense). Actors run in one process, so messages need
+// no serialisation; big things travel as pointers to const.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/expected.hpp>
+#include <caf/replies_to.hpp>
+#include <caf/typed_actor.hpp>
+
+#include "messages/errors.hpp"
+#include "messages/events.hpp"
+#include "messages/http.hpp"
+
+namespace keyportal {
+
+// --- messages of several actors ---------------------------------------------
+
+/// Finish what is under way, take nothing new, then answer. Each actor says what that means for it.
+struct drain {};
+struct drained {};
+
+// --- UPSTREAM: the socket to one CPA; blocking, one request at a time ---------
+
+struct fetch_usage {};
+struct usage_answer {
+  std::shared_ptr<const std::string> body; ///< with at least 64 bytes of capacity to spare behind its end (simdjson)
+  std::string version;
+  std::int64_t took_ms = 0;
+};
+/// Sends an export document (version 1) to CPA's import.
+struct import_usage {
+  std::shared_ptr<const std::string> body;
+};
+struct import_answer {
+  std::int64_t added = 0;
+  std::int64_t skipped = 0;
+  node_counters counters; ///< `requests` and `failed` only
+};
+/// Asks whether the node is alive without a management call.
+struct probe {};
+struct probe_answer {
+  bool new_connection = false; ///< the former connection was gone: a hint that the process may be another
+};
+
+using upstream_actor = caf::typed_actor<
+  caf::replies_to<fetch_usage>::with<usage_answer>,
+  caf::replies_to<import_usage>::with<import_answer>,
+  caf::replies_to<probe>::with<probe_answer>>;
+
+// --- POLLER: one per node; looks, takes what is new, hands it on ---------------
+
+/// Look at once (a restart is suspected, or an import has just changed the node).
+struct poll_now {};
+
+using poller_actor = caf::typed_actor<
+  caf::reacts_to<poll_now>,
+  // Stops looking; answered when no poll is under way any more.
+  caf::replies_to<drain>::with<drained>>;
+
+// --- RESTART DETECTOR: one per node; judges what was seen -----------------------
+
+/// What one poll saw, compared with what was remembered.
+struct observation {
+  node_name node;
+  moment at{};
+  node_counters counters;
+  std::uint64_t lists_known = 0;    ///< lists remembered
+  std::uint64_t lists_broken = 0;   ///< of those: gone, shorter, or with another beginning
+  std::uint64_t lists_capped = 0;   ///< broken, but the CPA caps its lists and counts on: excused
+  std::uint64_t details_gone = 0;   ///< details known to have been there that are not there any more
+  bool connection_lost = false;     ///< since the last observation
+};
+struct verdict {
+  enum class kind : std::uint8_t {
+    same,     ///< the process that was there before
+    suspect,  ///< look again at once; remember nothing yet
+    restarted ///< certain; `evidence` says why
+  } is = kind::same;
+  restart_record restart; ///< filled for `restarted`
+};
+
+using restart_detector_actor = caf::typed_actor<
+  caf::replies_to<observation>::with<verdict>>;
+
+// --- SNAPSHOT KEEPER: one per node; snapshots, restores, files --------------------
+
+/// The ledger has this restart; put back what the node lacks.
+struct restart_noticed {
+  restart_record restart;
+};
+struct make_snapshot {
+  std::string reason;
+};
+struct list_snapshots {};
+/// An export file of version 1: snapshot `id`, or the ledger as it is now for 0.
+struct export_snapshot {
+  std::uint64_t id = 0;
+};
+struct export_file {
+  snapshot_info info;
+  std::shared_ptr<const std::string> json;
+};
+/// Takes an export file (of CPA, of Key Portal or of the original portal) into the ledger; a restore follows by itself.
+struct import_file {
+  std::shared_ptr<const std::string> json;
+};
+struct import_report {
+  std::uint64_t records = 0; ///< in the file
+  std::uint64_t added = 0;   ///< new to the ledger
+};
+/// Compares the node with the ledger and imports what it lacks, restart or not.
+struct restore_now {};
+struct restore_report {
+  std::uint64_t lacking = 0;       ///< found before
+  std::uint64_t imported = 0;      ///< counted by the node
+  std::uint64_t still_lacking = 0; ///< found after
+  std::int64_t took_ms = 0;
+};
+
+using snapshot_keeper_actor = caf::typed_actor<
+  caf::reacts_to<restart_noticed>,
+  caf::replies_to<make_snapshot>::with<snapshot_info>,
+  caf::replies_to<list_snapshots>::with<std::vector<snapshot_info>>,
+  caf::replies_to<export_snapshot>::with<export_file>,
+  caf::replies_to<import_file>::with<import_report>,
+  caf::replies_to<restore_now>::with<restore_report>,
+  // Makes the last snapshot; a restore under way is left to the next start.
+  caf::replies_to<drain>::with<drained>>;
+
+// --- LEDGER: the only writer of RocksDB; blocking ------------------------------------
+
+/// Records of one node as a poll (or a file) brought them, with what to remember of the node afterwards.
+struct collection {
+  node_name node;
+  moment seen_at{};
+  std::shared_ptr<const std::vector<record_group>> groups; ///< may hold records the ledger has already
+  bool from_poll = true;          ///< false: a file; the node's memory stays as it is
+  bool forget_marks = false;      ///< drop all marks of the node first (it restarted)
+  std::vector<list_mark> marks;   ///< new or changed ones
+  node_counters counters;
+};
+/// Facts beyond records, made durable together.
+struct journal_entry {
+  std::vector<node_event> events;
+  std::optional<restart_record> restart; ///< number 0: a new one; else the same one, amended
+  std::optional<gap_record> gap;
+};
+/// Answer to both, and what listeners are told: it is on disk.
+struct committed {
+  sequence last = 0; ///< the ledger's position
+  std::shared_ptr<const std::vector<stored_record>> records; ///< those that were new; never null
+  std::shared_ptr<const std::vector<node_event>> events;     ///< never null
+  std::vector<std::pair<node_name, totals>> sums;            ///< of the nodes that changed
+  std::uint64_t duplicates = 0;
+  std::uint64_t restart_number = 0; ///< given to `journal_entry::restart`
+};
+struct recall {
+  node_name node;
+};
+struct read_outbox {
+  sequence after = 0;
+  std::uint32_t limit = 1000;
+};
+struct outbox_item {
+  sequence seq = 0;
+  std::optional<stored_record> record; ///< set for usage
+  node_event event;                    ///< set otherwise
+};
+struct outbox_page {
+  std::vector<outbox_item> items; ///< ascending; empty: nothing waits
+};
+/// These have reached the stream and may be forgotten.
+struct outbox_acked {
+  std::vector<sequence> seqs;
+};
+struct list_restarts {
+  node_name node;
+  std::uint32_t limit = 100; ///< the newest ones, newest first
+};
+struct list_gaps {
+  node_name node;
+  std::uint32_t limit = 100;
+};
+struct ledger_state {
+  sequence last = 0;
+  std::uint64_t records = 0;
+  std::uint64_t outbox = 0;
+  std::vector<std::pair<node_name, totals>> sums;
+};
+struct read_ledger_state {};
+
+/// Told of every commit, in order. What it does may not hold the ledger up: the message is all there is.
+using listener_actor = caf::typed_actor<caf::reacts_to<committed>>;
+struct add_listener {
+  listener_actor who;
+};
+
+using ledger_actor = caf::typed_actor<
+  caf::replies_to<collection>::with<committed>,
+  caf::replies_to<journal_entry>::with<committed>,
+  caf::replies_to<recall>::with<node_memory>,
+  caf::replies_to<read_outbox>::with<outbox_page>,
+  caf::reacts_to<outbox_acked>,
+  caf::replies_to<list_restarts>::with<std::vector<restart_record>>,
+  caf::replies_to<list_gaps>::with<std::vector<gap_record>>,
+  caf::replies_to<read_ledger_state>::with<ledger_state>,
+  caf::reacts_to<add_listener>,
+  // Commits what waits, then closes the database.
+  caf::replies_to<drain>::with<drained>>;
+
+// --- PUBLISHER: ships the outbox to NATS ------------------------------------------------
+
+/// From the sink's own thread: these messages are in the stream, or are not (try again).
+struct delivery_outcome {
+  std::vector<sequence> stored;
+  std::vector<sequence> failed;
+};
+struct link_changed {
+  bool connected = false;
+  std::string problem;
+};
+struct read_publisher_state {};
+struct publisher_state {
+  bool connected = false;
+  std::string url; ///< without credentials
+  std::string problem;
+  sequence shipped = 0; ///< all up to here are in the stream
+  std::uint64_t in_flight = 0;
+};
+
+using publisher_actor = caf::typed_actor<
+  caf::reacts_to<committed>,
+  caf::reacts_to<delivery_outcome>,
+  caf::reacts_to<link_changed>,
+  caf::replies_to<read_publisher_state>::with<publisher_state>,
+  // Waits until the outbox is empty or the link is down.
+  caf::replies_to<drain>::with<drained>>;
+
+// --- FEED: what is now, for pages and metrics; pushes to WebSockets ------------------------
+
+struct read_overview {};
+struct node_overview {
+  node_condition condition;
+  totals sums;
+  totals today; ///< since midnight in the configured time zone
+  std::uint64_t restarts = 0;
+  std::uint64_t snapshots = 0;
+  std::optional<restart_record> last_restart;
+  std::optional<snapshot_info> last_snapshot;
+};
+struct overview {
+  moment at{};
+  sequence position = 0;
+  std::vector<node_overview> nodes; ///< in configured order
+};
+/// The overview as the JSON frame that a WebSocket gets first.
+struct read_greeting {};
+struct snapshot_made {
+  snapshot_info info;
+};
+
+using feed_actor = caf::typed_actor<
+  caf::reacts_to<committed>,
+  caf::reacts_to<node_condition>,
+  caf::reacts_to<restart_noticed>, // also when it changes (restored)
+  caf::reacts_to<snapshot_made>,
+  caf::replies_to<read_overview>::with<overview>,
+  caf::replies_to<read_greeting>::with<std::shared_ptr<const std::string>>>;
+
+// --- GATEWAY: answers HTTP requests by asking the others -------------------------------------
+
+/// The actors of one node, as the gateway needs them.
+struct node_handles {
+  node_name name;
+  poller_actor poller;
+  snapshot_keeper_actor keeper;
+};
+using node_directory = std::vector<node_handles>;
+
+using gateway_actor = caf::typed_actor<
+  caf::reacts_to<std::shared_ptr<http_exchange>>,
+  caf::reacts_to<node_directory>, // the actors of a node were started anew
+  // Answers 503 to everything but liveness from now on.
+  caf::replies_to<drain>::with<drained>>;
+
+// --- SUPERVISOR: starts, watches, stops all ----------------------------------------------------
+
+struct shut_down {
+  std::string reason;
+};
+
+using supervisor_actor = caf::typed_actor<
+  caf::reacts_to<shut_down>>;
+
+} // namespace keyportal
+
+// In-process only: none of these is ever serialised.
+#define KEYPORTAL_MESSAGE(type) CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyportal::type)
+KEYPORTAL_MESSAGE(drain)
+KEYPORTAL_MESSAGE(drained)
+KEYPORTAL_MESSAGE(fetch_usage)
+KEYPORTAL_MESSAGE(usage_answer)
+KEYPORTAL_MESSAGE(import_usage)
+KEYPORTAL_MESSAGE(import_answer)
+KEYPORTAL_MESSAGE(probe)
+KEYPORTAL_MESSAGE(probe_answer)
+KEYPORTAL_MESSAGE(poll_now)
+KEYPORTAL_MESSAGE(observation)
+KEYPORTAL_MESSAGE(verdict)
+KEYPORTAL_MESSAGE(restart_noticed)
+KEYPORTAL_MESSAGE(make_snapshot)
+KEYPORTAL_MESSAGE(snapshot_info)
+KEYPORTAL_MESSAGE(list_snapshots)
+KEYPORTAL_MESSAGE(export_snapshot)
+KEYPORTAL_MESSAGE(export_file)
+KEYPORTAL_MESSAGE(import_file)
+KEYPORTAL_MESSAGE(import_report)
+KEYPORTAL_MESSAGE(restore_now)
+KEYPORTAL_MESSAGE(restore_report)
+KEYPORTAL_MESSAGE(collection)
+KEYPORTAL_MESSAGE(journal_entry)
+KEYPORTAL_MESSAGE(committed)
+KEYPORTAL_MESSAGE(recall)
+KEYPORTAL_MESSAGE(node_memory)
+KEYPORTAL_MESSAGE(read_outbox)
+KEYPORTAL_MESSAGE(outbox_page)
+KEYPORTAL_MESSAGE(outbox_acked)
+KEYPORTAL_MESSAGE(list_restarts)
+KEYPORTAL_MESSAGE(list_gaps)
+KEYPORTAL_MESSAGE(read_ledger_state)
+KEYPORTAL_MESSAGE(ledger_state)
+KEYPORTAL_MESSAGE(add_listener)
+KEYPORTAL_MESSAGE(delivery_outcome)
+KEYPORTAL_MESSAGE(link_changed)
+KEYPORTAL_MESSAGE(read_publisher_state)
+KEYPORTAL_MESSAGE(publisher_state)
+KEYPORTAL_MESSAGE(node_condition)
+KEYPORTAL_MESSAGE(read_overview)
+KEYPORTAL_MESSAGE(overview)
+KEYPORTAL_MESSAGE(read_greeting)
+KEYPORTAL_MESSAGE(snapshot_made)
+KEYPORTAL_MESSAGE(node_directory)
+KEYPORTAL_MESSAGE(shut_down)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::snapshot_info>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::restart_record>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::gap_record>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::shared_ptr<const std::string>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::shared_ptr<keyportal::http_exchange>)
+#undef KEYPORTAL_MESSAGE

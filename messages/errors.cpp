@@ -1,0 +1,118 @@
+#include "messages/errors.hpp"
+
+#include <iterator>
+
+#include <caf/exit_reason.hpp>
+#include <caf/message.hpp>
+#include <caf/sec.hpp>
+
+namespace keyportal {
+
+namespace {
+
+constexpr bool again = true;
+constexpr bool final_ = false;
+
+constexpr error_row rows[] = {
+  {errc::none, "none", "nothing is wrong", 200, final_},
+
+  {errc::config_unreadable, "config_unreadable", "the configuration file cannot be read; check its path and permissions", 500, final_},
+  {errc::config_invalid, "config_invalid", "the configuration is not valid; `keyportal config check` lists every error", 500, final_},
+
+  {errc::node_unreachable, "node_unreachable", "the node does not answer; check that CLIProxyAPI runs and that the url is right", 502, again},
+  {errc::node_timeout, "node_timeout", "the node took too long to answer; it is retried", 504, again},
+  {errc::node_wrong_key, "node_wrong_key", "the node refuses the management key; set the right management_key and restart Key Portal (no further try is made, so that the node does not ban us)", 502, final_},
+  {errc::node_banned, "node_banned", "the node has banned this address for too many wrong management keys; it is tried again when the ban is over", 502, again},
+  {errc::node_forbidden, "node_forbidden", "the node allows no management from here; set remote-management.allow-remote and secret-key in CLIProxyAPI's config.yaml", 502, again},
+  {errc::node_without_usage, "node_without_usage", "the node has no /usage; this version of Key Portal needs CLIProxyAPI 6.6.56 to 6.9.49", 502, again},
+  {errc::node_answer_too_large, "node_answer_too_large", "the node's answer is larger than allowed; raise poll.max_answer_bytes if it is meant to be", 502, again},
+  {errc::node_answer_truncated, "node_answer_truncated", "the node's answer ended early; it is fetched again", 502, again},
+  {errc::node_answer_malformed, "node_answer_malformed", "the node's answer is not what CLIProxyAPI sends; check what stands between (a proxy, another program)", 502, again},
+  {errc::node_failed, "node_failed", "the node answered with an error; it is tried again", 502, again},
+  {errc::node_unknown, "node_unknown", "there is no node of that name; `keyportal status` lists them", 404, final_},
+  {errc::node_import_refused, "node_import_refused", "the node refused the import; nothing of this piece was taken", 502, again},
+
+  {errc::storage_failed, "storage_failed", "the data folder cannot be read or written; nothing was acknowledged, see the log", 503, again},
+  {errc::storage_full, "storage_full", "the disk of the data folder is full; make room, collecting goes on by itself", 507, again},
+  {errc::storage_corrupt, "storage_corrupt", "the data folder is damaged; restore a backup or see the runbook before starting again", 500, final_},
+  {errc::storage_newer, "storage_newer", "the data folder was written by a newer Key Portal; start that version or a newer one", 500, final_},
+  {errc::storage_in_use, "storage_in_use", "another process uses this data folder; stop it or set another data_dir", 500, final_},
+  {errc::seal_broken, "seal_broken", "sealed data does not open with this key; it was changed or the key file is another one", 500, final_},
+  {errc::seal_key_unusable, "seal_key_unusable", "the key file cannot be used; it must be yours, mode 0600 and unchanged since it was made", 500, final_},
+
+  {errc::nats_unavailable, "nats_unavailable", "NATS does not answer; events wait in the outbox and are sent when it is back", 503, again},
+  {errc::nats_refused, "nats_refused", "NATS refused the connection or the stream; check user, password and permissions", 502, again},
+  {errc::nats_server_missing, "nats_server_missing", "the program nats-server is not installed; install Debian's package nats-server or set nats.url", 500, final_},
+
+  {errc::snapshot_unknown, "snapshot_unknown", "there is no snapshot of that number; `keyportal snapshot list` lists them", 404, final_},
+  {errc::snapshot_corrupt, "snapshot_corrupt", "the snapshot fails its checksum and is not used; take another one", 500, final_},
+  {errc::file_malformed, "file_malformed", "the file is not a usage export; nothing of it was taken", 400, final_},
+  {errc::file_version, "file_version", "the file is of a version other than 1; nothing of it was taken", 400, final_},
+  {errc::file_unreadable, "file_unreadable", "the file cannot be read or written; check its path and permissions", 500, final_},
+
+  {errc::not_found, "not_found", "there is nothing at this address", 404, final_},
+  {errc::method_not_allowed, "method_not_allowed", "this address does not take that method", 405, final_},
+  {errc::bad_request, "bad_request", "the request is not understood", 400, final_},
+  {errc::body_too_large, "body_too_large", "the request is larger than allowed", 413, final_},
+  {errc::not_authorised, "not_authorised", "this needs the control token, which is in the file control.token of the data folder", 401, final_},
+  {errc::wrong_host, "wrong_host", "the Host header names no host of this service; add it to gateway.hosts", 421, final_},
+  {errc::wrong_origin, "wrong_origin", "requests from that origin are not taken", 403, final_},
+  {errc::too_many_requests, "too_many_requests", "too much at once; try again in a moment", 429, again},
+
+  {errc::shutting_down, "shutting_down", "Key Portal is stopping; try again when it is back", 503, again},
+  {errc::timed_out, "timed_out", "no answer in time; try again", 504, again},
+  {errc::internal, "internal", "something went wrong inside Key Portal; the log says what", 500, final_},
+  {errc::service_unreachable, "service_unreachable", "Key Portal does not answer; is `keyportal serve` running, and with the same data_dir?", 503, again},
+  {errc::port_in_use, "port_in_use", "the address is in use or not ours; choose another gateway.listen", 500, final_},
+};
+
+const caf::atom_value category = caf::atom("keyportal");
+
+} // namespace
+
+const error_row* error_rows_begin() { return std::begin(rows); }
+const error_row* error_rows_end() { return std::end(rows); }
+
+const error_row& row_of(errc code) {
+  const error_row* fallback = nullptr;
+  for (const auto& row : rows) {
+    if (row.code == code)
+      return row;
+    if (row.code == errc::internal)
+      fallback = &row;
+  }
+  return *fallback;
+}
+
+caf::error make_error(errc code) { return caf::error{static_cast<std::uint8_t>(code), category}; }
+
+caf::error make_error(errc code, std::string about) {
+  return caf::error{static_cast<std::uint8_t>(code), category, caf::make_message(std::move(about))};
+}
+
+errc code_of(const caf::error& error) {
+  if (!error)
+    return errc::none;
+  if (error.category() == category)
+    return static_cast<errc>(error.code());
+  if (error == caf::sec::request_timeout)
+    return errc::timed_out;
+  if (error == caf::sec::request_receiver_down || error.category() == caf::atom("exit"))
+    return errc::shutting_down;
+  return errc::internal;
+}
+
+std::string about_of(const caf::error& error) {
+  if (error && error.category() == category && error.context().match_elements<std::string>())
+    return error.context().get_as<std::string>(0);
+  return {};
+}
+
+std::string render(const caf::error& error) {
+  auto text = about_of(error);
+  if (!text.empty())
+    text += ": ";
+  return text.append(row_of(code_of(error)).sentence);
+}
+
+} // namespace keyportal

@@ -1,0 +1,92 @@
+// THE LIST of everything that can go wrong, a sentence each. Nothing else in Key Portal makes error codes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <caf/error.hpp>
+#include <caf/expected.hpp>
+
+namespace keyportal {
+
+/// Numbers are kept: they are shown to people and logged. New ones go at the end of their block.
+enum class errc : std::uint8_t {
+  none = 0,
+  // configuration
+  config_unreadable = 1,
+  config_invalid = 2,
+  // a CPA node
+  node_unreachable = 20,
+  node_timeout = 21,
+  node_wrong_key = 22,
+  node_banned = 23,
+  node_forbidden = 24,
+  node_without_usage = 25,
+  node_answer_too_large = 26,
+  node_answer_truncated = 27,
+  node_answer_malformed = 28,
+  node_failed = 29,
+  node_unknown = 30,
+  node_import_refused = 31,
+  // storage
+  storage_failed = 50,
+  storage_full = 51,
+  storage_corrupt = 52,
+  storage_newer = 53,
+  storage_in_use = 54,
+  seal_broken = 55,
+  seal_key_unusable = 56,
+  // NATS
+  nats_unavailable = 70,
+  nats_refused = 71,
+  nats_server_missing = 72,
+  // snapshots and files
+  snapshot_unknown = 90,
+  snapshot_corrupt = 91,
+  file_malformed = 92,
+  file_version = 93,
+  file_unreadable = 94,
+  // requests to us
+  not_found = 110,
+  method_not_allowed = 111,
+  bad_request = 112,
+  body_too_large = 113,
+  not_authorised = 114,
+  wrong_host = 115,
+  wrong_origin = 116,
+  too_many_requests = 117,
+  // ourselves
+  shutting_down = 130,
+  timed_out = 131,
+  internal = 132,
+  service_unreachable = 133,
+  port_in_use = 134,
+};
+
+struct error_row {
+  errc code;
+  std::string_view name;     ///< stable, for programs: the `code` of problem+json
+  std::string_view sentence; ///< what happened and what to do next
+  int http_status;
+  bool retryable; ///< the same call may succeed later without anybody mending anything
+};
+
+/// The row of a code; the row of `internal` for a code that has none.
+const error_row& row_of(errc code);
+/// All rows, for documentation and tests.
+const error_row* error_rows_begin();
+const error_row* error_rows_end();
+
+/// An error with what it is about, e.g. the node's name and the cause. `about` must hold no secret.
+caf::error make_error(errc code);
+caf::error make_error(errc code, std::string about);
+
+/// The code of any error; errors of CAF itself become `timed_out` or `internal`.
+errc code_of(const caf::error& error);
+/// What the error is about; empty if nothing was said.
+std::string about_of(const caf::error& error);
+/// "about: sentence", for logs and people.
+std::string render(const caf::error& error);
+
+} // namespace keyportal

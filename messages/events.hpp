@@ -1,0 +1,114 @@
+// What happened to a node, and what is remembered of it. Plain values.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "messages/records.hpp"
+
+namespace keyportal {
+
+/// On disk and in NATS subjects; numbers are never changed or reused.
+enum class event_kind : std::uint8_t {
+  usage = 0,      ///< one record
+  totals = 1,     ///< cumulative totals of a node
+  up = 2,         ///< the node answers (again)
+  down = 3,       ///< the node stopped answering
+  restarted = 4,  ///< the node's statistics began anew
+  restored = 5,   ///< what the ledger held and the node lacked was imported and read back
+  gap = 6,        ///< a span of time whose records, if there were any, nobody has
+  snapshot = 7,   ///< a snapshot was made
+  incomplete = 8, ///< the node's counters say more than the ledger holds
+};
+
+/// An event as it waits in the outbox and as listeners see it.
+struct node_event {
+  sequence seq = 0; ///< 0 until committed
+  event_kind kind = event_kind::up;
+  node_name node;
+  moment at{};
+  std::string data; ///< the JSON object that becomes the message body
+};
+
+/// What the node held of one list (client key × model) when it was last looked at. Within one CPA process a list only
+/// grows at its end, so an intact beginning proves that nothing was lost and lets the next poll skip it.
+struct list_mark {
+  secret client_key;
+  std::string model;
+  std::uint64_t count = 0;                  ///< details in the list
+  std::uint64_t raw_bytes = 0;              ///< length of their JSON text, from after `[` to the end of the last one
+  std::array<std::uint8_t, 16> raw_hash{};  ///< XXH3 of that text
+  std::array<std::uint8_t, 16> ids_hash{};  ///< XXH3 of their record ids in order; decides when only the spelling changed
+  std::int64_t total_requests = 0;          ///< what CPA counts for the list; above `count` where a CPA caps its lists
+};
+
+/// All that must survive our own restart to go on with a node as if there had been none.
+struct node_memory {
+  bool known = false;      ///< the node has been looked at before
+  moment last_seen_at{};   ///< the last good poll
+  node_counters counters;  ///< as of then
+  std::vector<list_mark> marks;
+};
+
+enum class restore_state : std::uint8_t {
+  pending = 0,   ///< noticed, not yet put back
+  complete = 1,  ///< the node holds all that the ledger holds of it
+  incomplete = 2 ///< given up after retries; `still_lacking` says how much
+};
+
+/// One restart of a node, kept for ever.
+struct restart_record {
+  node_name node;
+  std::uint64_t number = 0; ///< 1, 2, … per node; 0 until committed
+  moment noticed_at{};
+  moment last_seen_at{}; ///< last good poll of the process that ended; records after it may be lost
+  std::vector<std::string> evidence; ///< plain sentences
+  node_counters before;  ///< at that poll
+  node_counters after;   ///< as first seen of the new process
+  restore_state state = restore_state::pending;
+  std::optional<moment> restored_at;
+  node_counters restored;             ///< the node's counters after the restore
+  std::uint64_t records_imported = 0; ///< by us, counted by the node
+  std::uint64_t still_lacking = 0;
+  std::uint64_t expected_loss = 0; ///< records the traffic before would make in the unseen span; an estimate
+};
+
+struct gap_record {
+  node_name node;
+  std::uint64_t number = 0; ///< 1, 2, … per node; 0 until committed
+  moment from{};
+  moment to{};
+  std::uint64_t expected_records = 0; ///< an estimate from the traffic before
+  std::string reason;                 ///< a sentence
+};
+
+struct snapshot_info {
+  std::uint64_t id = 0; ///< 1, 2, … over all nodes
+  node_name node;
+  moment made_at{};
+  std::string reason;    ///< "interval", "restart", "shutdown", "request"
+  sequence position = 0; ///< ledger position it shows
+  totals sums;
+  std::uint64_t json_bytes = 0;   ///< size as an export file
+  std::uint64_t stored_bytes = 0; ///< compressed and sealed
+  std::string sha256;             ///< of the export file, hex
+};
+
+/// Whether a node answers, for pages and metrics; not kept on disk.
+struct node_condition {
+  node_name node;
+  std::string url; ///< without credentials
+  enum class light : std::uint8_t { starting, up, down, refused } state = light::starting;
+  moment since{};
+  std::string version;  ///< X-CPA-VERSION, empty until seen
+  std::string problem;  ///< a sentence, empty when all is well
+  moment last_poll{};
+  std::int64_t poll_ms = 0;       ///< how long the last poll took
+  std::uint64_t answer_bytes = 0; ///< its size
+  node_counters counters;         ///< what the node says
+};
+
+} // namespace keyportal

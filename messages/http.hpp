@@ -1,0 +1,34 @@
+// One HTTP request and its answer, free of any server library.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace keyportal {
+
+struct http_request {
+  std::string method; ///< upper case
+  std::string path;   ///< decoded, without query, begins with '/'
+  std::vector<std::pair<std::string, std::string>> query;   ///< decoded
+  std::vector<std::pair<std::string, std::string>> headers; ///< names in lower case
+  std::string body;
+  std::string peer; ///< address of the other end
+};
+
+struct http_response {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::shared_ptr<const std::string> body = std::make_shared<const std::string>();
+};
+
+/// A request on its way. `reply` may be called once, from any thread; later calls do nothing.
+struct http_exchange {
+  http_request request;
+  std::function<void(http_response)> reply;
+};
+
+} // namespace keyportal

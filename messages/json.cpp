@@ -1,0 +1,195 @@
+#include "messages/json.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace keyportal {
+
+using nlohmann::json;
+
+namespace {
+
+json moment_or_null(moment t) { return t == moment{} ? json(nullptr) : json(to_rfc3339_ms(t)); }
+
+/// Appends `text` as a JSON string. Ids and names are plain ASCII nearly always; the rest goes the slow, right way.
+void append_string(std::string& out, std::string_view text) {
+  for (const unsigned char c : text) {
+    if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\') {
+      out.append(json(text).dump(-1, ' ', false, json::error_handler_t::replace));
+      return;
+    }
+  }
+  out.push_back('"');
+  out.append(text);
+  out.push_back('"');
+}
+
+} // namespace
+
+std::string dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+
+json to_json(const token_counts& t) {
+  return {{"input", t.input}, {"output", t.output}, {"reasoning", t.reasoning}, {"cached", t.cached}, {"total", t.total}};
+}
+
+json to_json(const totals& t) {
+  return {{"requests", t.requests}, {"ok", t.ok}, {"failed", t.failed}, {"tokens", to_json(t.tokens)},
+          {"latency_ms_sum", t.latency_ms_sum}};
+}
+
+json to_json(const node_counters& c) {
+  return {{"requests", c.requests}, {"ok", c.ok}, {"failed", c.failed}, {"tokens", c.tokens}};
+}
+
+std::string usage_body(const stored_record& r) {
+  std::string out;
+  out.reserve(420);
+  fmt::format_to(std::back_inserter(out), R"({{"auth_index":)");
+  append_string(out, r.auth_index);
+  fmt::format_to(std::back_inserter(out), R"(,"failed":{},"id":"{}","key_id":"{}","latency_ms":{},"model":)", r.failed,
+                 to_string(r.id), r.key, r.latency_ms);
+  append_string(out, r.model);
+  fmt::format_to(std::back_inserter(out), R"(,"node":"{}","seq":{},"timestamp":")", r.node, r.seq);
+  append_rfc3339(out, r.at);
+  fmt::format_to(std::back_inserter(out),
+                 R"(","tokens":{{"cached":{},"input":{},"output":{},"reasoning":{},"total":{}}}}})", r.tokens.cached,
+                 r.tokens.input, r.tokens.output, r.tokens.reasoning, r.tokens.total);
+  return out;
+}
+
+json to_json(const stored_record& r) {
+  return {{"seq", r.seq},
+          {"id", to_string(r.id)},
+          {"node", r.node},
+          {"key_id", r.key},
+          {"model", r.model},
+          {"auth_index", r.auth_index},
+          {"timestamp", to_rfc3339(r.at)},
+          {"latency_ms", r.latency_ms},
+          {"failed", r.failed},
+          {"tokens", to_json(r.tokens)}};
+}
+
+json to_json(const restart_record& r) {
+  return {{"node", r.node},
+          {"number", r.number},
+          {"noticed_at", moment_or_null(r.noticed_at)},
+          {"last_seen_at", moment_or_null(r.last_seen_at)},
+          {"evidence", r.evidence},
+          {"before", to_json(r.before)},
+          {"after", to_json(r.after)},
+          {"lost",
+           {{"from", moment_or_null(r.last_seen_at)},
+            {"to", moment_or_null(r.noticed_at)},
+            {"expected_records", r.expected_loss}}},
+          {"restore",
+           {{"state", name_of(r.state)},
+            {"at", r.restored_at ? moment_or_null(*r.restored_at) : json(nullptr)},
+            {"imported", r.records_imported},
+            {"still_lacking", r.still_lacking},
+            {"counters", to_json(r.restored)}}}};
+}
+
+json to_json(const gap_record& g) {
+  return {{"node", g.node},
+          {"number", g.number},
+          {"from", moment_or_null(g.from)},
+          {"to", moment_or_null(g.to)},
+          {"expected_records", g.expected_records},
+          {"reason", g.reason}};
+}
+
+json to_json(const snapshot_info& s) {
+  return {{"id", s.id},
+          {"node", s.node},
+          {"made_at", moment_or_null(s.made_at)},
+          {"reason", s.reason},
+          {"position", s.position},
+          {"totals", to_json(s.sums)},
+          {"json_bytes", s.json_bytes},
+          {"stored_bytes", s.stored_bytes},
+          {"sha256", s.sha256}};
+}
+
+json to_json(const node_condition& c) {
+  return {{"node", c.node},
+          {"url", c.url},
+          {"state", name_of(c.state)},
+          {"since", moment_or_null(c.since)},
+          {"version", c.version},
+          {"problem", c.problem},
+          {"last_poll", moment_or_null(c.last_poll)},
+          {"poll_ms", c.poll_ms},
+          {"answer_bytes", c.answer_bytes},
+          {"counters", to_json(c.counters)}};
+}
+
+json to_json(const node_overview& n) {
+  return {{"node", n.condition.node},
+          {"condition", to_json(n.condition)},
+          {"totals", to_json(n.sums)},
+          {"today", to_json(n.today)},
+          {"restarts", n.restarts},
+          {"snapshots", n.snapshots},
+          {"last_restart", n.last_restart ? to_json(*n.last_restart) : json(nullptr)},
+          {"last_snapshot", n.last_snapshot ? to_json(*n.last_snapshot) : json(nullptr)}};
+}
+
+json to_json(const overview& o) {
+  totals all, today;
+  json nodes = json::array();
+  for (const auto& n : o.nodes) {
+    all.add(n.sums);
+    today.add(n.today);
+    nodes.push_back(to_json(n));
+  }
+  return {{"at", moment_or_null(o.at)},
+          {"position", o.position},
+          {"totals", to_json(all)},
+          {"today", to_json(today)},
+          {"nodes", std::move(nodes)}};
+}
+
+json to_json(const import_report& r) { return {{"records", r.records}, {"added", r.added}}; }
+
+json to_json(const restore_report& r) {
+  return {{"lacking", r.lacking}, {"imported", r.imported}, {"still_lacking", r.still_lacking}, {"took_ms", r.took_ms}};
+}
+
+json to_json(const publisher_state& p) {
+  return {{"connected", p.connected},
+          {"url", p.url},
+          {"problem", p.problem},
+          {"shipped", p.shipped},
+          {"in_flight", p.in_flight}};
+}
+
+json to_json(const caf::error& error) {
+  const auto& row = row_of(code_of(error));
+  json out = {{"code", row.name}, {"message", row.sentence}};
+  auto about = about_of(error);
+  if (!about.empty())
+    out["about"] = std::move(about);
+  return out;
+}
+
+std::string_view name_of(node_condition::light state) {
+  switch (state) {
+    case node_condition::light::starting: return "starting";
+    case node_condition::light::up: return "up";
+    case node_condition::light::down: return "down";
+    case node_condition::light::refused: return "refused";
+  }
+  return "unknown";
+}
+
+std::string_view name_of(restore_state state) {
+  switch (state) {
+    case restore_state::pending: return "pending";
+    case restore_state::complete: return "complete";
+    case restore_state::incomplete: return "incomplete";
+  }
+  return "unknown";
+}
+
+} // namespace keyportal

@@ -1,0 +1,88 @@
+// Usage: what CPA says was used, and what is added up from it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "messages/ids.hpp"
+#include "messages/secret.hpp"
+#include "messages/timestamp.hpp"
+
+namespace keyportal {
+
+/// Token counts as CPA recorded them. Negative values occur (an import may carry them) and are kept.
+struct token_counts {
+  std::int64_t input = 0;
+  std::int64_t output = 0;
+  std::int64_t reasoning = 0;
+  std::int64_t cached = 0;
+  std::int64_t total = 0;
+  bool operator==(const token_counts&) const = default;
+};
+
+/// One upstream attempt, without the key and the model that head its list (CPA's `details[]`).
+struct detail {
+  record_id id;
+  stamped_time at;
+  std::int64_t latency_ms = 0;
+  std::string source;     ///< account label; may be an e-mail or a raw upstream key: never leaves the ledger unsealed
+  std::string auth_index; ///< id of the upstream credential, may be empty
+  token_counts tokens;
+  bool failed = false;
+};
+
+/// CPA's grouping: all details of one client key and one upstream model.
+struct record_group {
+  secret client_key; ///< or "METHOD /route" where CPA is open to anyone
+  std::string model;
+  std::vector<detail> details;
+};
+
+/// The id of one record. `client_key` and `model` must be normalised (see `normalise`).
+record_id make_record_id(std::string_view node, std::string_view client_key, std::string_view model, const detail& d);
+
+/// Brings a detail into the form in which CPA's import would store it: a zero total is computed (contract 2.5),
+/// a negative latency becomes 0. Live details of CPA are in that form already.
+void normalise(detail& d);
+/// Names as CPA's import stores them: white space trimmed; an empty model is "unknown".
+std::string_view trimmed(std::string_view name);
+std::string_view normal_model(std::string_view model);
+
+/// A record as the ledger gives it out: no client key, no source in clear.
+struct stored_record {
+  sequence seq = 0;
+  record_id id;
+  node_name node;
+  key_id key;
+  std::string model;
+  std::string auth_index;
+  stamped_time at;
+  std::int64_t latency_ms = 0;
+  token_counts tokens;
+  bool failed = false;
+};
+
+/// Sums over any set of records.
+struct totals {
+  std::int64_t requests = 0;
+  std::int64_t ok = 0;
+  std::int64_t failed = 0;
+  token_counts tokens;
+  std::int64_t latency_ms_sum = 0;
+  bool operator==(const totals&) const = default;
+  void add(const totals& other);
+  void add(const token_counts& t, std::int64_t latency_ms, bool is_failed);
+};
+
+/// The counters at the head of CPA's `/usage`.
+struct node_counters {
+  std::int64_t requests = 0;
+  std::int64_t ok = 0;
+  std::int64_t failed = 0;
+  std::int64_t tokens = 0;
+  bool operator==(const node_counters&) const = default;
+};
+
+} // namespace keyportal
