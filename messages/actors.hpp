@@ -11,7 +11,9 @@
 #include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/expected.hpp>
 #include <caf/replies_to.hpp>
+#include <caf/stateful_actor.hpp>
 #include <caf/typed_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
 
 #include "messages/errors.hpp"
 #include "messages/events.hpp"
@@ -75,6 +77,8 @@ struct observation {
   std::uint64_t lists_capped = 0;   ///< broken, but the CPA caps its lists and counts on: excused
   std::uint64_t details_gone = 0;   ///< details known to have been there that are not there any more
   bool connection_lost = false;     ///< since the last observation
+  moment last_seen_at{};            ///< of the last good poll, and
+  node_counters before;             ///< what the node counted then
 };
 struct verdict {
   enum class kind : std::uint8_t {
@@ -135,6 +139,12 @@ using snapshot_keeper_actor = caf::typed_actor<
 
 // --- LEDGER: the only writer of RocksDB; blocking ------------------------------------
 
+/// Facts beyond records, made durable together.
+struct journal_entry {
+  std::vector<node_event> events;
+  std::optional<restart_record> restart; ///< number 0: a new one; else the same one, amended
+  std::optional<gap_record> gap;
+};
 /// Records of one node as a poll (or a file) brought them, with what to remember of the node afterwards.
 struct collection {
   node_name node;
@@ -144,12 +154,7 @@ struct collection {
   bool forget_marks = false;      ///< drop all marks of the node first (it restarted)
   std::vector<list_mark> marks;   ///< new or changed ones
   node_counters counters;
-};
-/// Facts beyond records, made durable together.
-struct journal_entry {
-  std::vector<node_event> events;
-  std::optional<restart_record> restart; ///< number 0: a new one; else the same one, amended
-  std::optional<gap_record> gap;
+  std::optional<journal_entry> facts; ///< durable together with the records, or not at all
 };
 /// Answer to both, and what listeners are told: it is on disk.
 struct committed {

@@ -11,8 +11,12 @@ namespace {
 
 json moment_or_null(moment t) { return t == moment{} ? json(nullptr) : json(to_rfc3339_ms(t)); }
 
-/// Appends `text` as a JSON string. Ids and names are plain ASCII nearly always; the rest goes the slow, right way.
-void append_string(std::string& out, std::string_view text) {
+} // namespace
+
+std::string dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
+
+void append_json_string(std::string& out, std::string_view text) {
+  // Ids and names are plain ASCII nearly always; the rest goes the slow, right way.
   for (const unsigned char c : text) {
     if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\') {
       out.append(json(text).dump(-1, ' ', false, json::error_handler_t::replace));
@@ -23,10 +27,6 @@ void append_string(std::string& out, std::string_view text) {
   out.append(text);
   out.push_back('"');
 }
-
-} // namespace
-
-std::string dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
 json to_json(const token_counts& t) {
   return {{"input", t.input}, {"output", t.output}, {"reasoning", t.reasoning}, {"cached", t.cached}, {"total", t.total}};
@@ -45,10 +45,10 @@ std::string usage_body(const stored_record& r) {
   std::string out;
   out.reserve(420);
   fmt::format_to(std::back_inserter(out), R"({{"auth_index":)");
-  append_string(out, r.auth_index);
+  append_json_string(out, r.auth_index);
   fmt::format_to(std::back_inserter(out), R"(,"failed":{},"id":"{}","key_id":"{}","latency_ms":{},"model":)", r.failed,
                  to_string(r.id), r.key, r.latency_ms);
-  append_string(out, r.model);
+  append_json_string(out, r.model);
   fmt::format_to(std::back_inserter(out), R"(,"node":"{}","seq":{},"timestamp":")", r.node, r.seq);
   append_rfc3339(out, r.at);
   fmt::format_to(std::back_inserter(out),

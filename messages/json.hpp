@@ -31,6 +31,9 @@ std::string_view name_of(restore_state state);         // "pending", "complete",
 /// The body of a usage event, written straight into text: thousands of them a second are made.
 std::string usage_body(const stored_record& r);
 
+/// Appends `text` as a JSON string; invalid UTF-8 is replaced.
+void append_json_string(std::string& out, std::string_view text);
+
 /// Text of a JSON value; invalid UTF-8 is replaced, never an exception.
 std::string dump(const nlohmann::json& value);
 

@@ -1,0 +1,119 @@
+#include "actors/cpa/export_document.hpp"
+
+#include <fmt/format.h>
+
+#include "messages/json.hpp"
+
+namespace keyportal::cpa {
+
+namespace {
+
+/// Field order and spelling of CPA's own export, so that files compare.
+void append_detail(std::string& out, const detail& d) {
+  out += R"({"timestamp":")";
+  append_rfc3339(out, d.at);
+  fmt::format_to(std::back_inserter(out), R"(","latency_ms":{},"source":)", d.latency_ms);
+  append_json_string(out, d.source);
+  out += R"(,"auth_index":)";
+  append_json_string(out, d.auth_index);
+  fmt::format_to(std::back_inserter(out),
+                 R"(,"tokens":{{"input_tokens":{},"output_tokens":{},"reasoning_tokens":{},"cached_tokens":{},)"
+                 R"("total_tokens":{}}},"failed":{}}})",
+                 d.tokens.input, d.tokens.output, d.tokens.reasoning, d.tokens.cached, d.tokens.total, d.failed);
+}
+
+void append_counts(std::string& out, std::string_view name, const std::map<std::string, std::int64_t>& counts) {
+  fmt::format_to(std::back_inserter(out), R"(,"{}":{{)", name);
+  const char* comma = "";
+  for (const auto& [bucket, count] : counts) {
+    fmt::format_to(std::back_inserter(out), R"({}"{}":{})", comma, bucket, count);
+    comma = ",";
+  }
+  out += '}';
+}
+
+} // namespace
+
+void export_writer::add(const std::vector<record_group>& groups) {
+  std::string written;
+  for (const auto& group : groups) {
+    auto& target = apis_[group.client_key.reveal()][group.model];
+    for (const auto& d : group.details) {
+      if (!target.details.empty())
+        target.details += ',';
+      append_detail(target.details, d);
+      ++target.requests;
+      target.tokens += d.tokens.total;
+      sums_.add(d.tokens, d.latency_ms, d.failed);
+      // The wall clock of the time stamp's own zone decides the bucket, as in CPA.
+      written.clear();
+      append_rfc3339(written, d.at);
+      const auto day = written.substr(0, 10), hour = written.substr(11, 2);
+      ++requests_by_day_[day];
+      ++requests_by_hour_[hour];
+      tokens_by_day_[day] += d.tokens.total;
+      tokens_by_hour_[hour] += d.tokens.total;
+    }
+  }
+}
+
+void export_writer::append_apis(std::string& out) const {
+  out += R"("apis":{)";
+  const char* api_comma = "";
+  for (const auto& [api, models] : apis_) {
+    std::int64_t requests = 0, tokens = 0;
+    for (const auto& [model, list] : models) {
+      requests += list.requests;
+      tokens += list.tokens;
+    }
+    out += api_comma;
+    api_comma = ",";
+    append_json_string(out, api);
+    fmt::format_to(std::back_inserter(out), R"(:{{"total_requests":{},"total_tokens":{},"models":{{)", requests, tokens);
+    const char* model_comma = "";
+    for (const auto& [model, list] : models) {
+      out += model_comma;
+      model_comma = ",";
+      append_json_string(out, model);
+      fmt::format_to(std::back_inserter(out), R"(:{{"total_requests":{},"total_tokens":{},"details":[)", list.requests,
+                     list.tokens);
+      out += list.details;
+      out += "]}";
+    }
+    out += "}}";
+  }
+  out += '}';
+}
+
+std::string export_writer::piece(const std::vector<record_group>& groups) {
+  export_writer writer;
+  writer.add(groups);
+  std::string out = R"({"version":1,"usage":{)";
+  writer.append_apis(out);
+  out += "}}";
+  return out;
+}
+
+std::string export_writer::finish(moment exported_at) && {
+  std::string out;
+  std::size_t size = 1024;
+  for (const auto& [api, models] : apis_)
+    for (const auto& [model, list] : models)
+      size += list.details.size() + api.size() + model.size() + 128;
+  out.reserve(size);
+  out += R"({"version":1,"exported_at":")";
+  append_rfc3339(out, {unix_ns(exported_at), 0});
+  fmt::format_to(std::back_inserter(out),
+                 R"(","usage":{{"total_requests":{},"success_count":{},"failure_count":{},"total_tokens":{},)",
+                 sums_.requests, sums_.ok, sums_.failed, sums_.tokens.total);
+  append_apis(out);
+  append_counts(out, "requests_by_day", requests_by_day_);
+  append_counts(out, "requests_by_hour", requests_by_hour_);
+  append_counts(out, "tokens_by_day", tokens_by_day_);
+  append_counts(out, "tokens_by_hour", tokens_by_hour_);
+  out += "}}";
+  apis_.clear();
+  return out;
+}
+
+} // namespace keyportal::cpa

@@ -1,0 +1,38 @@
+// Writes usage as CPA exports it, for CPA's import, for snapshots and for files.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "messages/records.hpp"
+
+namespace keyportal::cpa {
+
+/// Writes export documents of version 1; the totals and buckets in them are computed
+/// from the details, as CPA does.
+class export_writer {
+public:
+  /// One document for these groups (an import piece, for which CPA ignores all totals).
+  static std::string piece(const std::vector<record_group>& groups);
+
+  /// A whole export: `add` any number of times, then `finish`.
+  void add(const std::vector<record_group>& groups);
+  std::string finish(moment exported_at) &&;
+  [[nodiscard]] const totals& sums() const { return sums_; }
+
+private:
+  struct model_list {
+    std::string details; ///< JSON text of the details, comma separated
+    std::int64_t requests = 0;
+    std::int64_t tokens = 0;
+  };
+  void append_apis(std::string& out) const;
+
+  // api -> model -> list; std::map gives CPA's order of keys.
+  std::map<std::string, std::map<std::string, model_list>> apis_;
+  std::map<std::string, std::int64_t> requests_by_day_, requests_by_hour_, tokens_by_day_, tokens_by_hour_;
+  totals sums_;
+};
+
+} // namespace keyportal::cpa

@@ -1,0 +1,26 @@
+#include "actors/cpa/upstream.hpp"
+
+namespace keyportal {
+
+namespace {
+
+/// The answer of a client call as the answer to a message.
+template <class T>
+caf::result<T> pass(caf::expected<T> answer) {
+  if (!answer)
+    return std::move(answer.error());
+  return std::move(*answer);
+}
+
+} // namespace
+
+upstream_actor::behavior_type upstream(upstream_actor::stateful_pointer<upstream_state>,
+                                       std::shared_ptr<cpa::management_client> client) {
+  return {
+    [client](const fetch_usage&) { return pass(client->usage()); },
+    [client](const import_usage& m) { return pass(client->import_usage(*m.body)); },
+    [client](const probe&) { return pass(client->probe()); },
+  };
+}
+
+} // namespace keyportal

@@ -1,0 +1,65 @@
+// When to look at a node, and whether it is there. Pure: time is an argument.
+#pragma once
+
+#include <chrono>
+#include <optional>
+
+#include "messages/errors.hpp"
+
+namespace keyportal {
+
+struct poll_settings {
+  std::chrono::milliseconds interval{3'000};
+  std::chrono::milliseconds probe_interval{500};
+  int slack = 10; ///< the next poll begins no sooner than this many times the last one's duration after its beginning
+};
+
+/// Decides between doing nothing, a cheap probe and a poll; at most one of them is under way. Tells apart a node that
+/// is away (probed quickly, polled the moment it is back) and one that refuses us (left alone, so that it does not ban).
+class poll_plan {
+public:
+  using time = std::chrono::steady_clock::time_point;
+  enum class step { nothing, probe, poll };
+
+  explicit poll_plan(poll_settings settings) : settings_(settings) {}
+
+  /// What to do now; the caller does it and reports its end with one of the functions below.
+  step next(time now);
+
+  void poll_succeeded(time now);
+  /// The poll raised a suspicion: look again at once.
+  void poll_again();
+  /// Somebody wants a look at once; a node that refused us is left alone all the same.
+  void poll_soon();
+  /// `wait`: for node_banned, how long the ban lasts.
+  void poll_failed(time now, errc why, std::chrono::seconds wait = {});
+  void probe_succeeded(time now, bool new_connection);
+  void probe_failed(time now);
+
+  /// The connection was lost since the last successful poll.
+  [[nodiscard]] bool connection_lost() const { return connection_lost_; }
+  /// The node refused our key or us; nothing more is asked of it until it restarts or the time is over.
+  [[nodiscard]] bool refused() const { return refused_; }
+
+  /// A change worth telling, once each: true = the node is there, false = it has been away for a second.
+  std::optional<bool> link_change(time now);
+
+private:
+  void lost(time now);
+  void found(time now);
+
+  poll_settings settings_;
+  step under_way_ = step::nothing;
+  time poll_began_{};
+  time next_poll_{};
+  time next_probe_{};
+  std::chrono::milliseconds backoff_{0};
+  bool connection_lost_ = false;
+  bool connection_lasts_ = false;
+  bool refused_ = false;
+  bool away_ = false;
+  time away_since_{};
+  std::optional<bool> told_; ///< what link_change said last
+};
+
+} // namespace keyportal

@@ -1,0 +1,299 @@
+#include "actors/poller/poller.hpp"
+
+#include <optional>
+
+#include <caf/all.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "actors/cpa/answers.hpp"
+#include "actors/cpa/usage_document.hpp"
+#include "actors/telemetry/log.hpp"
+#include "messages/json.hpp"
+
+namespace keyportal {
+namespace {
+struct tick {};
+} // namespace
+} // namespace keyportal
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyportal::tick)
+
+namespace keyportal {
+namespace {
+
+using namespace std::chrono_literals;
+using poller_impl = poller_actor::extend<caf::reacts_to<tick>>;
+
+struct poller_state;
+using self_ptr = poller_impl::stateful_pointer<poller_state>;
+
+constexpr auto beat = 50ms;                  ///< how often the plan is asked
+constexpr auto ledger_patience = 60s;        ///< a commit waits for the disk at most this long
+
+/// Everything of one poller; the decisions are in poll_plan, usage_book and the detector's rules.
+struct poller_core {
+  poller_core(poller_settings s, poller_peers p, metrics& m)
+    : settings(std::move(s)), peers(std::move(p)), plan(settings.poll), book(settings.node),
+      numbers(m.of_node(settings.node)) {
+    condition.node = settings.node;
+    condition.url = settings.url;
+    condition.since = settings.now();
+  }
+
+  poller_settings settings;
+  poller_peers peers;
+  poll_plan plan;
+  cpa::usage_book book;
+  node_metrics numbers;
+
+  node_condition condition;
+  node_counters before; ///< at the last poll that was made durable
+  moment last_seen_at{};
+  std::uint64_t restarts = 0;
+  std::uint64_t gaps = 0;
+  bool draining = false;
+  bool busy = false;
+  caf::typed_response_promise<drained> drain_promise;
+
+  void start(self_ptr self);
+  void beat_once(self_ptr self);
+  void do_probe(self_ptr self);
+  void do_poll(self_ptr self);
+  void judge(self_ptr self, usage_answer answer);
+  void commit(self_ptr self, std::shared_ptr<cpa::usage_reading> reading, std::optional<restart_record> restart);
+  void failed(self_ptr self, const caf::error& why);
+  void ended(self_ptr self);
+  void tell(self_ptr self, node_condition::light state, std::string problem);
+  void tell_link(self_ptr self);
+};
+
+struct poller_state {
+  poller_state() = default;
+  static inline const char* name = "poller";
+  std::unique_ptr<poller_core> core;
+};
+
+/// After a restart the old process's lists mean nothing: the new ones replace them all.
+collection to_collection(const poller_core& core, cpa::usage_reading& reading, bool anew) {
+  collection out;
+  out.node = core.settings.node;
+  out.seen_at = core.settings.now();
+  out.groups = std::make_shared<const std::vector<record_group>>(std::move(reading.fresh));
+  out.forget_marks = anew;
+  out.marks = reading.marks;
+  out.counters = reading.counters;
+  return out;
+}
+
+journal_entry facts_of(const restart_record& restart, std::uint64_t gap_number) {
+  journal_entry out;
+  out.restart = restart;
+  out.restart->number = 0; // the ledger gives the same number
+  gap_record gap{restart.node, gap_number, restart.last_seen_at, restart.noticed_at, restart.expected_loss,
+                 "the node restarted; what it recorded after it was last looked at is gone"};
+  out.gap = gap;
+  out.gap->number = 0;
+  out.events.push_back({0, event_kind::restarted, restart.node, restart.noticed_at, dump(to_json(restart))});
+  out.events.push_back({0, event_kind::gap, restart.node, restart.noticed_at, dump(to_json(gap))});
+  return out;
+}
+
+void poller_core::start(self_ptr self) {
+  // Until the ledger has told what it remembers, nothing may be judged: everything would look new.
+  self->request(peers.ledger, ledger_patience, recall{settings.node})
+    .then(
+      [this, self](const node_memory& memory) {
+        book.recall(memory.marks);
+        before = memory.counters;
+        last_seen_at = memory.last_seen_at;
+        self->request(peers.ledger, ledger_patience, list_restarts{settings.node, 1})
+          .then(
+            [this, self](const std::vector<restart_record>& newest) {
+              restarts = newest.empty() ? 0 : newest.front().number;
+              self->request(peers.ledger, ledger_patience, list_gaps{settings.node, 1})
+                .then(
+                  [this, self](const std::vector<gap_record>& last) {
+                    gaps = last.empty() ? 0 : last.front().number;
+                    beat_once(self);
+                  },
+                  [self](const caf::error& e) { self->quit(e); });
+            },
+            [self](const caf::error& e) { self->quit(e); });
+      },
+      [self](const caf::error& e) { self->quit(e); });
+}
+
+void poller_core::beat_once(self_ptr self) {
+  if (draining)
+    return;
+  switch (plan.next(self->clock().now())) {
+    case poll_plan::step::nothing: break;
+    case poll_plan::step::probe: do_probe(self); break;
+    case poll_plan::step::poll: do_poll(self); break;
+  }
+  self->delayed_send(self, beat, tick{});
+}
+
+void poller_core::do_probe(self_ptr self) {
+  busy = true;
+  self->request(peers.upstream, caf::infinite, probe{})
+    .then(
+      [this, self](const probe_answer& answer) {
+        plan.probe_succeeded(self->clock().now(), answer.new_connection);
+        ended(self);
+      },
+      [this, self](const caf::error&) {
+        plan.probe_failed(self->clock().now());
+        ended(self);
+      });
+}
+
+void poller_core::do_poll(self_ptr self) {
+  busy = true;
+  self->request(peers.upstream, caf::infinite, fetch_usage{})
+    .then([this, self](const usage_answer& answer) { judge(self, answer); },
+          [this, self](const caf::error& e) { failed(self, e); });
+}
+
+void poller_core::judge(self_ptr self, usage_answer answer) {
+  auto read = book.read(*answer.body);
+  if (!read)
+    return failed(self, read.error());
+  condition.version = answer.version;
+  condition.answer_bytes = answer.body->size();
+  condition.poll_ms = answer.took_ms;
+  answer.body.reset(); // megabytes that nobody needs while the disk works
+  auto reading = std::make_shared<cpa::usage_reading>(std::move(*read));
+  const observation seen{settings.node,         settings.now(),        reading->counters,      reading->lists_known,
+                         reading->lists_broken, reading->lists_capped, reading->details_gone, plan.connection_lost(),
+                         last_seen_at,          before};
+  self->request(peers.detector, ledger_patience, seen)
+    .then(
+      [this, self, reading](verdict& judged) {
+        switch (judged.is) {
+          case verdict::kind::suspect:
+            log::info("poller", "restart-suspected", "Restart suspected at {}: looking again", settings.node);
+            plan.poll_again();
+            return ended(self);
+          case verdict::kind::restarted: return commit(self, reading, std::move(judged.restart));
+          case verdict::kind::same: return commit(self, reading, std::nullopt);
+        }
+      },
+      [this, self](const caf::error& e) { failed(self, e); });
+}
+
+void poller_core::commit(self_ptr self, std::shared_ptr<cpa::usage_reading> reading,
+                         std::optional<restart_record> restart) {
+  const bool anew = restart.has_value();
+  auto message = to_collection(*this, *reading, anew);
+  if (anew) {
+    restart->number = restarts + 1;
+    message.facts = facts_of(*restart, gaps + 1);
+  }
+  const auto seen_at = message.seen_at;
+  self->request(peers.ledger, ledger_patience, std::move(message))
+    .then(
+      [this, self, reading, restart, anew, seen_at](const committed& done) {
+        const auto now = self->clock().now();
+        book.accept(*reading, anew);
+        before = reading->counters;
+        last_seen_at = seen_at;
+        plan.poll_succeeded(now);
+        numbers.polls_ok.Increment();
+        numbers.records.Increment(static_cast<double>(done.records->size()));
+        numbers.duplicates.Increment(static_cast<double>(done.duplicates));
+        if (anew) {
+          ++restarts;
+          ++gaps;
+          numbers.restarts.Increment();
+          log::warn("restart-detector", "restarted", "Restart of {} noticed: {} requests before, {} after; {}",
+                    settings.node, restart->before.requests, restart->after.requests,
+                    fmt::join(restart->evidence, "; "));
+          self->send(peers.keeper, restart_noticed{*restart});
+          self->send(peers.feed, restart_noticed{*restart});
+        }
+        condition.last_poll = seen_at;
+        condition.counters = reading->counters;
+        tell(self, node_condition::light::up, {});
+        ended(self);
+      },
+      [this, self](const caf::error& e) { failed(self, e); });
+}
+
+void poller_core::failed(self_ptr self, const caf::error& why) {
+  const auto code = code_of(why);
+  if (code == errc::shutting_down)
+    draining = true;
+  numbers.polls_failed.Increment();
+  plan.poll_failed(self->clock().now(), code, cpa::ban_left(why));
+  const auto state = plan.refused()                    ? node_condition::light::refused
+                     : code == errc::node_unreachable ? node_condition::light::down
+                                                       : condition.state;
+  if (code != errc::node_unreachable) // an absence is told by tell_link, once it lasts
+    tell(self, state, render(why));
+  ended(self);
+}
+
+void poller_core::ended(self_ptr self) {
+  busy = false;
+  tell_link(self);
+  if (draining && drain_promise.pending())
+    drain_promise.deliver(drained{});
+}
+
+/// Tells the feed how the node is, and the log when that changes.
+void poller_core::tell(self_ptr self, node_condition::light state, std::string problem) {
+  if (problem != condition.problem && !problem.empty())
+    log::warn("poller", "node-problem", "{}", problem);
+  else if (problem.empty() && !condition.problem.empty())
+    log::info("poller", "node-well", "{}: all is well again", settings.node);
+  if (state != condition.state)
+    condition.since = settings.now();
+  condition.state = state;
+  condition.problem = std::move(problem);
+  numbers.up.Set(state == node_condition::light::up ? 1 : 0);
+  self->send(peers.feed, condition);
+}
+
+void poller_core::tell_link(self_ptr self) {
+  const auto change = plan.link_change(self->clock().now());
+  if (!change || plan.refused())
+    return;
+  if (!*change)
+    tell(self, node_condition::light::down, render(make_error(errc::node_unreachable, settings.node)));
+  else if (condition.state != node_condition::light::up)
+    tell(self, node_condition::light::up, {});
+  const auto now = settings.now();
+  nlohmann::json data = {{"node", settings.node}, {"since", to_rfc3339_ms(condition.since)}};
+  journal_entry entry;
+  entry.events.push_back({0, *change ? event_kind::up : event_kind::down, settings.node, now, dump(data)});
+  // Should the disk refuse it, the condition is still shown; the next change is told again.
+  self->request(peers.ledger, ledger_patience, std::move(entry)).then([](const committed&) {}, [](const caf::error&) {});
+}
+
+poller_impl::behavior_type poller(self_ptr self, poller_settings settings, poller_peers peers, metrics* numbers) {
+  self->state.core = std::make_unique<poller_core>(std::move(settings), std::move(peers), *numbers);
+  auto* core = self->state.core.get();
+  core->start(self);
+  return {
+    [core](const poll_now&) { core->plan.poll_soon(); },
+    [core, self](const drain&) -> caf::result<drained> {
+      core->draining = true;
+      if (!core->busy)
+        return drained{};
+      core->drain_promise = self->make_response_promise<drained>();
+      return core->drain_promise;
+    },
+    [core, self](const tick&) { core->beat_once(self); },
+  };
+}
+
+} // namespace
+
+poller_actor spawn_poller(caf::actor_system& system, bool own_thread, poller_settings settings, poller_peers peers,
+                          metrics& numbers) {
+  return own_thread ? system.spawn<caf::detached>(poller, std::move(settings), std::move(peers), &numbers)
+                    : system.spawn(poller, std::move(settings), std::move(peers), &numbers);
+}
+
+} // namespace keyportal

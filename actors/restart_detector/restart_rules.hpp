@@ -1,0 +1,21 @@
+// Tells a restart of CPA from everything that looks like one. Pure.
+#pragma once
+
+#include "messages/actors.hpp"
+
+namespace keyportal {
+
+/// A CPA process only ever appends to its lists of details, and an import appends too. So lists that are gone, shorter
+/// or begin otherwise mean another process, whatever the totals say; and nothing else means one: not falling token
+/// totals (an import may carry negative ones), not silence, not another clock. One look may have met a foreign answer
+/// (a proxy's empty page), so a second one must say the same before a restart is declared.
+class restart_rules {
+public:
+  verdict judge(const observation& seen);
+
+private:
+  bool suspected_ = false;
+  double records_per_second_ = 0; ///< recent traffic, for the estimate of what was lost unseen
+};
+
+} // namespace keyportal

@@ -1,0 +1,71 @@
+#include "actors/telemetry/metrics.hpp"
+
+#include <prometheus/text_serializer.h>
+
+namespace keyportal {
+
+namespace {
+
+const prometheus::Histogram::BucketBoundaries seconds{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                                                      0.25,   0.5,   1,      2.5,   5,    10,    30};
+const prometheus::Histogram::BucketBoundaries counts{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000};
+
+template <class Builder>
+auto& family(Builder builder, prometheus::Registry& registry, const char* name, const char* help) {
+  return builder.Name(name).Help(help).Register(registry);
+}
+auto& counters(prometheus::Registry& r, const char* name, const char* help) {
+  return family(prometheus::BuildCounter(), r, name, help);
+}
+auto& gauges(prometheus::Registry& r, const char* name, const char* help) {
+  return family(prometheus::BuildGauge(), r, name, help);
+}
+auto& histograms(prometheus::Registry& r, const char* name, const char* help) {
+  return family(prometheus::BuildHistogram(), r, name, help);
+}
+
+} // namespace
+
+metrics::metrics()
+  : registry_(std::make_shared<prometheus::Registry>()),
+    polls_(counters(*registry_, "keyportal_polls_total", "Polls of a node by result.")),
+    poll_seconds_(histograms(*registry_, "keyportal_poll_seconds", "From asking a node to having it durable.")),
+    up_(gauges(*registry_, "keyportal_node_up", "1 while the node answers.")),
+    records_(counters(*registry_, "keyportal_records_total", "Records that were new to the ledger.")),
+    duplicates_(counters(*registry_, "keyportal_duplicates_total", "Records seen again; they changed nothing.")),
+    restarts_(counters(*registry_, "keyportal_node_restarts_total", "Restarts of the node that were noticed.")),
+    restored_(counters(*registry_, "keyportal_restored_records_total", "Records put back into the node.")),
+    lacking_(gauges(*registry_, "keyportal_lacking_records", "Records the node lacks after a restore; must be 0.")),
+    snapshots_(counters(*registry_, "keyportal_snapshots_total", "Snapshots made.")),
+    http_(counters(*registry_, "keyportal_http_requests_total", "HTTP answers by route and status.")),
+    http_seconds_(histograms(*registry_, "keyportal_http_seconds", "Time to answer by route.")),
+    plain_(gauges(*registry_, "keyportal_build_info", "1; the version is in the label.")),
+    commit_seconds(histograms(*registry_, "keyportal_commit_seconds", "One durable commit.").Add({}, seconds)),
+    commit_writes(histograms(*registry_, "keyportal_commit_writes", "Writes that shared one commit.").Add({}, counts)),
+    commits_failed(one(counters(*registry_, "keyportal_commits_failed_total", "Commits refused by the disk."))),
+    ledger_position(one(gauges(*registry_, "keyportal_ledger_position", "The ledger's last sequence number."))),
+    ledger_records(one(gauges(*registry_, "keyportal_ledger_records", "Records in the ledger."))),
+    outbox_waiting(one(gauges(*registry_, "keyportal_outbox_waiting", "Events not yet in NATS."))),
+    events_shipped(one(counters(*registry_, "keyportal_events_shipped_total", "Events acknowledged by NATS."))),
+    nats_connected(one(gauges(*registry_, "keyportal_nats_connected", "1 while NATS is connected."))),
+    websockets(one(gauges(*registry_, "keyportal_websockets", "Open WebSockets."))),
+    frames_sent(one(counters(*registry_, "keyportal_websocket_frames_total", "Frames broadcast to WebSockets."))) {
+  plain_.Add({{"version", KEYPORTAL_VERSION}}).Set(1);
+}
+
+node_metrics metrics::of_node(const std::string& node) {
+  const prometheus::Labels labels{{"node", node}};
+  auto with = [&](const char* result) { return prometheus::Labels{{"node", node}, {"result", result}}; };
+  return {polls_.Add(with("ok")),    polls_.Add(with("failed")), poll_seconds_.Add(labels, seconds), up_.Add(labels),
+          records_.Add(labels),      duplicates_.Add(labels),    restarts_.Add(labels),
+          restored_.Add(labels),     lacking_.Add(labels),       snapshots_.Add(labels)};
+}
+
+void metrics::http_answered(std::string_view route, int status, double took) {
+  http_.Add({{"route", std::string{route}}, {"status", std::to_string(status)}}).Increment();
+  http_seconds_.Add({{"route", std::string{route}}}, seconds).Observe(took);
+}
+
+std::string metrics::text() const { return prometheus::TextSerializer{}.Serialize(registry_->Collect()); }
+
+} // namespace keyportal
