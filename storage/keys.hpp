@@ -1,0 +1,212 @@
+// Every key of the database is one of these types; README.md has them byte by byte. A key is its tag byte and then its
+// fields, big-endian, so that rows lie in the order of the fields. Tags differ even between column families: a scan
+// that runs too far meets a foreign tag, not plausible data.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <tuple>
+
+#include "messages/ids.hpp"
+#include "storage/encoding.hpp"
+
+namespace keyportal::storage {
+
+/// On disk: a number is never changed or reused.
+enum class tag : std::uint8_t {
+  schema = 0x00,
+  position = 0x01,
+  seal_check = 0x02,
+  name_number = 0x03,
+  name_text = 0x04,
+  node = 0x05,
+  mark = 0x06,
+  restart = 0x07,
+  gap = 0x08,
+  record = 0x10,
+  outbox = 0x11,
+  hour = 0x12,
+  day = 0x13,
+  snapshot = 0x14,
+  snapshot_piece = 0x15,
+};
+
+/// What a dictionary entry names; on disk as well.
+enum class name_kind : std::uint8_t { node = 1, client_key = 2, model = 3, source = 4, auth_index = 5 };
+
+// --- the keys: `of` is the tag, `fields()` their order ---------------------------
+
+struct schema_key {
+  static constexpr tag of = tag::schema;
+  auto fields() { return std::tie(); }
+  bool operator==(const schema_key&) const = default;
+};
+struct position_key {
+  static constexpr tag of = tag::position;
+  auto fields() { return std::tie(); }
+  bool operator==(const position_key&) const = default;
+};
+struct seal_check_key {
+  static constexpr tag of = tag::seal_check;
+  auto fields() { return std::tie(); }
+  bool operator==(const seal_check_key&) const = default;
+};
+struct name_number_key {
+  static constexpr tag of = tag::name_number;
+  name_kind kind{};
+  std::array<std::uint8_t, 32> hash{}; ///< keyed, of kind and text
+  auto fields() { return std::tie(kind, hash); }
+  bool operator==(const name_number_key&) const = default;
+};
+struct name_text_key {
+  static constexpr tag of = tag::name_text;
+  std::uint32_t name = 0;
+  auto fields() { return std::tie(name); }
+  bool operator==(const name_text_key&) const = default;
+};
+struct node_key {
+  static constexpr tag of = tag::node;
+  std::uint32_t node = 0;
+  auto fields() { return std::tie(node); }
+  bool operator==(const node_key&) const = default;
+};
+struct mark_key {
+  static constexpr tag of = tag::mark;
+  std::uint32_t node = 0;
+  std::uint32_t client_key = 0;
+  std::uint32_t model = 0;
+  auto fields() { return std::tie(node, client_key, model); }
+  bool operator==(const mark_key&) const = default;
+};
+struct restart_key {
+  static constexpr tag of = tag::restart;
+  std::uint32_t node = 0;
+  std::uint64_t number = 0;
+  auto fields() { return std::tie(node, number); }
+  bool operator==(const restart_key&) const = default;
+};
+struct gap_key {
+  static constexpr tag of = tag::gap;
+  std::uint32_t node = 0;
+  std::uint64_t number = 0;
+  auto fields() { return std::tie(node, number); }
+  bool operator==(const gap_key&) const = default;
+};
+/// That this key is there is what makes a record known: nothing else has to be looked up to count each once.
+struct record_key {
+  static constexpr tag of = tag::record;
+  std::uint32_t node = 0;
+  std::int64_t at_ns = 0; ///< Unix time
+  record_id id;
+  auto fields() { return std::tie(node, at_ns, id.bytes); }
+  bool operator==(const record_key&) const = default;
+};
+struct outbox_key {
+  static constexpr tag of = tag::outbox;
+  sequence seq = 0;
+  auto fields() { return std::tie(seq); }
+  bool operator==(const outbox_key&) const = default;
+};
+struct hour_key {
+  static constexpr tag of = tag::hour;
+  std::uint32_t node = 0;
+  std::int32_t start = 0; ///< hours since 1970 in UTC
+  std::uint32_t client_key = 0;
+  std::uint32_t model = 0;
+  auto fields() { return std::tie(node, start, client_key, model); }
+  bool operator==(const hour_key&) const = default;
+};
+struct day_key {
+  static constexpr tag of = tag::day;
+  std::uint32_t node = 0;
+  std::int32_t start = 0; ///< days since 1970 in UTC
+  std::uint32_t client_key = 0;
+  std::uint32_t model = 0;
+  auto fields() { return std::tie(node, start, client_key, model); }
+  bool operator==(const day_key&) const = default;
+};
+struct snapshot_key {
+  static constexpr tag of = tag::snapshot;
+  std::uint64_t id = 0;
+  auto fields() { return std::tie(id); }
+  bool operator==(const snapshot_key&) const = default;
+};
+struct snapshot_piece_key {
+  static constexpr tag of = tag::snapshot_piece;
+  std::uint64_t id = 0;
+  std::uint32_t piece = 0; ///< 0, 1, …
+  auto fields() { return std::tie(id, piece); }
+  bool operator==(const snapshot_piece_key&) const = default;
+};
+
+// --- to bytes and back --------------------------------------------------------------
+
+namespace key_fields {
+inline void put_field(std::string& out, name_kind kind) { put_fixed(out, static_cast<std::uint8_t>(kind)); }
+template <std::size_t N>
+void put_field(std::string& out, const std::array<std::uint8_t, N>& bytes) { put_bytes(out, bytes); }
+template <std::integral T>
+void put_field(std::string& out, T value) { put_fixed(out, value); }
+
+inline bool get_field(std::string_view& in, name_kind& out) {
+  std::uint8_t value = 0;
+  if (!get_fixed(in, value) || value < 1 || value > 5)
+    return false;
+  out = static_cast<name_kind>(value);
+  return true;
+}
+template <std::size_t N>
+bool get_field(std::string_view& in, std::array<std::uint8_t, N>& out) { return get_bytes(in, out); }
+template <std::integral T>
+bool get_field(std::string_view& in, T& out) { return get_fixed(in, out); }
+} // namespace key_fields
+
+template <class Key>
+void append_key(std::string& out, Key key) {
+  out.push_back(static_cast<char>(Key::of));
+  std::apply([&](const auto&... field) { (key_fields::put_field(out, field), ...); }, key.fields());
+}
+
+/// The bytes under which a row lies.
+template <class Key>
+std::string encode_key(const Key& key) {
+  std::string out;
+  append_key(out, key);
+  return out;
+}
+
+/// False unless `in` is a whole key of this type and nothing else.
+template <class Key>
+[[nodiscard]] bool decode_key(std::string_view in, Key& out) {
+  if (in.empty() || static_cast<std::uint8_t>(in[0]) != static_cast<std::uint8_t>(Key::of))
+    return false;
+  in.remove_prefix(1);
+  return std::apply([&](auto&... field) { return (key_fields::get_field(in, field) && ...); }, out.fields()) && in.empty();
+}
+
+/// What all keys of a type begin with whose first fields have these values; none given: all keys of the type.
+template <class Key, class... Leading>
+std::string key_prefix(Leading... leading) {
+  // The fields' own types decide the width, not those of the arguments.
+  return [&]<std::size_t... I>(std::index_sequence<I...>) {
+    Key key;
+    [[maybe_unused]] auto fields = key.fields();
+    ((std::get<I>(fields) = leading), ...);
+    std::string out(1, static_cast<char>(Key::of));
+    (key_fields::put_field(out, std::get<I>(fields)), ...);
+    return out;
+  }(std::index_sequence_for<Leading...>{});
+}
+
+/// The smallest text after all that begin with `prefix`: where a scan ends. Not for a prefix of 0xff bytes only.
+inline std::string prefix_end(std::string prefix) {
+  while (!prefix.empty() && static_cast<std::uint8_t>(prefix.back()) == 0xff)
+    prefix.pop_back();
+  if (!prefix.empty())
+    prefix.back() = static_cast<char>(static_cast<std::uint8_t>(prefix.back()) + 1);
+  return prefix;
+}
+
+} // namespace keyportal::storage

@@ -1,0 +1,295 @@
+#include "storage/ledger.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include <fmt/core.h>
+#include <sys/stat.h>
+
+#include "storage/ledger_parts.hpp"
+
+namespace keyportal::storage {
+
+// --- opening ------------------------------------------------------------------------
+
+namespace {
+
+caf::error make_folder(const std::filesystem::path& folder) {
+  std::error_code problem;
+  if (std::filesystem::is_directory(folder, problem))
+    return {};
+  if (folder.has_parent_path())
+    std::filesystem::create_directories(folder.parent_path(), problem);
+  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
+    return make_error(errc::storage_failed, fmt::format("{}: {}", folder.string(), std::strerror(errno)));
+  return {};
+}
+
+// The keys that sealed what is in the database must be those of the file.
+caf::error check_seal(database& db, const sealer& seal, const std::filesystem::path& key_file) {
+  const auto key = encode_key(seal_check_key{});
+  const auto found = db.get(family::meta, key);
+  if (!found)
+    return found.error();
+  if (*found)
+    return **found == seal.fingerprint()
+             ? caf::error{}
+             : make_error(errc::seal_key_unusable,
+                          fmt::format("{}: belongs to another database", key_file.string()));
+  rocksdb::WriteBatch batch;
+  batch.Put(db.handle(family::meta), key, seal.fingerprint());
+  return db.write(batch, true);
+}
+
+} // namespace
+
+ledger::ledger(std::unique_ptr<parts> with) : parts_(std::move(with)) {}
+ledger::~ledger() = default;
+
+caf::expected<std::unique_ptr<ledger>> ledger::open(const settings& how) {
+  if (auto failed = make_folder(how.folder))
+    return failed;
+  const auto store = how.folder / "db";
+  const auto key_file = how.folder / "seal.key";
+  std::error_code ignored;
+  const bool first_start = !std::filesystem::exists(store / "CURRENT", ignored);
+  const auto seal = sealer::load(key_file, first_start);
+  if (!seal)
+    return seal.error();
+  auto db = database::open_store({store, how.block_cache_bytes, how.write_buffer_bytes, how.env});
+  if (!db)
+    return db.error();
+  if (auto failed = check_seal(**db, *seal, key_file))
+    return failed;
+  auto with = std::make_unique<parts>(how, *db, *seal);
+  if (auto failed = with->load())
+    return failed;
+  return std::unique_ptr<ledger>{new ledger(std::move(with))};
+}
+
+caf::error ledger::parts::load() {
+  ledger_memory fresh;
+  const view as_of{*db};
+  const auto position = db->get(family::meta, encode_key(position_key{}), as_of.get());
+  if (!position)
+    return position.error();
+  if (*position && !decode(**position, fresh.position))
+    return damaged("position");
+  auto failed = db->each(
+    family::meta, key_prefix<node_key>(), {},
+    [&](std::string_view key, std::string_view value, bool&) -> caf::error {
+      node_key of;
+      node_state state;
+      if (!decode_key(key, of) || !decode(value, state.value))
+        return damaged("node");
+      state.number = of.node;
+      const auto name = dictionary->get(name_kind::node, of.node);
+      if (!name)
+        return name.error();
+      fresh.nodes.emplace((*name)->text, state);
+      return {};
+    },
+    as_of.get());
+  if (failed)
+    return failed;
+  const std::lock_guard lock{mutex};
+  memory = std::move(fresh);
+  return {};
+}
+
+std::optional<name_number> ledger::parts::number_of(const node_name& node) const {
+  const std::lock_guard lock{mutex};
+  const auto found = memory.nodes.find(node);
+  return found == memory.nodes.end() ? std::nullopt : std::optional{found->second.number};
+}
+
+// --- writing ---------------------------------------------------------------------------
+
+caf::error ledger::parts::mend() {
+  if (!broken)
+    return {};
+  if (auto failed = to_error(db->raw().Resume()))
+    return failed;
+  dictionary->forget_all();
+  rollup_cache.clear();
+  if (auto failed = load())
+    return failed;
+  broken = false;
+  return {};
+}
+
+caf::expected<std::vector<committed>> ledger::commit(const std::vector<write>& writes, moment now) {
+  if (auto failed = parts_->mend())
+    return failed;
+  commit_plan plan{*parts_->db, *parts_->dictionary, parts_->memory, parts_->rollup_cache, now};
+  for (const auto& one : writes)
+    if (auto failed = std::visit([&](const auto& what) { return plan.add(what); }, one))
+      return failed;
+  if (!plan.changes_anything())
+    return plan.take_results();
+  if (auto failed = plan.close())
+    return failed;
+  if (auto failed = parts_->db->write(plan.batch(), parts_->how.sync)) {
+    parts_->broken = true;
+    return failed;
+  }
+  auto after = plan.keep();
+  {
+    const std::lock_guard lock{parts_->mutex};
+    parts_->memory = std::move(after);
+  }
+  return plan.take_results();
+}
+
+caf::error ledger::forget_outbox(const std::vector<sequence>& shipped) {
+  if (auto failed = parts_->mend())
+    return failed;
+  auto seqs = shipped;
+  std::sort(seqs.begin(), seqs.end());
+  seqs.erase(std::unique(seqs.begin(), seqs.end()), seqs.end());
+  auto& db = *parts_->db;
+  auto position = parts_->memory.position;
+  rocksdb::WriteBatch batch;
+  for (const auto seq : seqs) {
+    const auto key = encode_key(outbox_key{seq});
+    const auto found = db.get(family::outbox, key);
+    if (!found)
+      return found.error();
+    if (!*found)
+      continue;
+    batch.Delete(db.handle(family::outbox), key);
+    --position.outbox;
+  }
+  if (batch.Count() == 0)
+    return {};
+  batch.Put(db.handle(family::meta), encode_key(position_key{}), encode(position));
+  if (auto failed = db.write(batch, false)) {
+    parts_->broken = true;
+    return failed;
+  }
+  const std::lock_guard lock{parts_->mutex};
+  parts_->memory.position = position;
+  return {};
+}
+
+// --- reading ---------------------------------------------------------------------------
+
+ledger_state ledger::state() const {
+  const std::lock_guard lock{parts_->mutex};
+  const auto& memory = parts_->memory;
+  ledger_state out{memory.position.last, memory.position.records, memory.position.outbox, {}};
+  for (const auto& [name, state] : memory.nodes)
+    out.sums.emplace_back(name, state.value.sums);
+  return out;
+}
+
+caf::expected<node_memory> ledger::recall(const node_name& node) const {
+  node_memory out;
+  const auto number = parts_->number_of(node);
+  if (!number)
+    return out;
+  const auto& db = *parts_->db;
+  const view as_of{db};
+  const auto row = db.get(family::meta, encode_key(node_key{*number}), as_of.get());
+  if (!row)
+    return row.error();
+  node_value value;
+  if (!*row || !decode(**row, value))
+    return damaged("node");
+  out.known = value.known;
+  out.last_seen_at = moment_of(value.last_seen_ns);
+  out.counters = value.counters;
+  auto failed = db.each(
+    family::meta, key_prefix<mark_key>(*number), {},
+    [&](std::string_view key, std::string_view bytes, bool&) -> caf::error {
+      mark_key of;
+      mark_value mark;
+      if (!decode_key(key, of) || !decode(bytes, mark))
+        return damaged("mark");
+      const auto client_key = parts_->dictionary->get(name_kind::client_key, of.client_key);
+      if (!client_key)
+        return client_key.error();
+      const auto model = parts_->dictionary->get(name_kind::model, of.model);
+      if (!model)
+        return model.error();
+      out.marks.push_back({secret{(*client_key)->text}, (*model)->text, mark.count, mark.raw_bytes, mark.raw_hash,
+                           mark.ids_hash, mark.total_requests});
+      return {};
+    },
+    as_of.get());
+  if (failed)
+    return failed;
+  return out;
+}
+
+namespace {
+
+// The newest `limit` rows of a node's journal, newest first. `Key` has a node and a number.
+template <class Key, class Record>
+caf::expected<std::vector<Record>> newest(const database& db, std::optional<name_number> number, const node_name& node,
+                                          std::uint32_t limit, std::string_view kind) {
+  std::vector<Record> out;
+  if (!number || limit == 0)
+    return out;
+  auto failed = db.each(
+    family::meta, key_prefix<Key>(*number), {},
+    [&](std::string_view key, std::string_view value, bool& stop) -> caf::error {
+      Key of;
+      Record record;
+      if (!decode_key(key, of) || !decode(value, record))
+        return damaged(kind);
+      record.node = node;
+      record.number = of.number;
+      out.push_back(std::move(record));
+      stop = out.size() == limit;
+      return {};
+    },
+    nullptr, true);
+  if (failed)
+    return failed;
+  return out;
+}
+
+} // namespace
+
+caf::expected<std::vector<restart_record>> ledger::restarts(const node_name& node, std::uint32_t limit) const {
+  return newest<restart_key, restart_record>(*parts_->db, parts_->number_of(node), node, limit, "restart");
+}
+
+caf::expected<std::vector<gap_record>> ledger::gaps(const node_name& node, std::uint32_t limit) const {
+  return newest<gap_key, gap_record>(*parts_->db, parts_->number_of(node), node, limit, "gap");
+}
+
+// --- snapshots and the rest ---------------------------------------------------------------
+
+caf::expected<snapshot_info> ledger::keep_snapshot(snapshot_info info, const std::string& json) const {
+  return parts_->shelf.keep(std::move(info), json);
+}
+
+caf::expected<std::vector<snapshot_info>> ledger::snapshots(const node_name& node) const {
+  return parts_->shelf.list(node);
+}
+
+caf::expected<std::string> ledger::read_snapshot(std::uint64_t id) const {
+  return parts_->shelf.read(id);
+}
+
+key_id ledger::id_of_key(std::string_view client_key) const {
+  return parts_->dictionary->seal().id_of_key(client_key);
+}
+
+caf::error ledger::compact() const {
+  auto& db = *parts_->db;
+  for (auto which : {family::meta, family::records, family::rollups, family::outbox, family::snapshots}) {
+    if (auto failed = to_error(db.raw().Flush({}, db.handle(which))))
+      return failed;
+    rocksdb::CompactRangeOptions how;
+    how.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
+    if (auto failed = to_error(db.raw().CompactRange(how, db.handle(which), nullptr, nullptr)))
+      return failed;
+  }
+  return {};
+}
+
+} // namespace keyportal::storage

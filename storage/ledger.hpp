@@ -1,0 +1,114 @@
+// The ledger: every usage record once, what is added up from them, restarts, gaps, what is remembered of each node,
+// what waits for the stream, snapshots. On disk when a call returns. No actor, no clock, no thread of its own.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <variant>
+#include <vector>
+
+#include <caf/expected.hpp>
+
+#include "messages/actors.hpp"
+
+namespace rocksdb {
+class Env;
+}
+
+namespace keyportal::storage {
+
+struct settings {
+  std::filesystem::path folder; ///< made if missing; holds `db/` and the key file `seal.key`
+  std::size_t block_cache_bytes = std::size_t{8} << 20;
+  std::size_t write_buffer_bytes = std::size_t{8} << 20; ///< per family; all together at most three times this
+  bool sync = true;             ///< false only to show that tests notice
+  int snapshots_kept = 12;      ///< per node, the newest ones; at least 1
+  int daily_snapshots_kept = 7; ///< per node, besides: the newest one of each of that many days (UTC)
+  rocksdb::Env* env = nullptr;  ///< null: the machine's own; tests put faults here; must outlive the ledger
+};
+
+/// Writing (`commit`, `forget_outbox`): one thread at a time. Methods marked const: any thread, each from one
+/// consistent view. Errors are those of the storage block of errc, `bad_request` for what makes no sense, and
+/// `snapshot_unknown` or `snapshot_corrupt`.
+class ledger {
+public:
+  static caf::expected<std::unique_ptr<ledger>> open(const settings& how);
+  ~ledger();
+
+  using write = std::variant<collection, journal_entry>;
+  /// All of them or none, in one batch and one sync; results in the same order. Records already there, or twice among
+  /// `writes`, change nothing. Events without a moment happened at `now`.
+  /// After an error nothing is acknowledged; the next call tries to recover the database first and fails when that is
+  /// impossible, so nothing is ever built upon a write of unknown fate. Opening anew always tells what is there.
+  [[nodiscard]] caf::expected<std::vector<committed>> commit(const std::vector<write>& writes, moment now);
+
+  /// The stream has these. Unknown ones are no error. Not synced: forgotten twice costs a duplicate, which is dropped.
+  [[nodiscard]] caf::error forget_outbox(const std::vector<sequence>& shipped);
+  /// At most `limit` (and 10,000) items with a sequence above `after`.
+  [[nodiscard]] caf::expected<outbox_page> read_outbox(sequence after, std::uint32_t limit) const;
+
+  /// `known` is false for a node that was never polled.
+  [[nodiscard]] caf::expected<node_memory> recall(const node_name& node) const;
+  /// The newest `limit`, newest first.
+  [[nodiscard]] caf::expected<std::vector<restart_record>> restarts(const node_name& node, std::uint32_t limit) const;
+  [[nodiscard]] caf::expected<std::vector<gap_record>> gaps(const node_name& node, std::uint32_t limit) const;
+  /// From memory; nodes in the order of their names.
+  [[nodiscard]] ledger_state state() const;
+
+  /// Sums of the records at or after `from_hour`, a full hour (what is below the hour is cut off), from roll-ups.
+  [[nodiscard]] caf::expected<totals> sums_since(const node_name& node, moment from_hour) const;
+  struct rollup_row {
+    moment start; ///< of the hour or day, UTC
+    key_id key;
+    std::string model;
+    totals sums;
+  };
+  /// Those whose start lies in [from, to), in order of start.
+  [[nodiscard]] caf::expected<std::vector<rollup_row>> rollups(const node_name& node, bool daily, moment from,
+                                                               moment to) const;
+
+  /// Adds everything up anew from the records and compares: roll-ups, sums, counts, outbox, sequences.
+  [[nodiscard]] caf::error verify() const;
+
+  /// Walks over all records of a node in order of time, as they were when the walk began, with key and source in
+  /// clear. One thread at a time; may outlive the ledger.
+  class scan {
+  public:
+    ~scan();
+    /// The next records, at most `max_records` (0 counts as 1), grouped by key and model; empty at the end.
+    [[nodiscard]] caf::expected<std::vector<record_group>> next(std::size_t max_records);
+
+  private:
+    friend class ledger;
+    struct parts;
+    explicit scan(std::unique_ptr<parts> with);
+    std::unique_ptr<parts> parts_;
+  };
+  /// Leaves out the records in `present`, which may be null.
+  [[nodiscard]] std::unique_ptr<scan> records(const node_name& node,
+                                              std::shared_ptr<const std::unordered_set<record_id>> present) const;
+
+  /// Keeps an export file: `node`, `made_at`, `reason`, `position` and `sums` of `info` are the caller's, the rest is
+  /// filled in. On disk when it returns; older ones beyond what the settings keep are dropped.
+  [[nodiscard]] caf::expected<snapshot_info> keep_snapshot(snapshot_info info, const std::string& json) const;
+  /// Newest first.
+  [[nodiscard]] caf::expected<std::vector<snapshot_info>> snapshots(const node_name& node) const;
+  /// The file as it was given, byte for byte, or an error.
+  [[nodiscard]] caf::expected<std::string> read_snapshot(std::uint64_t id) const;
+
+  [[nodiscard]] key_id id_of_key(std::string_view client_key) const;
+
+  /// Merges all files into their final form; for measurements and for maintenance. Takes long.
+  [[nodiscard]] caf::error compact() const;
+
+private:
+  struct parts;
+  explicit ledger(std::unique_ptr<parts> with);
+  std::unique_ptr<parts> parts_;
+};
+
+} // namespace keyportal::storage
