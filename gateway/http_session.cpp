@@ -1,0 +1,247 @@
+#include "gateway/http_session.hpp"
+
+#include <fmt/format.h>
+
+#include "gateway/problem.hpp"
+#include "gateway/target.hpp"
+#include "gateway/wire.hpp"
+#include "messages/errors.hpp"
+
+namespace keyportal::gateway {
+
+namespace http = beast::http;
+
+namespace {
+
+constexpr std::string_view websocket_path = "/ws";
+constexpr std::size_t largest_linger_bytes = 4 << 20;
+
+std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
+
+bool is_protocol_error(const beast::error_code& error) {
+  return error.category() == http::make_error_code(http::error::bad_method).category();
+}
+
+std::size_t count_of(const http::fields& fields, http::field name) {
+  const auto range = fields.equal_range(name);
+  return static_cast<std::size_t>(std::distance(range.first, range.second));
+}
+
+} // namespace
+
+/// Takes the answer to one request, from any thread, once. If nobody ever gives one, the client is told so.
+class responder {
+public:
+  responder(std::weak_ptr<server_core> core, std::weak_ptr<http_session> session)
+    : core_(std::move(core)), session_(std::move(session)) {}
+  ~responder() {
+    give(problem(make_error(errc::internal, "the request was dropped")));
+  }
+
+  void give(http_response response) {
+    if (given_.exchange(true))
+      return;
+    const auto core = core_.lock(); // held until after the session: see server_core
+    if (!core)
+      return;
+    auto session = session_.lock();
+    if (!session)
+      return;
+    auto executor = session->stream_.get_executor();
+    net::post(executor, [session = std::move(session), response = std::move(response)]() mutable {
+      session->answer(std::move(response));
+    });
+  }
+
+private:
+  std::weak_ptr<server_core> core_;
+  std::weak_ptr<http_session> session_;
+  std::atomic<bool> given_{false};
+};
+
+http_session::http_session(server_core& core, tcp::socket&& socket)
+  : core_(core), stream_(std::move(socket)), buffer_(core.settings.max_header_bytes + (64 << 10)) {
+  beast::error_code error;
+  stream_.socket().set_option(tcp::no_delay(true), error);
+  const auto peer = stream_.socket().remote_endpoint(error);
+  if (!error)
+    peer_ = peer.address().to_string();
+}
+
+http_session::~http_session() { core_.remove(static_cast<connection*>(this)); }
+
+void http_session::run() {
+  core_.add(this, std::weak_ptr<connection>(shared_from_this()));
+  net::dispatch(stream_.get_executor(), [self = shared_from_this()] { self->read_head(); });
+}
+
+void http_session::finish() {
+  net::post(stream_.get_executor(), [self = shared_from_this()] {
+    self->finishing_ = true;
+    if (self->reading_)
+      self->stream_.close();
+  });
+}
+
+void http_session::read_head() {
+  request_ = {};
+  response_ = {};
+  head_.clear();
+  parser_.emplace();
+  parser_->header_limit(static_cast<std::uint32_t>(core_.settings.max_header_bytes));
+  parser_->body_limit(boost::none); // decided when the head is known
+  reading_ = true;
+  stream_.expires_after(core_.settings.header_timeout);
+  http::async_read_header(stream_, buffer_, *parser_, [self = shared_from_this()](beast::error_code error, std::size_t) {
+    self->on_head(error);
+  });
+}
+
+void http_session::on_head(beast::error_code error) {
+  reading_ = false;
+  if (error == http::error::header_limit || error == http::error::buffer_overflow)
+    return refuse(problem(make_error(errc::body_too_large, "request line and headers"), 431));
+  if (error == http::error::end_of_stream || error == http::error::partial_message || finishing_)
+    return stream_.close();
+  if (is_protocol_error(error))
+    return refuse(problem(make_error(errc::bad_request, error.message())));
+  if (error) // reset, timed out
+    return stream_.close();
+  keep_alive_ = parser_->keep_alive();
+  if (auto refusal = take_head())
+    return refuse(std::move(*refusal));
+  if (request_.path == websocket_path)
+    return upgrade();
+
+  std::size_t limit = core_.settings.max_body_bytes;
+  if (core_.callbacks.body_limit)
+    limit = std::min(limit, core_.callbacks.body_limit(request_));
+  const auto length = parser_->content_length();
+  if (length && *length > limit)
+    return refuse(problem(make_error(errc::body_too_large, fmt::format("at most {} bytes", limit))));
+  parser_->body_limit(limit);
+  if (parser_->is_done())
+    return dispatch();
+  stream_.expires_after(core_.time_for(length ? static_cast<std::size_t>(*length) : limit));
+  if (!beast::iequals(parser_->get()[http::field::expect], "100-continue"))
+    return read_body();
+  static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+  net::async_write(stream_, net::buffer(go_on),
+                   [self = shared_from_this()](beast::error_code failed, std::size_t) {
+                     if (!failed)
+                       self->read_body();
+                   });
+}
+
+std::optional<http_response> http_session::take_head() {
+  const auto& head = parser_->get();
+  if (count_of(head, http::field::host) != 1)
+    return problem(make_error(errc::bad_request, "exactly one Host header is needed"));
+  const auto host = view(head[http::field::host]);
+  if (!core_.hosts.takes(host))
+    return problem(make_error(errc::wrong_host, std::string(host.substr(0, 100))));
+  const auto method = view(head.method_string());
+  // Reading from elsewhere is harmless since no answer allows it (no CORS header); doing something is not.
+  const bool only_reads = (method == "GET" || method == "HEAD") && !beast::websocket::is_upgrade(head);
+  const auto origin = head.find(http::field::origin);
+  if (origin != head.end() && !only_reads && !same_origin(view(origin->value()), host))
+    return problem(make_error(errc::wrong_origin, std::string(view(origin->value()).substr(0, 100))));
+  if (!read_target(view(head.target()), request_))
+    return problem(make_error(errc::bad_request, "the address is malformed"));
+  request_.method = std::string(method);
+  request_.peer = peer_;
+  for (const auto& field : head) {
+    std::string name(view(field.name_string()));
+    for (char& c : name)
+      if (c >= 'A' && c <= 'Z')
+        c = static_cast<char>(c - 'A' + 'a');
+    request_.headers.emplace_back(std::move(name), std::string(view(field.value())));
+  }
+  return std::nullopt;
+}
+
+void http_session::read_body() {
+  http::async_read(stream_, buffer_, *parser_, [self = shared_from_this()](beast::error_code error, std::size_t) {
+    if (error == http::error::body_limit)
+      return self->refuse(problem(make_error(errc::body_too_large)));
+    if (is_protocol_error(error) && error != http::error::partial_message)
+      return self->refuse(problem(make_error(errc::bad_request, error.message())));
+    if (error)
+      return self->stream_.close();
+    self->dispatch();
+  });
+}
+
+void http_session::dispatch() {
+  stream_.expires_never(); // whoever answers has deadlines of their own
+  core_.requests.fetch_add(1, std::memory_order_relaxed);
+  request_.body = std::move(parser_->get().body());
+  auto exchange = std::make_shared<http_exchange>();
+  exchange->request = std::move(request_);
+  auto answering = std::make_shared<responder>(core_.weak_from_this(), weak_from_this());
+  exchange->reply = [answering = std::move(answering)](http_response response) { answering->give(std::move(response)); };
+  waiting_ = shared_from_this();
+  core_.callbacks.on_request(std::move(exchange));
+}
+
+void http_session::abandon() { waiting_.reset(); }
+
+void http_session::answer(http_response response) {
+  const auto self = std::exchange(waiting_, nullptr);
+  if (!response.body)
+    response.body = std::make_shared<const std::string>();
+  response_ = std::move(response);
+  write();
+}
+
+void http_session::refuse(http_response response) {
+  core_.refused.fetch_add(1, std::memory_order_relaxed);
+  keep_alive_ = false; // what follows on the socket may be the rest of what was refused
+  answer(std::move(response));
+}
+
+void http_session::write() {
+  keep_alive_ = keep_alive_ && !finishing_ && !core_.stopping;
+  head_ = response_head(response_, keep_alive_, parser_->get().version() == 10, std::chrono::system_clock::now());
+  const bool bodiless = parser_->get().method() == http::verb::head || !has_body(response_.status);
+  const auto body = bodiless ? net::const_buffer() : net::buffer(*response_.body);
+  stream_.expires_after(core_.time_for(body.size()));
+  net::async_write(stream_, std::array<net::const_buffer, 2>{net::buffer(head_), body},
+                   [self = shared_from_this()](beast::error_code error, std::size_t) { self->on_written(error); });
+}
+
+void http_session::on_written(beast::error_code error) {
+  if (error)
+    return stream_.close();
+  if (keep_alive_)
+    return read_head();
+  // Closing with unread bytes on the socket would reset it and could take the answer away from the client.
+  stream_.socket().shutdown(tcp::socket::shutdown_send, error);
+  stream_.expires_after(core_.settings.close_timeout);
+  linger(largest_linger_bytes);
+}
+
+void http_session::linger(std::size_t bytes_left) {
+  buffer_.clear();
+  stream_.async_read_some(buffer_.prepare(16 << 10),
+                          [self = shared_from_this(), bytes_left](beast::error_code error, std::size_t bytes) {
+                            if (error || bytes >= bytes_left)
+                              return self->stream_.close();
+                            self->linger(bytes_left - bytes);
+                          });
+}
+
+void http_session::upgrade() {
+  if (!beast::websocket::is_upgrade(parser_->get())) {
+    auto refusal = problem(make_error(errc::bad_request, "this address is for WebSockets"), 426);
+    refusal.headers.emplace_back("Upgrade", "websocket");
+    return refuse(std::move(refusal));
+  }
+  if (buffer_.size() != 0) // no client may talk before it is answered
+    return refuse(problem(make_error(errc::bad_request, "bytes behind the upgrade")));
+  if (finishing_ || core_.stopping)
+    return stream_.close();
+  std::make_shared<ws_session>(core_, std::move(stream_))->run(parser_->release());
+}
+
+} // namespace keyportal::gateway

@@ -1,0 +1,53 @@
+// One HTTP/1.1 connection. Includes Boost.Beast: for server.cpp and http_session.cpp only.
+#pragma once
+
+#include <optional>
+
+#include "gateway/sessions.hpp"
+
+namespace keyportal::gateway {
+
+/// Reads a request, hands it on, writes the answer, reads the next: one at a time, so pipelined requests are answered in
+/// order and a client that sends without reading is held up by its own socket.
+class http_session final : public connection, public std::enable_shared_from_this<http_session> {
+public:
+  http_session(server_core& core, tcp::socket&& socket);
+  ~http_session() override;
+
+  void run();
+  void finish() override;
+  void abandon() override;
+
+private:
+  friend class responder;
+  using parser = beast::http::request_parser<beast::http::string_body>;
+
+  void read_head();
+  void on_head(beast::error_code error);
+  void read_body();
+  void dispatch();
+  void answer(http_response response);
+  void refuse(http_response response);
+  void write();
+  void on_written(beast::error_code error);
+  void linger(std::size_t bytes_left);
+  void upgrade();
+
+  /// The head as the rest of Key Portal sees it; an answer that refuses it if it is not taken.
+  std::optional<http_response> take_head();
+
+  server_core& core_;
+  beast::tcp_stream stream_;
+  beast::flat_buffer buffer_;
+  std::optional<parser> parser_;
+  std::string peer_;
+  http_request request_;
+  std::shared_ptr<http_session> waiting_; ///< itself, while somebody prepares the answer and no operation holds it
+  http_response response_;
+  std::string head_;      ///< of the answer
+  bool reading_ = false;  ///< waiting for a request or reading its head
+  bool keep_alive_ = true;
+  bool finishing_ = false;
+};
+
+} // namespace keyportal::gateway

@@ -1,0 +1,191 @@
+#include "gateway/routes.hpp"
+
+#include <array>
+#include <charconv>
+#include <optional>
+
+#include <fmt/format.h>
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+
+#include "gateway/problem.hpp"
+#include "messages/errors.hpp"
+
+namespace keyportal::gateway {
+
+namespace {
+
+constexpr std::size_t small = 4 << 10;
+constexpr std::size_t file = 64 << 20;
+
+constexpr route table[] = {
+  {"GET", "/", topic::asset, access::open, small, "the page"},
+  {"GET", "/app.js", topic::asset, access::open, small, "its script"},
+  {"GET", "/view.js", topic::asset, access::open, small, "its drawing"},
+  {"GET", "/text.js", topic::asset, access::open, small, "its words"},
+  {"GET", "/style.css", topic::asset, access::open, small, "its looks"},
+  {"GET", "/icon.svg", topic::asset, access::open, small, "its icon"},
+  {"GET", "/openapi.yaml", topic::asset, access::open, small, "this table, for programs"},
+  {"GET", "/ws", topic::greeting, access::open, small, "WebSocket: the overview, then what happens as it happens"},
+
+  {"GET", "/healthz", topic::health, access::open, small, "200 as long as the process lives"},
+  {"GET", "/readyz", topic::readiness, access::open, small, "200 when requests are answered, 503 while starting or stopping"},
+  {"GET", "/metrics", topic::metrics, access::open, small, "figures for Prometheus"},
+
+  {"GET", "/api/v1/summary", topic::summary, access::open, small, "all nodes together, each node, the link to NATS"},
+  {"GET", "/api/v1/nodes", topic::nodes, access::open, small, "every node as it is now"},
+  {"GET", "/api/v1/nodes/{node}", topic::node, access::open, small, "one node as it is now"},
+  {"GET", "/api/v1/nodes/{node}/restarts", topic::restarts, access::open, small, "its restarts, newest first (limit=100)"},
+  {"GET", "/api/v1/nodes/{node}/gaps", topic::gaps, access::open, small, "spans of time nobody saw, newest first (limit=100)"},
+  {"GET", "/api/v1/nodes/{node}/snapshots", topic::snapshots, access::open, small, "its snapshots, newest first"},
+  {"POST", "/api/v1/nodes/{node}/snapshots", topic::make_snapshot, access::control, small, "makes a snapshot now"},
+  {"GET", "/api/v1/nodes/{node}/snapshots/{id}", topic::snapshot, access::open, small, "one snapshot's particulars"},
+  {"GET", "/api/v1/nodes/{node}/snapshots/{id}/export", topic::export_file, access::control, small,
+   "the snapshot as an export file that CLIProxyAPI takes; id `now` for the ledger as it is"},
+  {"POST", "/api/v1/nodes/{node}/import", topic::import_file, access::control, file,
+   "takes an export file into the ledger, then restores the node"},
+  {"POST", "/api/v1/nodes/{node}/restore", topic::restore, access::control, small,
+   "puts back what the ledger holds and the node lacks"},
+};
+
+/// Takes the next segment off a path that begins with '/'.
+std::string_view take_segment(std::string_view& path) {
+  path.remove_prefix(1);
+  const auto end = std::min(path.find('/'), path.size());
+  const auto segment = path.substr(0, end);
+  path.remove_prefix(end);
+  return segment;
+}
+
+bool is_node_name(std::string_view text) {
+  return !text.empty() && text.size() <= 32 &&
+         text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
+}
+
+template <class T>
+std::optional<T> number(std::string_view text) {
+  T value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || text.empty())
+    return std::nullopt;
+  return value;
+}
+
+struct places {
+  std::string_view node;
+  std::string_view id;
+};
+
+std::optional<places> match(std::string_view pattern, std::string_view path) {
+  places found;
+  while (!pattern.empty() && !path.empty()) {
+    const auto wanted = take_segment(pattern);
+    const auto given = take_segment(path);
+    if (wanted == "{node}" && !given.empty())
+      found.node = given;
+    else if (wanted == "{id}" && !given.empty())
+      found.id = given;
+    else if (wanted != given)
+      return std::nullopt;
+  }
+  return pattern.empty() && path.empty() ? std::optional(found) : std::nullopt;
+}
+
+std::string_view header(const http_request& request, std::string_view name) {
+  for (const auto& [key, value] : request.headers)
+    if (key == name)
+      return value;
+  return {};
+}
+
+bool has_token(const http_request& request, const secret& token) {
+  constexpr std::string_view scheme = "Bearer ";
+  const auto given = header(request, "authorization");
+  return given.starts_with(scheme) && same_secret(given.substr(scheme.size()), token);
+}
+
+std::string_view method_of(const http_request& request) { return request.method == "HEAD" ? "GET" : request.method; }
+
+struct finding {
+  const route* row = nullptr;
+  places in;
+  std::string allow; ///< methods of that path, when none of them is the request's
+};
+
+finding find(const http_request& request) {
+  finding out;
+  if (request.path.empty() || request.path.front() != '/')
+    return out;
+  for (const auto& row : table) {
+    const auto at = match(row.pattern, request.path);
+    if (!at)
+      continue;
+    if (row.method == method_of(request))
+      return {&row, *at, {}};
+    fmt::format_to(std::back_inserter(out.allow), "{}{}", out.allow.empty() ? "" : ", ",
+                   row.method == "GET" ? "GET, HEAD" : row.method);
+  }
+  return out;
+}
+
+http_response bad_request(std::string about) { return problem(make_error(errc::bad_request, std::move(about))); }
+
+} // namespace
+
+std::span<const route> routes() { return table; }
+
+bool same_secret(std::string_view given, const secret& wanted) {
+  if (wanted.empty())
+    return false;
+  // Digests have one length, so that of the token does not show either.
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> a{}, b{};
+  SHA256(reinterpret_cast<const unsigned char*>(given.data()), given.size(), a.data());
+  SHA256(reinterpret_cast<const unsigned char*>(wanted.reveal().data()), wanted.reveal().size(), b.data());
+  return CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+std::size_t body_limit(const http_request& head, const secret& token) {
+  const auto found = find(head);
+  if (!found.row || (found.row->needs == access::control && !has_token(head, token)))
+    return small;
+  return found.row->max_body_bytes;
+}
+
+std::variant<question, http_response> understand(const http_request& request, const secret& token) {
+  const auto found = find(request);
+  if (!found.row) {
+    if (found.allow.empty())
+      return problem(make_error(errc::not_found, request.path.substr(0, 200)));
+    auto refusal = problem(make_error(errc::method_not_allowed, request.method.substr(0, 20)));
+    refusal.headers.emplace_back("Allow", found.allow);
+    return refusal;
+  }
+  if (found.row->needs == access::control && !has_token(request, token))
+    return problem(make_error(errc::not_authorised));
+  question out;
+  out.row = found.row;
+  out.path = request.path;
+  out.if_none_match = header(request, "if-none-match");
+  if (!found.in.node.empty()) {
+    if (!is_node_name(found.in.node))
+      return problem(make_error(errc::node_unknown, std::string(found.in.node.substr(0, 40))));
+    out.node = found.in.node;
+  }
+  if (!found.in.id.empty()) {
+    const auto id = found.in.id == "now" ? std::optional<std::uint64_t>(0) : number<std::uint64_t>(found.in.id);
+    if (!id)
+      return bad_request("a snapshot's id is a number or `now`");
+    out.id = *id;
+  }
+  for (const auto& [name, value] : request.query) {
+    if (name != "limit")
+      continue;
+    const auto limit = number<std::uint32_t>(value);
+    if (!limit || *limit < 1 || *limit > 1000)
+      return bad_request("limit is a number from 1 to 1000");
+    out.limit = *limit;
+  }
+  return out;
+}
+
+} // namespace keyportal::gateway

@@ -1,0 +1,71 @@
+// THE TABLE of everything that can be asked over HTTP. Pure.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "messages/http.hpp"
+#include "messages/ids.hpp"
+#include "messages/secret.hpp"
+
+namespace keyportal::gateway {
+
+/// What a route is about; gateway.cpp has one handler for each.
+enum class topic : std::uint8_t {
+  asset,
+  health,
+  readiness,
+  metrics,
+  greeting,
+  summary,
+  nodes,
+  node,
+  restarts,
+  gaps,
+  snapshots,
+  snapshot,
+  export_file,
+  make_snapshot,
+  import_file,
+  restore,
+};
+
+/// Who may ask: anyone who reaches the address, or only who knows the control token.
+enum class access : std::uint8_t { open, control };
+
+struct route {
+  std::string_view method;
+  std::string_view pattern; ///< segments in braces take any one segment: {node}, {id}
+  topic about;
+  access needs;
+  std::size_t max_body_bytes;
+  std::string_view help;
+};
+
+/// All routes, in the order in which they are shown.
+std::span<const route> routes();
+
+/// A request that was understood.
+struct question {
+  const route* row = nullptr;
+  std::string path;
+  node_name node;            ///< for patterns with {node}
+  std::uint64_t id = 0;      ///< for patterns with {id}; 0 for `now`
+  std::uint32_t limit = 100; ///< for lists, 1 to 1000
+  std::string if_none_match; ///< the header of that name
+};
+
+/// Looks a request up in the table. Refusals are answers already: 404, 405 with Allow, 401, 400. `token` empty: nothing
+/// that needs it is possible. HEAD is taken where GET is.
+std::variant<question, http_response> understand(const http_request& request, const secret& token);
+
+/// How large a body the head of this request may announce: what its route allows if it may be asked at all, else little.
+std::size_t body_limit(const http_request& head, const secret& token);
+
+/// Compares in a time that does not tell where the two differ.
+bool same_secret(std::string_view given, const secret& wanted);
+
+} // namespace keyportal::gateway

@@ -1,0 +1,99 @@
+// The sockets of the gateway: HTTP/1.1 and WebSocket on one address. No server library shows through here; what a
+// request means is decided by whoever is called back.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <caf/expected.hpp>
+
+#include "messages/http.hpp"
+
+namespace keyportal::gateway {
+
+/// A text frame; one copy is shared by all WebSockets.
+using frame = std::shared_ptr<const std::string>;
+
+struct server_settings {
+  std::string address = "127.0.0.1"; ///< numeric, IPv4 or IPv6
+  std::uint16_t port = 0;            ///< 0: any free one, see `server::port`
+  int threads = 1;
+  std::vector<std::string> hosts; ///< further names taken as Host, see host_rules.hpp
+
+  std::size_t max_header_bytes = 16 << 10; ///< request line and headers
+  std::size_t max_body_bytes = 64 << 20;   ///< where `server_callbacks::body_limit` does not say less
+  std::size_t max_connections = 1024;      ///< WebSockets included; one more is told 503 and closed
+  std::size_t max_websocket_frames = 256;  ///< waiting for one client; at one more it is cut with close code 1013
+  std::size_t max_websocket_message_bytes = 64 << 10;
+  std::uint32_t max_websocket_messages_per_minute = 100;
+
+  /// A connection may be silent that long between requests, and a request's header must be complete within it.
+  std::chrono::milliseconds header_timeout{30'000};
+  /// To read a body or to send an answer: this, and a second more for every `slowest_bytes_per_second`.
+  std::chrono::milliseconds transfer_timeout{30'000};
+  std::size_t slowest_bytes_per_second = 64 << 10;
+  /// A WebSocket that was silent for half of it is pinged, after all of it closed.
+  std::chrono::milliseconds websocket_idle_timeout{60'000};
+  /// How long a closing handshake may take before the socket is just closed.
+  std::chrono::milliseconds close_timeout{3'000};
+};
+
+/// Called on the server's threads, several at once when there are several threads: none of these may block or throw.
+struct server_callbacks {
+  /// A complete request that passed all checks of the server. If every copy of the exchange is gone without a reply,
+  /// the client gets 500.
+  std::function<void(std::shared_ptr<http_exchange>)> on_request;
+  /// A WebSocket has opened at /ws. Call what is given with the first frame, from any thread; broadcasts wait behind
+  /// it. Dropping it without a call lets them through.
+  std::function<void(std::function<void(frame)>)> on_websocket;
+  /// How large a body this request (still without body) may have. Unset: `max_body_bytes` for all.
+  std::function<std::size_t(const http_request&)> body_limit;
+};
+
+/// Counted since start.
+struct server_figures {
+  std::uint64_t connections = 0;      ///< open now, WebSockets included
+  std::uint64_t accepted = 0;
+  std::uint64_t turned_away = 0;      ///< over `max_connections`
+  std::uint64_t requests = 0;         ///< handed to `on_request`
+  std::uint64_t refused = 0;          ///< answered by the server itself with an error
+  std::uint64_t websockets_cut = 0;   ///< too slow or too talkative
+  std::uint64_t frames_sent = 0;
+};
+
+class server {
+public:
+  /// Listens and serves from now on. `port_in_use` with the address if it cannot be had.
+  static caf::expected<std::unique_ptr<server>> start(server_settings settings, server_callbacks callbacks);
+
+  /// As `stop`.
+  ~server();
+  server(const server&) = delete;
+  server& operator=(const server&) = delete;
+
+  [[nodiscard]] std::uint16_t port() const;
+  [[nodiscard]] std::size_t websockets() const;
+  [[nodiscard]] server_figures figures() const;
+
+  /// Sends a text frame to every open WebSocket. Any thread; never blocks on a client.
+  void broadcast(frame text);
+
+  /// Closes every WebSocket with code 1001 and this reason (at most 100 bytes); new ones may come.
+  void close_websockets(std::string_view reason);
+
+  /// Accepts nothing new, closes idle connections and WebSockets, lets answers under way go out for at most
+  /// `close_timeout`, then ends the threads. Not from a callback. Replies that come later do nothing.
+  void stop();
+
+private:
+  class impl;
+  explicit server(std::shared_ptr<impl> state);
+  std::shared_ptr<impl> impl_;
+};
+
+} // namespace keyportal::gateway
