@@ -1,0 +1,212 @@
+#include "actors/ledger/ledger.hpp"
+
+#include <caf/all.hpp>
+#include <nlohmann/json.hpp>
+
+#include "actors/ledger/totals_pace.hpp"
+#include "actors/telemetry/log.hpp"
+#include "messages/json.hpp"
+
+namespace keyportal {
+namespace {
+struct flush {};
+struct totals_tick {};
+} // namespace
+} // namespace keyportal
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyportal::flush)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyportal::totals_tick)
+
+namespace keyportal {
+namespace {
+
+using ledger_impl = ledger_actor::extend<caf::reacts_to<flush>, caf::reacts_to<totals_tick>>;
+struct ledger_state_holder;
+using self_ptr = ledger_impl::stateful_pointer<ledger_state_holder>;
+using promise = caf::typed_response_promise<committed>;
+
+/// Bounds the memory of one batch; what is over waits for the next.
+constexpr std::size_t most_writes = 512;
+
+struct ledger_core {
+  std::shared_ptr<storage::ledger> store;
+  std::function<moment()> now;
+  metrics* numbers = nullptr;
+
+  /// One message: a collection with facts is two writes of the same batch.
+  struct waiting {
+    std::vector<storage::ledger::write> writes;
+    promise answer; ///< not pending for our own events
+  };
+  std::vector<waiting> queue;
+  bool flush_sent = false;
+  bool tick_sent = false;
+  std::vector<listener_actor> listeners;
+  totals_pace pace;
+
+  caf::result<committed> add(self_ptr self, std::vector<storage::ledger::write> writes);
+  void commit_waiting(self_ptr self);
+  void tell_totals(self_ptr self);
+  void wake(self_ptr self);
+};
+
+struct ledger_state_holder {
+  ledger_state_holder() = default;
+  static inline const char* name = "ledger";
+  std::unique_ptr<ledger_core> core;
+};
+
+template <class T>
+caf::result<T> pass(caf::expected<T> answer) {
+  if (!answer)
+    return std::move(answer.error());
+  return std::move(*answer);
+}
+
+/// The answer to a collection with facts: one commit seen as one.
+committed merged(std::vector<committed> parts) {
+  auto out = std::move(parts.front());
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    auto& p = parts[i];
+    out.last = std::max(out.last, p.last);
+    out.restart_number = std::max(out.restart_number, p.restart_number);
+    if (!p.events->empty())
+      out.events = p.events;
+  }
+  return out;
+}
+
+caf::result<committed> ledger_core::add(self_ptr self, std::vector<storage::ledger::write> writes) {
+  queue.push_back({std::move(writes), self->make_response_promise<committed>()});
+  wake(self);
+  return queue.back().answer;
+}
+
+void ledger_core::wake(self_ptr self) {
+  if (!flush_sent) {
+    flush_sent = true;
+    self->send(self, flush{});
+  }
+}
+
+void ledger_core::commit_waiting(self_ptr self) {
+  flush_sent = false;
+  if (queue.empty())
+    return;
+  auto batch = std::move(queue);
+  queue.clear();
+  if (batch.size() > most_writes) {
+    queue.assign(std::make_move_iterator(batch.begin() + most_writes), std::make_move_iterator(batch.end()));
+    batch.resize(most_writes);
+    wake(self);
+  }
+  std::vector<storage::ledger::write> writes;
+  for (auto& w : batch)
+    std::move(w.writes.begin(), w.writes.end(), std::back_inserter(writes)); // sizes stay, for the answers
+
+  const auto begin = std::chrono::steady_clock::now();
+  auto done = store->commit(writes, now());
+  numbers->commit_seconds.Observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+  numbers->commit_writes.Observe(static_cast<double>(writes.size()));
+  if (!done) {
+    numbers->commits_failed.Increment();
+    log::error("ledger", "commit-failed", "{}", render(done.error()));
+    for (auto& w : batch)
+      if (w.answer.pending())
+        w.answer.deliver(done.error());
+    return;
+  }
+  const auto state = store->state();
+  numbers->ledger_position.Set(static_cast<double>(state.last));
+  numbers->ledger_records.Set(static_cast<double>(state.records));
+  numbers->outbox_waiting.Set(static_cast<double>(state.outbox));
+
+  std::size_t next = 0;
+  for (auto& w : batch) {
+    std::vector<committed> parts(std::make_move_iterator(done->begin() + static_cast<std::ptrdiff_t>(next)),
+                                 std::make_move_iterator(done->begin() + static_cast<std::ptrdiff_t>(next + w.writes.size())));
+    next += w.writes.size();
+    auto answer = merged(std::move(parts));
+    if (!answer.records->empty())
+      for (const auto& [node, sums] : answer.sums)
+        pace.changed(node, sums);
+    if (!answer.records->empty() || !answer.events->empty())
+      for (const auto& who : listeners)
+        self->send(who, answer);
+    if (w.answer.pending())
+      w.answer.deliver(std::move(answer));
+  }
+  tell_totals(self);
+}
+
+/// Totals travel as events of their own, so that a subscriber has them without adding up.
+void ledger_core::tell_totals(self_ptr self) {
+  const auto due = pace.due(self->clock().now());
+  if (!due.empty()) {
+    journal_entry entry;
+    for (const auto& [node, sums] : due)
+      entry.events.push_back({0, event_kind::totals, node, now(),
+                              dump({{"node", node}, {"at", to_rfc3339_ms(now())}, {"totals", to_json(sums)}})});
+    queue.push_back({{std::move(entry)}, {}});
+    wake(self);
+  }
+  if (pace.waiting() && !tick_sent) {
+    tick_sent = true;
+    self->delayed_send(self, totals_pace::pause, totals_tick{});
+  }
+}
+
+ledger_impl::behavior_type ledger_behavior(self_ptr self, std::shared_ptr<storage::ledger> store,
+                                           std::function<moment()> now, metrics* numbers) {
+  self->state.core = std::make_unique<ledger_core>();
+  auto* core = self->state.core.get();
+  core->store = std::move(store);
+  core->now = std::move(now);
+  core->numbers = numbers;
+  return {
+    [core, self](collection& m) {
+      std::vector<storage::ledger::write> writes;
+      auto facts = std::exchange(m.facts, std::nullopt);
+      writes.emplace_back(std::move(m));
+      if (facts)
+        writes.emplace_back(std::move(*facts));
+      return core->add(self, std::move(writes));
+    },
+    [core, self](journal_entry& m) {
+      std::vector<storage::ledger::write> writes;
+      writes.emplace_back(std::move(m));
+      return core->add(self, std::move(writes));
+    },
+    [core](const recall& m) { return pass(core->store->recall(m.node)); },
+    [core](const read_outbox& m) { return pass(core->store->read_outbox(m.after, m.limit)); },
+    [core](const outbox_acked& m) {
+      if (auto error = core->store->forget_outbox(m.seqs)) // they are sent again and recognised; nothing is lost
+        log::warn("ledger", "outbox", "{}", render(error));
+      core->numbers->events_shipped.Increment(static_cast<double>(m.seqs.size()));
+      core->numbers->outbox_waiting.Set(static_cast<double>(core->store->state().outbox));
+    },
+    [core](const list_restarts& m) { return pass(core->store->restarts(m.node, m.limit)); },
+    [core](const list_gaps& m) { return pass(core->store->gaps(m.node, m.limit)); },
+    [core](const read_ledger_state&) -> caf::result<ledger_state> { return core->store->state(); },
+    [core](const add_listener& m) { core->listeners.push_back(m.who); },
+    [core, self](const drain&) -> caf::result<drained> {
+      while (!core->queue.empty())
+        core->commit_waiting(self);
+      return drained{};
+    },
+    [core, self](const flush&) { core->commit_waiting(self); },
+    [core, self](const totals_tick&) {
+      core->tick_sent = false;
+      core->tell_totals(self);
+    },
+  };
+}
+
+} // namespace
+
+ledger_actor spawn_ledger(caf::actor_system& system, bool own_thread, std::shared_ptr<storage::ledger> store,
+                          std::function<moment()> now, metrics& numbers) {
+  return own_thread ? system.spawn<caf::detached>(ledger_behavior, std::move(store), std::move(now), &numbers)
+                    : system.spawn(ledger_behavior, std::move(store), std::move(now), &numbers);
+}
+
+} // namespace keyportal
