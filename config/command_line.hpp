@@ -1,0 +1,71 @@
+// The whole command line as one plain value. The only file that knows the parsing library is command_line.cpp.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace keyportal {
+
+/// Exit codes of every command.
+inline constexpr int exit_done = 0;
+inline constexpr int exit_failed = 1;
+inline constexpr int exit_wrong_usage = 2;
+inline constexpr int exit_not_reachable = 3;
+
+enum class command : std::uint8_t {
+  print_text, ///< nothing to do but to print `text` (help, version, wrong usage) and to leave with `exit_code`
+  serve,
+  status,
+  snapshot_list,
+  snapshot_show,
+  snapshot_make,
+  snapshot_export,
+  snapshot_import,
+  snapshot_restore,
+  events_tail,
+  config_check,
+  config_print,
+  config_reference,
+  completion,
+};
+
+struct invocation {
+  command what = command::print_text;
+  std::string text;  ///< of print_text; goes to standard error when `exit_code` is not 0
+  int exit_code = 0; ///< of print_text
+
+  // for every command
+  std::optional<std::filesystem::path> config_file;
+  std::vector<std::pair<std::string, std::string>> overrides; ///< for `setting_sources`
+  bool json = false;
+  bool yes = false;
+  std::string url; ///< of the running service; empty: found in the data folder
+
+  // snapshot …
+  std::string node;              ///< empty: the only one
+  std::uint64_t snapshot_id = 0; ///< 0: as of now
+  std::filesystem::path file;    ///< "-" is standard output or input
+  std::string cpa_url;           ///< not empty: straight to a CLIProxyAPI
+  std::filesystem::path cpa_key_file;
+
+  // events tail
+  std::string from = "new"; ///< a sequence number, an RFC 3339 time, "all" or "new"
+  std::string subject;      ///< empty: all
+  std::uint64_t count = 0;  ///< 0: until interrupted
+  std::string nats_url;     ///< empty: found in the data folder
+
+  std::string shell;       ///< of completion
+  bool as_example = false; ///< of config reference: the example file instead
+};
+
+/// Never throws, prints nothing, ends nothing.
+invocation parse_command_line(int argc, const char* const* argv);
+
+/// The script that completes commands and options in `shell` (bash, zsh, fish); empty for another one.
+std::string completion_script(const std::string& shell);
+
+} // namespace keyportal

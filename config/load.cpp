@@ -1,0 +1,342 @@
+#include "config/load.hpp"
+
+#include <algorithm>
+#include <fstream>
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "config/options.hpp"
+#include "config/toml_file.hpp"
+
+extern char** environ;
+
+namespace keyportal {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Higher wins.
+enum class rank { by_default, file, environment, command_line };
+
+struct origin {
+  rank from = rank::by_default;
+  std::string where;
+};
+
+/// "node.<name>.<field>" in its parts; nothing for other keys.
+struct node_key {
+  std::string name;
+  std::string field;
+};
+std::optional<node_key> split_node_key(std::string_view key) {
+  const auto last = key.rfind('.');
+  if (!key.starts_with("node.") || last < 6)
+    return std::nullopt;
+  return node_key{std::string(key.substr(5, last - 5)), std::string(key.substr(last + 1))};
+}
+
+template <typename Owner>
+const option_row<Owner>* find_row(std::span<const option_row<Owner>> rows, std::string_view key) {
+  const auto found = std::find_if(rows.begin(), rows.end(), [&](const auto& row) { return row.key == key; });
+  return found == rows.end() ? nullptr : &*found;
+}
+
+/// Reads a secret's file: one line, at most 4 KiB. Empty when that worked, else why not.
+std::string read_secret(const fs::path& file, secret& to, bool& open_to_others) {
+  constexpr std::size_t limit = 4096;
+  std::error_code none;
+  const auto status = fs::status(file, none);
+  if (!fs::is_regular_file(status))
+    return fmt::format("there is no file {}", file.string());
+  std::ifstream stream(file, std::ios::binary);
+  std::string text(limit + 1, '\0');
+  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (!stream.is_open() || stream.bad())
+    return fmt::format("{} cannot be read; check its permissions", file.string());
+  text.resize(static_cast<std::size_t>(stream.gcount()));
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r'))
+    text.pop_back();
+  if (text.empty() || text.size() > limit || text.find_first_of(std::string_view("\n\r\0", 3)) != std::string::npos)
+    return fmt::format("{} must hold the secret alone, on one line", file.string());
+  to = secret{std::move(text)};
+  open_to_others = (status.permissions() & fs::perms::others_read) != fs::perms::none;
+  return {};
+}
+
+class loader {
+public:
+  explicit loader(const setting_sources& sources) : sources_(sources) {}
+
+  loaded_settings run() {
+    for (const auto& row : options())
+      if (!row.fallback.empty())
+        assign(row.place(out_.values), {written_value::form::any, std::string(row.fallback), {}}, row.limits);
+    take_file();
+    take_environment();
+    for (const auto& [key, value] : sources_.overrides)
+      take_override(key, value);
+    take_secret_files();
+    choose_data_dir();
+    std::vector<finding> errors, warnings;
+    check(out_.values, errors, warnings);
+    const auto before =
+      static_cast<std::ptrdiff_t>(out_.errors.size()); // a value that was not taken needs no second error
+    for (auto& e : errors)
+      if (std::none_of(out_.errors.begin(), out_.errors.begin() + before,
+                       [&](const auto& known) { return known.key == e.key; }))
+        complain(e.key, std::move(e.what));
+    for (auto& w : warnings)
+      warn(w.key, std::move(w.what));
+    for (const auto& [key, from] : origins_)
+      out_.origins[key] = from.where;
+    return std::move(out_);
+  }
+
+private:
+  void complain(const std::string& key, std::string what) { out_.errors.push_back({where(key), key, std::move(what)}); }
+  void complain_at(std::string place, const std::string& key, std::string what) {
+    out_.errors.push_back({std::move(place), key, std::move(what)});
+  }
+  void warn(const std::string& key, std::string what) { out_.warnings.push_back({where(key), key, std::move(what)}); }
+  std::string where(const std::string& key) const {
+    const auto found = origins_.find(key);
+    return found == origins_.end() ? std::string{} : found->second.where;
+  }
+
+  template <typename Owner>
+  void put(const option_row<Owner>& row, Owner& owner, const std::string& key, const written_value& value,
+           origin from) {
+    const auto place = row.place(owner);
+    if (auto wrong = assign(place, value, row.limits); !wrong.empty()) {
+      complain_at(from.where, key, std::move(wrong));
+      return;
+    }
+    if (const auto* path = std::get_if<fs::path*>(&place); path && from.from == rank::file && !(*path)->empty())
+      **path = out_.file->parent_path() / **path; // relative to the file that names it
+    origins_[key] = std::move(from);
+  }
+
+  void put_option(const std::string& key, const written_value& value, origin from) {
+    if (const auto* row = find_row(options(), key))
+      put(*row, out_.values, key, value, std::move(from));
+    else
+      complain_unknown(std::move(from.where), key, key);
+  }
+
+  /// A node by its name, or by its place where it has no proper one; as `check` calls it.
+  std::string label(const node_settings& node) const {
+    return is_node_name(node.name) ? node.name : std::to_string(&node - out_.values.nodes.data() + 1);
+  }
+
+  void put_node(node_settings& node, const std::string& field, const written_value& value, origin from) {
+    const auto key = fmt::format("node.{}.{}", label(node), field);
+    if (const auto* row = find_row(node_options(), field))
+      put(*row, node, key, value, std::move(from));
+    else
+      complain_unknown(std::move(from.where), key, "node.x." + field);
+  }
+
+  void complain_unknown(std::string place, const std::string& key, const std::string& like) {
+    auto nearest = nearest_key(like);
+    if (const auto node = split_node_key(nearest))
+      nearest = node->field;
+    complain_at(std::move(place), key,
+                nearest.empty() ? "there is no such option"
+                                : fmt::format("there is no such option; did you mean {}?", nearest));
+  }
+
+  node_settings& node_named(const std::string& name) {
+    auto& nodes = out_.values.nodes;
+    const auto found = std::find_if(nodes.begin(), nodes.end(), [&](const auto& n) { return n.name == name; });
+    return found == nodes.end() ? nodes.emplace_back(node_settings{name, {}, {}, {}}) : *found;
+  }
+
+  void take_file() {
+    auto file = sources_.file;
+    if (const auto named = sources_.environment.find("KEYPORTAL_CONFIG");
+        !file && named != sources_.environment.end() && !named->second.empty())
+      file = named->second;
+    std::error_code none;
+    for (auto usual = sources_.usual_files.begin(); !file && usual != sources_.usual_files.end(); ++usual)
+      if (fs::exists(*usual, none))
+        file = *usual;
+    if (!file)
+      return;
+    out_.file = *file;
+    auto content = read_toml(*file);
+    if (!content.error.empty()) {
+      complain_at(content.error_line > 0 ? fmt::format("{}:{}", file->string(), content.error_line) : file->string(),
+                  "", content.error);
+      return;
+    }
+    // As a person reads the file, so that errors come in that order.
+    std::stable_sort(content.entries.begin(), content.entries.end(),
+                     [](const auto& a, const auto& b) { return a.line < b.line; });
+    out_.values.nodes.resize(content.nodes);
+    for (const bool names : {true, false}) // names first: the other fields are called after them
+      for (const auto& entry : content.entries)
+        take_entry(entry, names);
+  }
+
+  void take_entry(const toml_entry& entry, bool names) {
+    const origin from{rank::file, fmt::format("{}:{}", out_.file->string(), entry.line)};
+    const auto node = split_node_key(entry.key);
+    if (!node) {
+      if (names)
+        return;
+      if (section_of(entry.key) == "node" || entry.key == "node")
+        complain_at(from.where, "node", "nodes are written with two brackets: [[node]]");
+      else
+        put_option(entry.key, entry.value, from);
+    } else if (names == (node->field == "name")) {
+      auto& owner = out_.values.nodes[std::stoul(node->name)];
+      put_node(owner, node->field, entry.value, from);
+      if (names)
+        origins_[fmt::format("node.{}.name", label(owner))] = from; // what it is called is known only now
+    }
+  }
+
+  void take_environment() {
+    const std::pair<std::string_view, std::string_view> short_names[] = {
+      {"KEYPORTAL_CPA_URL", "url"},
+      {"KEYPORTAL_CPA_KEY", "management_key"},
+      {"KEYPORTAL_CPA_KEY_FILE", "management_key_file"}};
+    for (const auto& [name, text] : sources_.environment) {
+      if (!name.starts_with("KEYPORTAL_") || name == "KEYPORTAL_CONFIG" || text.empty())
+        continue;
+      const origin from{rank::environment, "environment " + name};
+      const written_value value{written_value::form::any, text, {}};
+      const auto all = options();
+      const auto row =
+        std::find_if(all.begin(), all.end(), [&](const auto& o) { return environment_name(o.key) == name; });
+      const auto shortened =
+        std::find_if(std::begin(short_names), std::end(short_names), [&](const auto& s) { return s.first == name; });
+      if (row != all.end())
+        put(*row, out_.values, std::string(row->key), value, from);
+      else if (shortened != std::end(short_names))
+        put_node(node_named("default"), std::string(shortened->second), value, from);
+      else if (name.find("_SERVICE_") == std::string::npos && name.find("_PORT") == std::string::npos)
+        // Not an error: others may use the prefix as well. Kubernetes does, and is passed over in silence.
+        out_.warnings.push_back({from.where, "", "no option has this name in the environment; it is ignored"});
+    }
+  }
+
+  void take_override(const std::string& key, const std::string& text) {
+    const origin from{rank::command_line, "command line"};
+    const written_value value{written_value::form::any, text, {}};
+    const auto node = split_node_key(key);
+    const auto* row = node ? nullptr : find_row(options(), key);
+    const auto* node_row = node ? find_row(node_options(), node->field) : nullptr;
+    if ((row && std::holds_alternative<secret*>(row->place(out_.values)))
+        || (node_row && node_row->key == "management_key"))
+      complain_at(from.where, key,
+                  fmt::format("every program sees the command line, so no secret is taken from it; use {}_file", key));
+    else if (node && !is_node_name(node->name))
+      complain_at(from.where, key, "write node.<name>.<field>; a name is 1 to 32 of a-z, 0-9 and -");
+    else if (node && node->field == "name")
+      complain_at(from.where, key, "a node's name stands in the middle already: node.<name>.url");
+    else if (node)
+      put_node(node_named(node->name), node->field, value, from);
+    else
+      put_option(key, value, from);
+  }
+
+  void take_secret_files() {
+    auto& nats = out_.values.nats;
+    take_secret_file("nats.password", nats.password, nats.password_file);
+    take_secret_file("nats.token", nats.token, nats.token_file);
+    for (auto& node : out_.values.nodes)
+      take_secret_file(fmt::format("node.{}.management_key", label(node)), node.management_key,
+                       node.management_key_file);
+  }
+
+  void take_secret_file(const std::string& key, secret& value, const fs::path& file) {
+    const auto file_key = key + "_file";
+    if (file.empty())
+      return;
+    if (!value.empty()) {
+      const auto by_value = origins_[key].from, by_file = origins_[file_key].from;
+      if (by_value > by_file)
+        return;
+      if (by_value == by_file) {
+        complain(file_key, fmt::format("both {} and {} are set; keep one", key, file_key));
+        return;
+      }
+    }
+    bool open_to_others = false;
+    if (auto wrong = read_secret(file, value, open_to_others); !wrong.empty())
+      complain(file_key, std::move(wrong));
+    else if (open_to_others)
+      warn(file_key, fmt::format("everybody on this machine can read {}; chmod 600 mends it", file.string()));
+  }
+
+  void choose_data_dir() {
+    auto& folder = out_.values.data_dir;
+    const auto variable = [&](const char* name) {
+      const auto found = sources_.environment.find(name);
+      return found == sources_.environment.end() ? std::string{} : found->second;
+    };
+    if (folder.empty()) {
+      if (const auto state = variable("STATE_DIRECTORY"); !state.empty())
+        folder = state.substr(0, state.find(':')); // systemd gives several with colons
+      else if (sources_.is_root)
+        folder = "/var/lib/keyportal";
+      else if (const auto data = variable("XDG_DATA_HOME"); data.starts_with("/"))
+        folder = fs::path(data) / "keyportal";
+      else if (const auto home = variable("HOME"); home.starts_with("/"))
+        folder = fs::path(home) / ".local/share/keyportal";
+      else
+        complain("data_dir", "there is no home folder to keep things in; set data_dir");
+    }
+    std::error_code none;
+    if (!folder.empty())
+      folder = fs::absolute(folder, none).lexically_normal();
+  }
+
+  const setting_sources& sources_;
+  loaded_settings out_;
+  std::map<std::string, origin> origins_;
+};
+
+} // namespace
+
+setting_sources process_sources() {
+  setting_sources sources;
+  for (char** entry = environ; entry && *entry; ++entry) {
+    const std::string_view text = *entry;
+    const auto equals = text.find('=');
+    if (equals != std::string_view::npos)
+      sources.environment.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  sources.is_root = geteuid() == 0;
+  const auto& environment = sources.environment;
+  if (const auto xdg = environment.find("XDG_CONFIG_HOME"); xdg != environment.end() && xdg->second.starts_with("/"))
+    sources.usual_files.push_back(fs::path(xdg->second) / "keyportal/keyportal.toml");
+  else if (const auto home = environment.find("HOME"); home != environment.end() && home->second.starts_with("/"))
+    sources.usual_files.push_back(fs::path(home->second) / ".config/keyportal/keyportal.toml");
+  sources.usual_files.emplace_back("/etc/keyportal/keyportal.toml");
+  return sources;
+}
+
+loaded_settings load_settings(const setting_sources& sources) {
+  try {
+    return loader(sources).run();
+  } catch (const std::exception& error) { // out of memory, a file system that lies
+    loaded_settings failed;
+    failed.errors.push_back({"", "", fmt::format("the configuration could not be read: {}", error.what())});
+    return failed;
+  }
+}
+
+std::string describe(const placed_finding& finding) {
+  std::string line;
+  for (const auto* part : {&finding.where, &finding.key})
+    if (!part->empty())
+      line += *part + ": ";
+  return line + finding.what;
+}
+
+} // namespace keyportal

@@ -1,0 +1,217 @@
+#include "config/options.hpp"
+
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+#include <fmt/format.h>
+
+namespace keyportal {
+
+namespace {
+
+// clang-format off
+#define HERE(member) [](auto& owner) -> value_place { return &owner.member; }
+
+constexpr option table[] = {
+  {"data_dir", HERE(data_dir), "", {},
+   "Folder of everything that is kept. Default: $STATE_DIRECTORY (systemd sets it), else /var/lib/keyportal for "
+   "root, else $XDG_DATA_HOME/keyportal or ~/.local/share/keyportal."},
+  {"demo", HERE(demo), "false", {},
+   "Says on the page that the numbers are made up. Set by the demo."},
+
+  {"poll.interval", HERE(poll.interval), "3s", {"100ms", "1h", {}},
+   "How often a node's usage is fetched."},
+  {"poll.probe_interval", HERE(poll.probe_interval), "500ms", {"50ms", "1min", {}},
+   "How often a node is asked whether it is alive, between polls. Costs the node next to nothing."},
+  {"poll.timeout", HERE(poll.timeout), "30s", {"1s", "10min", {}},
+   "How long an answer may take."},
+  {"poll.max_answer_bytes", HERE(poll.max_answer_bytes), "256MiB", {"1MiB", "4GiB", {}},
+   "Larger answers are refused."},
+  {"poll.slack_factor", HERE(poll.slack_factor), "10", {"0", "1000", {}},
+   "After a poll that took t, the next comes this many times t later at the earliest, so that a node with much "
+   "usage is not kept busy."},
+
+  {"snapshot.interval", HERE(snapshot.interval), "5min", {"10s", "24h", {}},
+   "How often a snapshot of each node's usage is kept."},
+  {"snapshot.kept", HERE(snapshot.kept), "12", {"1", "1000", {}},
+   "How many of the newest snapshots of a node are kept."},
+  {"snapshot.daily_kept", HERE(snapshot.daily_kept), "7", {"0", "3650", {}},
+   "Of how many days the last snapshot is kept besides."},
+
+  {"restore.enabled", HERE(restore.enabled), "true", {},
+   "Whether usage is put back into a node that restarted. When false, restarts are only noticed and told."},
+  {"restore.piece_records", HERE(restore.piece_records), "5000", {"1", "1000000", {}},
+   "Records in one import at most."},
+  {"restore.piece_bytes", HERE(restore.piece_bytes), "4MiB", {"64KiB", "64MiB", {}},
+   "Bytes in one import, about."},
+  {"restore.retries", HERE(restore.retries), "3", {"0", "100", {}},
+   "How often a restore that did not come out whole is tried again."},
+  {"restore.boot_marker", HERE(restore.boot_marker), "false", {},
+   "Leaves an empty entry in the node's statistics by which a restart is seen at once. It shows in the pages of "
+   "CLIProxyAPI."},
+
+  {"gateway.listen", HERE(gateway.listen), "127.0.0.1:8390", {},
+   "Where the page, the API and the WebSocket are served; port 0 takes any free one. Keep it on loopback: there "
+   "is no sign-in yet."},
+  {"gateway.hosts", HERE(gateway.hosts), "", {},
+   "Further names (host or host:port) by which browsers may reach the page, for example behind a reverse proxy."},
+  {"gateway.threads", HERE(gateway.threads), "1", {"1", "64", {}},
+   "Threads that serve connections."},
+
+  {"nats.url", HERE(nats.url), "", {},
+   "The NATS server with JetStream to publish to, for example tls://nats.example.com:4222; several of one cluster "
+   "with commas. Empty: a server of our own is started on loopback."},
+  {"nats.user", HERE(nats.user), "", {},
+   "User name at that server."},
+  {"nats.password", HERE(nats.password), "", {},
+   "Its password; better kept in nats.password_file."},
+  {"nats.password_file", HERE(nats.password_file), "", {},
+   "File with the password."},
+  {"nats.token", HERE(nats.token), "", {},
+   "Token instead of user and password; better kept in nats.token_file."},
+  {"nats.token_file", HERE(nats.token_file), "", {},
+   "File with the token."},
+  {"nats.credentials_file", HERE(nats.credentials_file), "", {},
+   "Credentials file (JWT and seed) instead."},
+  {"nats.nkey_seed_file", HERE(nats.nkey_seed_file), "", {},
+   "File with an nkey seed instead."},
+  {"nats.tls_ca", HERE(nats.tls_ca), "", {},
+   "Certificate authorities (PEM) that vouch for the server. Empty: those of the system."},
+  {"nats.tls_cert", HERE(nats.tls_cert), "", {},
+   "Our certificate (PEM), where the server asks for one."},
+  {"nats.tls_key", HERE(nats.tls_key), "", {},
+   "Key of our certificate (PEM)."},
+  {"nats.server_binary", HERE(nats.server_binary), "nats-server", {},
+   "Program that is started when nats.url is empty."},
+  {"nats.port", HERE(nats.port), "0", {"0", "65535", {}},
+   "Loopback port of our own server; 0 takes any free one and keeps it from then on."},
+  {"nats.max_store_bytes", HERE(nats.max_store_bytes), "2GiB", {"64MiB", "1024GiB", {}},
+   "Disk that our own server's streams may take; the oldest events go first."},
+  {"nats.duplicate_window", HERE(nats.duplicate_window), "2min", {"1s", "24h", {}},
+   "How long the streams recognise an event that is sent twice."},
+  {"nats.usage_max_age", HERE(nats.usage_max_age), "30d", {"1h", "3650d", {}},
+   "How long usage stays in its stream. The ledger keeps everything in any case."},
+  {"nats.events_max_age", HERE(nats.events_max_age), "365d", {"1h", "3650d", {}},
+   "How long all other events stay in their stream."},
+
+  {"storage.block_cache_bytes", HERE(storage.block_cache_bytes), "8MiB", {"1MiB", "64GiB", {}},
+   "Memory for reading the ledger."},
+  {"storage.write_buffer_bytes", HERE(storage.write_buffer_bytes), "8MiB", {"1MiB", "4GiB", {}},
+   "Memory for writing the ledger."},
+
+  {"log.level", HERE(log.level), "info", {{}, {}, "debug|info|warning|error"},
+   "What is logged, to standard error: this and all that is graver."},
+  {"log.format", HERE(log.format), "text", {{}, {}, "text|json"},
+   "Lines for people or JSON objects for programs."},
+
+  {"display.time_zone", HERE(display.time_zone), "", {},
+   "Time zone in which a day begins, for example Asia/Shanghai. Empty: that of the system."},
+
+  {"shutdown.grace", HERE(shutdown.grace), "10s", {"1s", "10min", {}},
+   "How long stopping may take before it is forced."},
+};
+
+constexpr node_option node_table[] = {
+  {"name", HERE(name), "", {},
+   "What the node is called everywhere: 1 to 32 of a-z, 0-9 and -. Its usage is kept under it, so never change it."},
+  {"url", HERE(url), "", {},
+   "Where its CLIProxyAPI answers, for example http://127.0.0.1:8317."},
+  {"management_key", HERE(management_key), "", {},
+   "Its management key (remote-management.secret-key as you typed it, or MANAGEMENT_PASSWORD); better kept in "
+   "management_key_file."},
+  {"management_key_file", HERE(management_key_file), "", {},
+   "File with the management key."},
+};
+#undef HERE
+// clang-format on
+
+struct section_row {
+  std::string_view name;
+  std::string_view help;
+};
+constexpr section_row sections[] = {
+  {"", "Key Portal as a whole."},
+  {"poll", "Looking at the nodes."},
+  {"snapshot", "Snapshots of each node's usage, kept in the data folder."},
+  {"restore", "Putting usage back into a node that lost it."},
+  {"gateway", "The page, the API and the WebSocket."},
+  {"nats", "Events on NATS JetStream."},
+  {"storage", "The ledger on disk."},
+  {"log", "What is said while running."},
+  {"display", "How times are counted into days."},
+  {"shutdown", "Stopping."},
+  {"node", "The CLIProxyAPI nodes: one [[node]] each."},
+};
+
+/// Single-character edits between two texts.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const auto above = row[j];
+      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      diagonal = above;
+    }
+  }
+  return row[b.size()];
+}
+
+} // namespace
+
+std::span<const option> options() { return table; }
+std::span<const node_option> node_options() { return node_table; }
+
+std::string_view section_help(std::string_view section) {
+  for (const auto& row : sections)
+    if (row.name == section)
+      return row.help;
+  return {};
+}
+
+std::string environment_name(std::string_view key) {
+  std::string name = "KEYPORTAL_";
+  for (const char c : key)
+    name.push_back(c == '.' ? '_' : (c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c));
+  return name;
+}
+
+std::string nearest_key(std::string_view key) {
+  if (key.size() > 100)
+    return {};
+  std::string best;
+  std::size_t least = key.size() / 3 + 2; // farther away it is more likely something else altogether
+  const auto consider = [&](std::string candidate) {
+    // A name in the wrong section is a usual mistake too.
+    const bool same_name =
+      section_of(candidate) != section_of(key) && name_in_section(candidate) == name_in_section(key);
+    const auto d = same_name ? 1 : distance(key, candidate);
+    if (d < least) {
+      least = d;
+      best = std::move(candidate);
+    }
+  };
+  for (const auto& row : table)
+    consider(std::string(row.key));
+  if (key.starts_with("node.") || key == "node") {
+    const auto node = key.substr(0, key.rfind('.'));
+    for (const auto& row : node_table)
+      consider(fmt::format("{}.{}", node, row.key));
+  }
+  return best;
+}
+
+std::string_view section_of(std::string_view key) {
+  const auto dot = key.find('.');
+  return dot == std::string_view::npos ? std::string_view{} : key.substr(0, dot);
+}
+
+std::string_view name_in_section(std::string_view key) {
+  const auto dot = key.find('.');
+  return dot == std::string_view::npos ? key : key.substr(dot + 1);
+}
+
+} // namespace keyportal

@@ -1,0 +1,42 @@
+// THE TABLE of options: everything that can be configured, a row each. File, environment, command line, the reference,
+// the example file and the printed settings are all made from it.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "config/settings.hpp"
+#include "config/value.hpp"
+
+namespace keyportal {
+
+/// A row. `Owner` is `settings`, or `node_settings` for what stands in each [[node]].
+template <typename Owner>
+struct option_row {
+  std::string_view key;         ///< "section.name", or "name" at the top of the file or of a [[node]]
+  value_place (*place)(Owner&); ///< the value's home, which also gives its type
+  std::string_view fallback;    ///< default, as written in the environment; empty: none
+  value_limits limits;
+  std::string_view help; ///< sentences
+};
+using option = option_row<settings>;
+using node_option = option_row<node_settings>;
+
+/// In the order of the file.
+std::span<const option> options();
+std::span<const node_option> node_options();
+/// A sentence about a section ("" is the top of the file, "node" the nodes).
+std::string_view section_help(std::string_view section);
+
+/// "gateway.listen" -> "KEYPORTAL_GATEWAY_LISTEN".
+std::string environment_name(std::string_view key);
+/// The known key that is most like `key`, among options and node fields written "node.<name>.<field>"; empty when none
+/// is close.
+std::string nearest_key(std::string_view key);
+
+/// The part before the dot, or "".
+std::string_view section_of(std::string_view key);
+std::string_view name_in_section(std::string_view key);
+
+} // namespace keyportal

@@ -1,0 +1,182 @@
+#include "config/reference.hpp"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "config/options.hpp"
+
+namespace keyportal {
+
+namespace {
+
+/// Breaks a text into comment lines of at most 110 columns.
+std::string as_comment(std::string_view text) {
+  std::string out, line;
+  const auto flush = [&] {
+    out += "# " + line + "\n";
+    line.clear();
+  };
+  while (!text.empty()) {
+    const auto space = text.find(' ');
+    const auto word = text.substr(0, space);
+    text = space == std::string_view::npos ? std::string_view{} : text.substr(space + 1);
+    if (!line.empty() && line.size() + word.size() > 108)
+      flush();
+    line += line.empty() ? std::string(word) : " " + std::string(word);
+  }
+  flush();
+  return out;
+}
+
+std::string bounds(const value_limits& limits) {
+  if (!limits.choices.empty()) {
+    std::string all(limits.choices);
+    for (std::size_t at = 0; (at = all.find('|', at)) != std::string::npos; at += 2)
+      all.replace(at, 1, ", ");
+    return all;
+  }
+  return limits.least.empty() ? std::string{} : fmt::format("{} to {}", limits.least, limits.most);
+}
+
+/// The default as it stands in a file.
+std::string default_toml(const option& row) {
+  settings scratch;
+  assign(row.place(scratch), {written_value::form::any, std::string(row.fallback), {}}, {});
+  return show(row.place(scratch));
+}
+
+bool is_secret(const value_place& place) { return std::holds_alternative<secret*>(place); }
+
+template <typename Owner>
+std::string markdown_row(const option_row<Owner>& row, const std::string& fallback, const std::string& variable) {
+  Owner scratch;
+  const auto allowed = bounds(row.limits);
+  return fmt::format("| `{}` | {} | {} | {} | {} | {} |\n", name_in_section(row.key), type_name(row.place(scratch)),
+                     fallback, allowed.empty() ? "" : allowed, variable, row.help);
+}
+
+} // namespace
+
+std::string reference_markdown() {
+  std::string out =
+    "# Every option\n\n"
+    "Made by `keyportal config reference` from the table in `config/options.cpp`.\n\n"
+    "An option is taken from the command line (`--set section.name=value`), else from the environment, else from the\n"
+    "configuration file, else it has its default. The file is the one of `--config` or `$KEYPORTAL_CONFIG`, else\n"
+    "`~/.config/keyportal/keyportal.toml`, else `/etc/keyportal/keyportal.toml`. Unknown options are refused. A secret "
+    "is\n"
+    "never taken from the command line and never printed.\n\n"
+    "Durations are written `500ms`, `3s`, `5min`, `2h`, `30d`; sizes `64KiB`, `256MiB`, `2GiB`; lists in the "
+    "environment\n"
+    "with commas. Paths in the file are relative to the file.\n";
+  constexpr std::string_view head =
+    "| Option | Type | Default | Allowed | Environment | Meaning |\n|---|---|---|---|---|---|\n";
+  std::string_view section = "none yet";
+  for (const auto& row : options()) {
+    if (section_of(row.key) != section) {
+      section = section_of(row.key);
+      out += fmt::format("\n## {}\n\n{}\n\n{}", section.empty() ? "Top of the file" : fmt::format("[{}]", section),
+                         section_help(section), head);
+    }
+    const auto fallback = row.fallback.empty() ? std::string{} : fmt::format("`{}`", row.fallback);
+    out += markdown_row(row, fallback, fmt::format("`{}`", environment_name(row.key)));
+  }
+  out += fmt::format(
+    "\n## [[node]]\n\n{} `KEYPORTAL_CPA_URL` with `KEYPORTAL_CPA_KEY` or\n`KEYPORTAL_CPA_KEY_FILE` is a node named "
+    "`default`; `--set node.<name>.url=…` sets a field of any node.\n\n{}",
+    section_help("node"), head);
+  for (const auto& row : node_options())
+    out +=
+      markdown_row(row, "",
+                   row.key == "name" ? ""
+                                     : fmt::format("`{}`", row.key == "url"              ? "KEYPORTAL_CPA_URL"
+                                                           : row.key == "management_key" ? "KEYPORTAL_CPA_KEY"
+                                                                                         : "KEYPORTAL_CPA_KEY_FILE"));
+  return out;
+}
+
+std::string example_toml() {
+  std::string out = "# Configuration of Key Portal: every option, commented out, with its default. Remove the # before "
+                    "what you change.\n"
+                    "# `keyportal config check` says what is wrong, `keyportal config print` what is in force.\n";
+  const auto commented = [&](std::string_view help, const std::string& allowed, const std::string& line) {
+    out += "\n" + as_comment(help);
+    if (!allowed.empty())
+      out += as_comment("Allowed: " + allowed + ".");
+    out += "#" + line + "\n";
+  };
+  std::string_view section;
+  for (const auto& row : options()) {
+    if (section_of(row.key) != section) {
+      section = section_of(row.key);
+      out += fmt::format("\n\n[{}]\n{}", section, as_comment(section_help(section)));
+    }
+    commented(row.help, bounds(row.limits), fmt::format("{} = {}", name_in_section(row.key), default_toml(row)));
+  }
+  out += "\n\n" + as_comment(section_help("node"));
+  out += "#[[node]]\n";
+  constexpr std::string_view examples[] = {"default", "http://127.0.0.1:8317", "", "cpa.key"};
+  for (std::size_t i = 0; const auto& row : node_options())
+    commented(row.help, {}, fmt::format("{} = {}", row.key, toml_quoted(examples[i++])));
+  return out;
+}
+
+std::string print_toml(const loaded_settings& loaded) {
+  settings values = loaded.values;
+  std::string out;
+  const auto line = [&](const std::string& key, std::string_view name, const value_place& place) {
+    const auto from = loaded.origins.find(key);
+    out += fmt::format("{} = {}{}\n", name, show(place), from == loaded.origins.end() ? "" : "  # " + from->second);
+  };
+  std::string_view section;
+  for (const auto& row : options()) {
+    if (section_of(row.key) != section) {
+      section = section_of(row.key);
+      out += fmt::format("\n[{}]\n", section);
+    }
+    line(std::string(row.key), name_in_section(row.key), row.place(values));
+  }
+  for (auto& node : values.nodes) {
+    out += "\n[[node]]\n";
+    for (const auto& row : node_options())
+      line(fmt::format("node.{}.{}", node.name, row.key), row.key, row.place(node));
+  }
+  return out;
+}
+
+std::string print_json(const loaded_settings& loaded) {
+  using nlohmann::json;
+  settings values = loaded.values;
+  const auto value_of = [](const value_place& place) -> json {
+    if (is_secret(place))
+      return !std::get<secret*>(place)->empty(); // only whether it is set
+    if (const auto* flag = std::get_if<bool*>(&place))
+      return **flag;
+    if (const auto* number = std::get_if<int*>(&place))
+      return **number;
+    if (const auto* list = std::get_if<std::vector<std::string>*>(&place))
+      return **list;
+    if (const auto* text = std::get_if<std::string*>(&place))
+      return **text;
+    if (const auto* path = std::get_if<std::filesystem::path*>(&place))
+      return (*path)->string();
+    const auto shown = show(place); // sizes and durations, in quotes
+    return shown.substr(1, shown.size() - 2);
+  };
+  json all = json::object(), nodes = json::array();
+  for (const auto& row : options())
+    all[std::string(row.key)] = value_of(row.place(values));
+  for (auto& node : values.nodes) {
+    json one = json::object();
+    for (const auto& row : node_options())
+      one[std::string(row.key)] = value_of(row.place(node));
+    nodes.push_back(std::move(one));
+  }
+  const json out = {{"file", loaded.file ? json(loaded.file->string()) : json(nullptr)},
+                    {"settings", std::move(all)},
+                    {"nodes", std::move(nodes)},
+                    {"origins", loaded.origins}};
+  return out.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
+}
+
+} // namespace keyportal

@@ -1,0 +1,260 @@
+#include "config/settings.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+
+#include <arpa/inet.h>
+
+#include <fmt/format.h>
+
+namespace keyportal {
+
+namespace {
+
+bool only_of(std::string_view text, std::string_view extra) {
+  return std::all_of(text.begin(), text.end(), [&](unsigned char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')
+           || extra.find(static_cast<char>(c)) != std::string_view::npos;
+  });
+}
+
+bool is_ip(const std::string& text) {
+  unsigned char bytes[16];
+  return inet_pton(AF_INET, text.c_str(), bytes) == 1 || inet_pton(AF_INET6, text.c_str(), bytes) == 1;
+}
+
+bool read_port(std::string_view text, int least, std::uint16_t& port) {
+  int number = -1;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (failed != std::errc{} || end != text.data() + text.size() || number < least || number > 65535)
+    return false;
+  port = static_cast<std::uint16_t>(number);
+  return true;
+}
+
+/// host, host:port or [v6]:port of a URL; empty when it is fine.
+std::string split_authority(std::string_view authority, std::string& host) {
+  std::string_view port_text;
+  bool has_port = false;
+  if (!authority.empty() && authority.front() == '[') {
+    const auto close = authority.find(']');
+    if (close == std::string_view::npos || !is_ip(std::string(authority.substr(1, close - 1))))
+      return "the address in brackets is no IPv6 address";
+    host = authority.substr(1, close - 1);
+    const auto rest = authority.substr(close + 1);
+    has_port = !rest.empty();
+    if (has_port && rest.front() != ':')
+      return "after the closing bracket only a port may follow";
+    port_text = has_port ? rest.substr(1) : rest;
+  } else {
+    const auto colon = authority.find(':');
+    has_port = colon != std::string_view::npos;
+    host = authority.substr(0, colon);
+    port_text = has_port ? authority.substr(colon + 1) : std::string_view{};
+    if (host.empty() || host.size() > 253 || !only_of(host, ".-_") || host.front() == '-' || host.front() == '.')
+      return "it needs the name or address of a host";
+  }
+  std::uint16_t port = 0;
+  if (has_port && !read_port(port_text, 1, port))
+    return "the port must be a number from 1 to 65535";
+  return {};
+}
+
+std::string check_nats_url(std::string_view url) {
+  if (url.size() > 2048)
+    return "it is too long";
+  while (!url.empty()) { // several servers of one cluster are separated by commas
+    const auto comma = url.find(',');
+    auto one = url.substr(0, comma);
+    url = comma == std::string_view::npos ? std::string_view{} : url.substr(comma + 1);
+    if (one.starts_with("nats://") || one.starts_with("tls://"))
+      one.remove_prefix(one.find("://") + 3);
+    else
+      return "it must begin with nats:// or tls://";
+    if (one.find('@') != std::string_view::npos)
+      return "credentials do not belong in it; set nats.user and nats.password_file, or nats.token_file";
+    std::string host;
+    if (auto wrong = split_authority(one, host); !wrong.empty())
+      return wrong;
+  }
+  return {};
+}
+
+bool readable(const std::filesystem::path& file) {
+  std::error_code none;
+  return std::filesystem::is_regular_file(file, none);
+}
+
+void check_nodes(settings& values, std::vector<finding>& errors, std::vector<finding>& warnings) {
+  std::set<std::string> names, urls;
+  int number = 0;
+  for (auto& node : values.nodes) {
+    ++number;
+    const auto key = [&](std::string_view field) {
+      return fmt::format("node.{}.{}", is_node_name(node.name) ? node.name : std::to_string(number), field);
+    };
+    if (node.name.empty())
+      errors.push_back({key("name"), "every [[node]] needs a name"});
+    else if (!is_node_name(node.name))
+      errors.push_back({key("name"), "a name is 1 to 32 of a-z, 0-9 and -"});
+    else if (!names.insert(node.name).second)
+      errors.push_back({key("name"), "two nodes have this name"});
+    if (auto wrong = check_node_url(node.url); !wrong.empty())
+      errors.push_back({key("url"), wrong});
+    else if (!urls.insert(node.url).second)
+      errors.push_back({key("url"), "two nodes have this url; one CLIProxyAPI would be counted twice"});
+    else if (node.url.starts_with("http://")) {
+      std::string host;
+      const auto authority = std::string_view(node.url).substr(7);
+      split_authority(authority.substr(0, authority.find('/')), host);
+      if (!is_loopback(host))
+        warnings.push_back({key("url"), "the management key goes to another host unencrypted; https or a private "
+                                        "network keeps it safe"});
+    }
+    const auto& management_key = node.management_key.reveal();
+    if (management_key.empty())
+      errors.push_back({key("management_key"), "the node needs its management_key or a management_key_file"});
+    else if (management_key.size() > 512
+             || std::any_of(management_key.begin(), management_key.end(),
+                            [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
+      errors.push_back({key("management_key"), "it is too long or holds control characters"});
+  }
+  if (values.nodes.empty())
+    warnings.push_back({"node", "no node is configured; set KEYPORTAL_CPA_URL and KEYPORTAL_CPA_KEY, or write [[node]] "
+                                "into the configuration file"});
+}
+
+void check_nats(const settings::nats_settings& nats, std::vector<finding>& errors) {
+  if (nats.url.empty()) {
+    const std::pair<const char*, bool> outside_only[] = {
+      {"nats.user", !nats.user.empty()},
+      {"nats.password", !nats.password.empty()},
+      {"nats.token", !nats.token.empty()},
+      {"nats.credentials_file", !nats.credentials_file.empty()},
+      {"nats.nkey_seed_file", !nats.nkey_seed_file.empty()},
+      {"nats.tls_ca", !nats.tls_ca.empty()},
+      {"nats.tls_cert", !nats.tls_cert.empty()},
+      {"nats.tls_key", !nats.tls_key.empty()},
+    };
+    for (const auto& [key, set] : outside_only)
+      if (set)
+        errors.push_back({key, "it is for a server outside; set nats.url too, or remove it"});
+  } else if (auto wrong = check_nats_url(nats.url); !wrong.empty()) {
+    errors.push_back({"nats.url", wrong});
+  }
+  if (nats.user.empty() != nats.password.empty())
+    errors.push_back({"nats.user", "nats.user and nats.password (or nats.password_file) go together"});
+  if (nats.tls_cert.empty() != nats.tls_key.empty())
+    errors.push_back({"nats.tls_cert", "nats.tls_cert and nats.tls_key go together"});
+  if (int{!nats.user.empty()} + int{!nats.token.empty()} + int{!nats.credentials_file.empty()}
+        + int{!nats.nkey_seed_file.empty()}
+      > 1)
+    errors.push_back({"nats.user", "several ways to sign in are set; keep one of user, token, credentials_file and "
+                                   "nkey_seed_file"});
+  const std::pair<const char*, const std::filesystem::path*> files[] = {
+    {"nats.credentials_file", &nats.credentials_file},
+    {"nats.nkey_seed_file", &nats.nkey_seed_file},
+    {"nats.tls_ca", &nats.tls_ca},
+    {"nats.tls_cert", &nats.tls_cert},
+    {"nats.tls_key", &nats.tls_key},
+  };
+  for (const auto& [key, file] : files)
+    if (!file->empty() && !readable(*file))
+      errors.push_back({key, fmt::format("there is no file {}", file->string())});
+  if (nats.server_binary.empty())
+    errors.push_back({"nats.server_binary", "it needs a name or path"});
+}
+
+} // namespace
+
+bool is_node_name(std::string_view name) {
+  return !name.empty() && name.size() <= 32 && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  });
+}
+
+bool is_loopback(std::string_view address) {
+  if (address == "localhost" || address == "::1")
+    return true;
+  in_addr v4{};
+  return inet_pton(AF_INET, std::string(address).c_str(), &v4) == 1 && (ntohl(v4.s_addr) >> 24) == 127;
+}
+
+std::string split_listen(std::string_view listen, std::string& address, std::uint16_t& port) {
+  const auto colon = listen.rfind(':');
+  if (colon == std::string_view::npos)
+    return "write address:port, for example 127.0.0.1:8390";
+  auto host = std::string(listen.substr(0, colon));
+  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (bracketed)
+    host = host.substr(1, host.size() - 2);
+  else if (host.find(':') != std::string::npos)
+    return "an IPv6 address stands in brackets, for example [::1]:8390";
+  if (host == "localhost")
+    host = "127.0.0.1";
+  if (!is_ip(host))
+    return "the address must be an IP address of this machine, for example 127.0.0.1 or 0.0.0.0";
+  if (!read_port(listen.substr(colon + 1), 0, port))
+    return "the port must be a number from 0 (any free one) to 65535";
+  address = host;
+  return {};
+}
+
+std::string check_node_url(std::string& url) {
+  if (url.empty())
+    return "every node needs the url of its CLIProxyAPI";
+  if (url.size() > 1024)
+    return "it is too long";
+  std::string_view rest = url;
+  if (rest.starts_with("http://"))
+    rest.remove_prefix(7);
+  else if (rest.starts_with("https://"))
+    rest.remove_prefix(8);
+  else
+    return "it must begin with http:// or https://";
+  if (rest.find('@') != std::string_view::npos)
+    return "credentials do not belong in a url; use management_key or management_key_file";
+  const auto slash = rest.find('/');
+  const auto path = slash == std::string_view::npos ? std::string_view{} : rest.substr(slash);
+  std::string host;
+  if (auto wrong = split_authority(rest.substr(0, slash), host); !wrong.empty())
+    return wrong;
+  if (!only_of(path, "/._~-"))
+    return "its path may hold letters, digits and / . _ ~ - only; no query, no fragment";
+  if (path.find("//") != std::string_view::npos || fmt::format("{}/", path).find("/../") != std::string::npos
+      || fmt::format("{}/", path).find("/./") != std::string::npos)
+    return "its path may hold neither // nor . or .. as a part";
+  while (url.back() == '/')
+    url.pop_back();
+  if (url.ends_with("/v0/management"))
+    return "leave /v0/management away; only what comes before it belongs here";
+  return {};
+}
+
+void check(settings& values, std::vector<finding>& errors, std::vector<finding>& warnings) {
+  check_nodes(values, errors, warnings);
+  check_nats(values.nats, errors);
+
+  auto& gateway = values.gateway;
+  if (auto wrong = split_listen(gateway.listen, gateway.address, gateway.port); !wrong.empty())
+    errors.push_back({"gateway.listen", wrong});
+  else if (!is_loopback(gateway.address))
+    warnings.push_back(
+      {"gateway.listen", "everybody who reaches this address sees the usage: there is no sign-in yet"});
+  for (const auto& host : gateway.hosts)
+    if (host.empty() || host.size() > 253 || !only_of(host, ".-:[]"))
+      errors.push_back({"gateway.hosts", "each is the name of a host, with or without :port"});
+
+  const auto& zone = values.display.time_zone;
+  if (!zone.empty()
+      && (zone.size() > 64 || !only_of(zone, "/_+-") || zone.front() == '/'
+          || (zone != "UTC" && !readable(std::filesystem::path("/usr/share/zoneinfo") / zone))))
+    errors.push_back({"display.time_zone", "no such time zone on this machine; write for example Asia/Shanghai (the "
+                                           "zones come with the package tzdata)"});
+  if (values.poll.probe_interval > values.poll.interval)
+    warnings.push_back(
+      {"poll.probe_interval", "it is longer than poll.interval, so a restart is noticed by polls only"});
+}
+
+} // namespace keyportal

@@ -1,0 +1,118 @@
+// All settings of Key Portal as plain values. Actors get the part they need, never an option's name.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "messages/ids.hpp"
+#include "messages/secret.hpp"
+
+namespace keyportal {
+
+/// One CLIProxyAPI.
+struct node_settings {
+  node_name name;        ///< unique, 1 to 32 of [a-z0-9-]
+  std::string url;       ///< http(s)://host[:port][/path], without credentials and without a slash at its end
+  secret management_key; ///< given as such or read from `management_key_file`
+  std::filesystem::path management_key_file;
+};
+
+/// What `load` made of file, environment and command line. Defaults stand in the table of options, not here.
+struct settings {
+  std::filesystem::path data_dir; ///< never empty after loading
+  bool demo = false;              ///< shown on the page: these numbers are made up
+
+  std::vector<node_settings> nodes; ///< in configured order; may be empty
+
+  struct poll_settings {
+    std::chrono::milliseconds interval{};
+    std::chrono::milliseconds probe_interval{};
+    std::chrono::milliseconds timeout{};
+    std::uint64_t max_answer_bytes = 0;
+    int slack_factor = 0; ///< the next poll comes at the earliest this many times the last one's duration later
+  } poll;
+
+  struct snapshot_settings {
+    std::chrono::milliseconds interval{};
+    int kept = 0;
+    int daily_kept = 0;
+  } snapshot;
+
+  struct restore_settings {
+    bool enabled = false;
+    int piece_records = 0;
+    std::uint64_t piece_bytes = 0;
+    int retries = 0;
+    bool boot_marker = false;
+  } restore;
+
+  struct gateway_settings {
+    std::string listen;     ///< as written: address:port
+    std::string address;    ///< of it: an IP address without brackets
+    std::uint16_t port = 0; ///< of it; 0: any free one
+    std::vector<std::string> hosts;
+    int threads = 0;
+  } gateway;
+
+  struct nats_settings {
+    std::string url; ///< empty: a server of our own, as a child on loopback
+    std::string user;
+    secret password;
+    std::filesystem::path password_file;
+    secret token;
+    std::filesystem::path token_file;
+    std::filesystem::path credentials_file;
+    std::filesystem::path nkey_seed_file;
+    std::filesystem::path tls_ca;
+    std::filesystem::path tls_cert;
+    std::filesystem::path tls_key;
+    std::string server_binary;
+    int port = 0; ///< of our own server; 0: any free one
+    std::uint64_t max_store_bytes = 0;
+    std::chrono::milliseconds duplicate_window{};
+    std::chrono::milliseconds usage_max_age{};
+    std::chrono::milliseconds events_max_age{};
+  } nats;
+
+  struct storage_settings {
+    std::uint64_t block_cache_bytes = 0;
+    std::uint64_t write_buffer_bytes = 0;
+  } storage;
+
+  struct log_settings {
+    std::string level;
+    std::string format;
+  } log;
+
+  struct display_settings {
+    std::string time_zone; ///< IANA name; empty: the system's
+  } display;
+
+  struct shutdown_settings {
+    std::chrono::milliseconds grace{};
+  } shutdown;
+};
+
+/// Something to say about one option (`key` as in the file, e.g. "gateway.listen" or "node.default.url").
+struct finding {
+  std::string key;
+  std::string what; ///< a sentence; holds no secret
+};
+
+/// What no single option can tell: addresses, urls, names, options that need or exclude each other.
+/// Fills in `gateway.address` and `gateway.port`, and brings node urls into their normal form.
+void check(settings& values, std::vector<finding>& errors, std::vector<finding>& warnings);
+
+/// Empty when `url` may be asked as a node, else why not. Cuts slashes off its end.
+std::string check_node_url(std::string& url);
+/// Splits "address:port" ("localhost" becomes 127.0.0.1); empty when it is fine, else why not.
+std::string split_listen(std::string_view listen, std::string& address, std::uint16_t& port);
+/// Whether only this machine reaches the address.
+bool is_loopback(std::string_view address);
+bool is_node_name(std::string_view name);
+
+} // namespace keyportal

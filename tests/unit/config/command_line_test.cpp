@@ -1,0 +1,124 @@
+#include <catch2/catch_test_macros.hpp>
+
+#include "config/command_line.hpp"
+
+using namespace keyportal;
+
+namespace {
+
+invocation parse(std::vector<const char*> words) {
+  words.insert(words.begin(), "keyportal");
+  return parse_command_line(static_cast<int>(words.size()), words.data());
+}
+
+using overrides = std::vector<std::pair<std::string, std::string>>;
+
+} // namespace
+
+TEST_CASE("every command is found by its words") {
+  const std::vector<std::pair<std::vector<const char*>, command>> cases = {
+    {{"serve"}, command::serve},
+    {{"status"}, command::status},
+    {{"snapshot", "list"}, command::snapshot_list},
+    {{"snapshot", "show", "3"}, command::snapshot_show},
+    {{"snapshot", "make"}, command::snapshot_make},
+    {{"snapshot", "export", "a.json"}, command::snapshot_export},
+    {{"snapshot", "import", "a.json"}, command::snapshot_import},
+    {{"snapshot", "restore"}, command::snapshot_restore},
+    {{"events", "tail"}, command::events_tail},
+    {{"config", "check"}, command::config_check},
+    {{"config", "print"}, command::config_print},
+    {{"config", "reference"}, command::config_reference},
+    {{"completion", "bash"}, command::completion},
+  };
+  for (const auto& [words, expected] : cases) {
+    const auto parsed = parse(words);
+    INFO(words[0] << " " << parsed.text);
+    CHECK(parsed.what == expected);
+  }
+}
+
+TEST_CASE("options for every command may stand before and behind it") {
+  for (const auto& words :
+       std::vector<std::vector<const char*>>{{"--json", "--yes", "--config", "f.toml", "--data-dir", "/d", "--url",
+                                              "http://x", "--set", "a.b=c=d", "--set", "e=", "status"},
+                                             {"status", "--json", "-y", "--config=f.toml", "--data-dir=/d",
+                                              "--url=http://x", "--set=a.b=c=d", "--set", "e="}}) {
+    const auto parsed = parse(words);
+    INFO(parsed.text);
+    CHECK(parsed.what == command::status);
+    CHECK(parsed.json);
+    CHECK(parsed.yes);
+    CHECK(parsed.config_file == "f.toml");
+    CHECK(parsed.url == "http://x");
+    CHECK(parsed.overrides == overrides{{"data_dir", "/d"}, {"a.b", "c=d"}, {"e", ""}});
+  }
+}
+
+TEST_CASE("the address and the demo of serve are settings like others") {
+  CHECK(parse({"serve", "--listen", "127.0.0.1:0", "--demo"}).overrides
+        == overrides{{"gateway.listen", "127.0.0.1:0"}, {"demo", "true"}});
+}
+
+TEST_CASE("export and import take a file and either a node or a CLIProxyAPI") {
+  auto parsed = parse({"snapshot", "export", "a.json", "--node", "eu", "--id", "7"});
+  CHECK(parsed.file == "a.json");
+  CHECK(parsed.node == "eu");
+  CHECK(parsed.snapshot_id == 7);
+  parsed = parse({"snapshot", "import", "-", "--cpa", "http://h:1", "--key-file", "k"});
+  CHECK(parsed.file == "-");
+  CHECK(parsed.cpa_url == "http://h:1");
+  CHECK(parsed.cpa_key_file == "k");
+  CHECK(parse({"snapshot", "import", "a", "--key-file", "k"}).exit_code == exit_wrong_usage);
+  CHECK(parse({"snapshot", "import", "a", "--cpa", "http://h", "--node", "n"}).exit_code == exit_wrong_usage);
+}
+
+TEST_CASE("events are tailed from now on unless said otherwise") {
+  CHECK(parse({"events", "tail"}).from == "new");
+  const auto parsed = parse(
+    {"events", "tail", "--from", "all", "--subject", "keyportal.v1.node.>", "--count", "5", "--nats", "nats://h"});
+  CHECK(parsed.from == "all");
+  CHECK(parsed.subject == "keyportal.v1.node.>");
+  CHECK(parsed.count == 5);
+  CHECK(parsed.nats_url == "nats://h");
+}
+
+TEST_CASE("wrong usage says what is wrong and leaves with 2") {
+  for (const auto& words : std::vector<std::vector<const char*>>{{},
+                                                                 {"no-such"},
+                                                                 {"snapshot"},
+                                                                 {"snapshot", "export"},
+                                                                 {"snapshot", "show"},
+                                                                 {"snapshot", "show", "x"},
+                                                                 {"snapshot", "show", "-1"},
+                                                                 {"serve", "--no-such"},
+                                                                 {"status", "--set", "novalue"},
+                                                                 {"status", "extra"},
+                                                                 {"completion", "tcsh"},
+                                                                 {"events", "tail", "--count", "many"}}) {
+    const auto parsed = parse(words);
+    CHECK(parsed.what == command::print_text);
+    CHECK(parsed.exit_code == exit_wrong_usage);
+    CHECK_FALSE(parsed.text.empty());
+  }
+}
+
+TEST_CASE("help and version are printed and leave with 0") {
+  const auto version = parse({"--version"});
+  CHECK(version.exit_code == exit_done);
+  CHECK(version.text.starts_with("keyportal 0."));
+  const auto help = parse({"--help"});
+  CHECK(help.exit_code == exit_done);
+  for (const char* word : {"serve", "status", "snapshot", "events", "config", "completion", "--json", "Exit codes"})
+    CHECK(help.text.find(word) != std::string::npos);
+  CHECK(parse({"snapshot", "export", "--help"}).text.find("--cpa") != std::string::npos);
+}
+
+TEST_CASE("completion scripts name every command and option") {
+  for (const char* shell : {"bash", "zsh", "fish"}) {
+    const auto script = completion_script(shell);
+    for (const char* word : {"serve", "snapshot", "export", "restore", "tail", "reference", "key-file", "data-dir"})
+      CHECK(script.find(word) != std::string::npos);
+  }
+  CHECK(completion_script("tcsh").empty());
+}
