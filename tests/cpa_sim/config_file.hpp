@@ -1,0 +1,36 @@
+// config.yaml as far as the stand-in needs one: it carries the client keys over a restart.
+#pragma once
+
+#include "options.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace keyportal::cpa_sim {
+
+/// What the stand-in reads back from its config file.
+struct config_values {
+  std::vector<std::string> keys;
+  bool has_keys = false; ///< the section is there
+  bool statistics = false;
+};
+
+/// The file's text for these values; the order is that of a hand-written config.
+std::string config_text(const options& o, const std::vector<std::string>& keys, bool statistics);
+
+/// Reads the lines it knows: `api-keys:` with its items, `usage-statistics-enabled:`.
+config_values read_config(std::string_view text);
+
+/// Body of `GET /config`.
+std::string config_json(const options& o, const std::string& keys_json, bool statistics);
+
+/// Reads a whole file; nothing when it cannot be read.
+std::optional<std::string> read_file(const std::string& path);
+
+/// Truncates, then writes in place without sync, as CPA does: a kill in between leaves an empty file.
+/// Empty when all went well, else the system's words.
+std::string write_in_place(const std::string& path, std::string_view text);
+
+} // namespace keyportal::cpa_sim

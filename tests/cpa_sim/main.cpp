@@ -1,0 +1,145 @@
+// cpa-sim: the stand-in as a program.
+#include "server.hpp"
+
+#include "json.hpp"
+
+#include <fmt/core.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <functional>
+#include <map>
+
+namespace sim = keyportal::cpa_sim;
+
+namespace {
+
+constexpr const char* usage = R"(cpa-sim: stands in for CLIProxyAPI of era A (up to 6.9.49)
+
+  --port N           management and client port, 0 = any (default 18417)
+  --control-port N   port for commands, 0 = any (default 0)
+  --secret TEXT      management key (default demo-management-key)
+  --key TEXT         a client key; repeatable (default: those of the invented traffic)
+  --state FILE       config.yaml: keeps the client keys over restarts
+  --oracle FILE      append-only list of everything ever recorded
+  --rate R           invented records a second (default 0)
+  --preload N        records to begin with, when the oracle is empty
+  --seed N           of the invented traffic (default 1)
+  --tz NAME          time zone (default Asia/Shanghai)
+  --version TEXT     version to report and behave like (default 6.9.49)
+  --bcrypt-ms N      processor time of one management call (default 0; the real one: 70)
+  --starting-up-ms N clients get 502 for so long after a start (default 0; the real one: 100)
+  --allow-remote     let management calls come from elsewhere
+  --tolerant         a silent connection keeps nobody out (the real one is frozen by it)
+  --ready-file F     write the line about the ports there too, once ready
+)";
+
+bool number(const char* text, double least, double most, double& out) {
+  char* end = nullptr;
+  out = std::strtod(text, &end);
+  return end != text && *end == '\0' && out >= least && out <= most;
+}
+
+struct settings {
+  sim::options options;
+  std::string ready_file;
+};
+
+/// Nothing when the command line is wrong; the reason is printed.
+bool parse(int argc, char** argv, settings& s) {
+  auto& o = s.options;
+  o.port = 18417;
+  o.may_kill_itself = true;
+  double n = 0;
+  const auto ms = [&n](const char* v, std::chrono::milliseconds& out) {
+    const bool fine = number(v, 0, 600'000, n);
+    out = std::chrono::milliseconds(static_cast<long>(n));
+    return fine;
+  };
+  const auto port = [&n](const char* v, std::uint16_t& out) {
+    const bool fine = number(v, 0, 65'535, n);
+    out = static_cast<std::uint16_t>(n);
+    return fine;
+  };
+  const auto text = [](const char* v, std::string& out) {
+    out = v;
+    return !out.empty();
+  };
+  const std::map<std::string, std::function<bool(const char*)>> with_value{
+      {"--port", [&](const char* v) { return port(v, o.port); }},
+      {"--control-port", [&](const char* v) { return port(v, o.control_port); }},
+      {"--secret", [&](const char* v) { return text(v, o.secret); }},
+      {"--key", [&](const char* v) { return text(v, o.keys.emplace_back()); }},
+      {"--state", [&](const char* v) { return text(v, o.state_file); }},
+      {"--oracle", [&](const char* v) { return text(v, o.oracle_file); }},
+      {"--tz", [&](const char* v) { return text(v, o.time_zone); }},
+      {"--version", [&](const char* v) { return text(v, o.version); }},
+      {"--ready-file", [&](const char* v) { return text(v, s.ready_file); }},
+      {"--rate", [&](const char* v) { return number(v, 0, 1e6, o.rate); }},
+      {"--bcrypt-ms", [&](const char* v) { return ms(v, o.bcrypt); }},
+      {"--starting-up-ms", [&](const char* v) { return ms(v, o.starting_up); }},
+      {"--preload", [&](const char* v) { return number(v, 0, 1e7, n) && (o.preload = static_cast<std::size_t>(n), true); }},
+      {"--seed", [&](const char* v) { return number(v, 0, 1e15, n) && (o.seed = static_cast<std::uint64_t>(n), true); }},
+  };
+  for (int i = 1; i < argc; ++i) {
+    const std::string name = argv[i];
+    if (name == "--allow-remote") {
+      o.allow_remote = true;
+    } else if (name == "--tolerant") {
+      o.silent_socket_blocks = false;
+    } else if (const auto known = with_value.find(name); known == with_value.end()) {
+      fmt::print(stderr, "{}unknown option {}\n", usage, name);
+      return false;
+    } else if (++i >= argc || !known->second(argv[i])) {
+      fmt::print(stderr, "cpa-sim: {} needs a value that fits it (see --help)\n", name);
+      return false;
+    }
+  }
+  if (o.keys.empty()) o.keys = sim::traffic(o.seed).keys();
+  return true;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    if (std::strcmp(argv[i], "--help") == 0) {
+      fmt::print("{}", usage);
+      return 0;
+    }
+  }
+  settings s;
+  if (!parse(argc, argv, s)) return 2;
+  // Signals are taken here, not by the server's threads.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+
+  sim::server server(s.options);
+  if (!server.problem().empty()) {
+    fmt::print(stderr, "cpa-sim: {}\n", server.problem());
+    // An empty config.yaml ends the real one with code 0.
+    return server.problem().find("auth directory") != std::string::npos ? 0 : 1;
+  }
+  const std::string line =
+      fmt::format("{{\"listening\":\"{}\",\"control\":\"{}\"}}\n", server.url(), server.control_url());
+  fmt::print("{}", line);
+  std::fflush(stdout);
+  if (!s.ready_file.empty()) {
+    const std::string unfinished = s.ready_file + ".new";
+    if (!sim::write_in_place(unfinished, line).empty() || std::rename(unfinished.c_str(), s.ready_file.c_str()) != 0) {
+      fmt::print(stderr, "cpa-sim: cannot write {}\n", s.ready_file);
+      return 1;
+    }
+  }
+  const timespec moment{0, 100'000'000};
+  while (!server.ended() && sigtimedwait(&signals, nullptr, &moment) < 0) {
+  }
+  return 0;
+}

@@ -1,0 +1,296 @@
+#include "server.hpp"
+
+#include "json.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+
+namespace keyportal::cpa_sim {
+namespace {
+
+std::int64_t steady_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+constexpr std::size_t batch = 1000; // records that become visible together
+
+} // namespace
+
+server::server(options o)
+    : options_(std::move(o)), memory_(options_.oracle_file), traffic_(options_.seed), rate_(options_.rate),
+      front_([this](const request& r) { return serve(r); }, options_.silent_socket_blocks),
+      control_([this](const request& r) { return control(r); }, false) {
+  const auto place = zone::named(options_.time_zone);
+  if (!place) {
+    problem_ = "unknown time zone " + options_.time_zone;
+  } else if (!memory_.problem().empty()) {
+    problem_ = memory_.problem();
+  } else {
+    place_ = *place;
+    if (begin(problem_)) problem_ = front_.open(options_.port);
+    port_ = front_.port();
+    options_.port = port_;
+    if (problem_.empty()) problem_ = control_.open(options_.control_port);
+  }
+  if (!problem_.empty()) {
+    ended_ = true;
+    return;
+  }
+  if (memory_.size() == 0 && options_.preload != 0) {
+    // A day's worth of records that were there before anybody looked.
+    const std::int64_t now = unix_now_ns();
+    const std::int64_t step = std::min<std::int64_t>(86'400'000'000'000 / static_cast<std::int64_t>(options_.preload),
+                                                     5'000'000'000);
+    std::vector<cpa_sim::record> records;
+    for (std::size_t left = options_.preload; left > 0;) {
+      records.push_back(traffic_.next(now - static_cast<std::int64_t>(left) * step, place_));
+      if (--left % batch == 0) {
+        node_->record_live(records);
+        records.clear();
+      }
+    }
+  }
+  worker_ = std::thread([this] { worker(); });
+}
+
+server::~server() {
+  {
+    const std::lock_guard guard(lock_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  control_.close(); // may be waiting for a restart, which `stopping_` ends
+  if (worker_.joinable()) worker_.join();
+  front_.close();
+}
+
+/// Reads the config file and makes the node of this start.
+bool server::begin(std::string& why) {
+  std::vector<std::string> keys = options_.keys;
+  bool statistics = options_.statistics;
+  const std::string& path = options_.state_file;
+  if (!path.empty()) {
+    if (const auto text = read_file(path)) {
+      if (text->empty()) {
+        why = "failed to create auth directory : mkdir :"; // era A's last words when config.yaml is empty
+        return false;
+      }
+      const auto values = read_config(*text);
+      keys = values.keys;
+      statistics = values.statistics;
+    } else if (why = write_in_place(path, config_text(options_, keys, statistics)); !why.empty()) {
+      return false;
+    }
+  } else if (const auto before = current()) {
+    keys = before->saved_keys();
+    statistics = before->statistics();
+  }
+  auto fresh = std::make_shared<node>(options_, place_, memory_, std::move(keys), statistics);
+  for (const auto& f : faults_.all()) {
+    if (f.name == "cap1000") fresh->keep_newest(1000);
+  }
+  starting_until_ms_ = steady_ms() + options_.starting_up.count();
+  const std::lock_guard guard(lock_);
+  node_ = std::move(fresh);
+  return true;
+}
+
+std::shared_ptr<node> server::current() const {
+  const std::lock_guard guard(lock_);
+  return node_;
+}
+
+answer server::serve(const request& r) {
+  const auto taken = faults_.take(r.path);
+  {
+    const std::lock_guard guard(lock_);
+    if (calls_by_path_.size() < 1000 || calls_by_path_.contains(r.path)) ++calls_by_path_[r.path];
+  }
+  switches s;
+  s.starting_up = steady_ms() < starting_until_ms_;
+  std::optional<answer> a;
+  for (const auto& f : taken) {
+    s.save_fails = s.save_fails || f.name == "save_fails";
+    s.lose_write = s.lose_write || f.name == "lost_write";
+    s.wrong_key = s.wrong_key || f.name == "wrong_key";
+    s.starting_up = s.starting_up || f.name == "startup_502";
+    if (!a) a = instead(f);
+  }
+  if (!a) a = current()->handle(r, s);
+  for (const auto& f : taken) {
+    spoil(*a, f);
+    if (f.name == "kill" && options_.may_kill_itself) ::kill(::getpid(), SIGKILL);
+    if (f.name == "restart" || f.name == "kill") {
+      ask_restart(std::chrono::milliseconds(number_of(f.value, 0)), false);
+      a->how.close_silently = true;
+    }
+  }
+  return std::move(*a);
+}
+
+void server::worker() {
+  constexpr std::chrono::milliseconds tick{10};
+  auto last = std::chrono::steady_clock::now();
+  std::unique_lock guard(lock_);
+  while (!stopping_) {
+    if (restart_asked_) {
+      const auto down = *restart_asked_;
+      restart_asked_.reset();
+      const std::uint64_t asked = restarts_asked_;
+      guard.unlock();
+      restart_now(down);
+      guard.lock();
+      restarts_done_ = asked;
+      changed_.notify_all();
+      last = std::chrono::steady_clock::now();
+      continue;
+    }
+    const auto now = std::chrono::steady_clock::now();
+    if (thaw_at_ && now >= *thaw_at_) {
+      thaw_at_.reset();
+      front_.freeze(false);
+    }
+    guard.unlock();
+    emit_traffic(std::chrono::duration<double>(now - last).count());
+    guard.lock();
+    last = now;
+    const auto woken = [this] { return stopping_ || restart_asked_ || rate_ > 0 || thaw_at_; };
+    if (rate_ > 0 || thaw_at_) {
+      changed_.wait_for(guard, tick, [this] { return stopping_ || restart_asked_; });
+    } else {
+      changed_.wait(guard, woken);
+      last = std::chrono::steady_clock::now();
+    }
+  }
+}
+
+void server::emit_traffic(double seconds) {
+  {
+    const std::lock_guard guard(lock_);
+    if (rate_ <= 0 || ended_) return;
+    owed_ += rate_ * std::min(seconds, 1.0);
+  }
+  const auto count = static_cast<std::size_t>(owed_);
+  owed_ -= static_cast<double>(count);
+  record(count);
+}
+
+std::size_t server::record(std::size_t count) {
+  std::size_t done = 0;
+  while (done < count && !down_) {
+    const std::size_t size = std::min(batch, count - done);
+    std::vector<cpa_sim::record> records;
+    zone place;
+    {
+      const std::lock_guard guard(lock_);
+      place = place_;
+    }
+    {
+      const std::lock_guard guard(record_lock_);
+      for (std::size_t i = 0; i < size; ++i) records.push_back(traffic_.next(unix_now_ns(), place));
+    }
+    if (!record(records)) break;
+    done += size;
+  }
+  return done;
+}
+
+bool server::record(const std::vector<cpa_sim::record>& records) {
+  // Not while restarting: the process that would record is not there.
+  const std::lock_guard guard(record_lock_);
+  return !down_ && current()->record_live(records);
+}
+
+void server::set_rate(double records_per_second) {
+  {
+    const std::lock_guard guard(lock_);
+    rate_ = std::clamp(records_per_second, 0.0, 1e6);
+  }
+  changed_.notify_all();
+}
+
+void server::restart(std::chrono::milliseconds down) { ask_restart(down, true); }
+
+void server::ask_restart(std::chrono::milliseconds down, bool wait) {
+  std::unique_lock guard(lock_);
+  restart_asked_ = down;
+  const std::uint64_t mine = ++restarts_asked_;
+  changed_.notify_all();
+  if (wait) changed_.wait(guard, [&] { return stopping_ || restarts_done_ >= mine; });
+}
+
+void server::restart_now(std::chrono::milliseconds down) {
+  {
+    const std::lock_guard guard(record_lock_); // a batch that is being recorded is recorded whole
+    down_ = true;
+  }
+  front_.close();
+  {
+    std::unique_lock guard(lock_);
+    changed_.wait_for(guard, down, [this] { return stopping_; });
+    if (stopping_) return;
+  }
+  for (const auto& f : faults_.all()) {
+    if (f.name != "tz") continue;
+    if (const auto place = zone::named(f.value)) {
+      const std::lock_guard guard(lock_);
+      place_ = *place;
+    }
+  }
+  faults_.remove("tz");
+  std::string why;
+  if (!begin(why) || !front_.open(port_).empty()) {
+    ended_ = true;
+    return;
+  }
+  ++restarts_;
+  down_ = false;
+}
+
+std::vector<remembered> server::oracle_records() const { return memory_.records(); }
+
+bool server::fault(const cpa_sim::fault& f) {
+  if (f.name == "restart" && f.path.empty()) {
+    ask_restart(std::chrono::milliseconds(number_of(f.value, 0)), false);
+    return true;
+  }
+  if (f.name == "kill" && f.path.empty()) {
+    if (options_.may_kill_itself) ::kill(::getpid(), SIGKILL);
+    ask_restart(std::chrono::milliseconds(0), false);
+    return true;
+  }
+  if (f.name == "empty_config") {
+    return !options_.state_file.empty() && ::truncate(options_.state_file.c_str(), 0) == 0;
+  }
+  if (f.name == "frozen") {
+    front_.freeze(true);
+    const long time = number_of(f.value, 0);
+    const std::lock_guard guard(lock_);
+    if (time > 0) thaw_at_ = std::chrono::steady_clock::now() + std::chrono::milliseconds(time);
+    changed_.notify_all();
+    return true;
+  }
+  if (f.name == "startup_502" && !f.value.empty()) {
+    starting_until_ms_ = steady_ms() + number_of(f.value, 100);
+    return true;
+  }
+  if (f.name == "tz" && !zone::named(f.value)) return false;
+  if (f.name == "cap1000") current()->keep_newest(1000);
+  return faults_.add(f);
+}
+
+void server::clear_faults() {
+  faults_.clear();
+  front_.freeze(false);
+  current()->keep_newest(0);
+  starting_until_ms_ = 0;
+  const std::lock_guard guard(lock_);
+  thaw_at_.reset();
+}
+
+node::numbers server::numbers() const { return current()->now(); }
+
+} // namespace keyportal::cpa_sim
