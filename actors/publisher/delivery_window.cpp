@@ -97,13 +97,14 @@ std::optional<sequence> delivery_window::wants_page() {
 }
 
 std::vector<sink::message> delivery_window::take(std::size_t most) {
-  if (!sure_ || in_flight_.size() >= limits_.in_flight)
+  std::uint64_t span = in_flight_.empty() ? 0 : sent_ - in_flight_.begin()->second;
+  if (!sure_ || span >= limits_.in_flight)
     return {};
-  auto count = std::min({most, waiting_.size(), limits_.in_flight - in_flight_.size()});
+  auto count = std::min({most, waiting_.size(), static_cast<std::size_t>(limits_.in_flight - span)});
   std::vector<sink::message> out;
   out.reserve(count);
   for (; count > 0; --count) {
-    in_flight_.emplace(waiting_.front().seq, waiting_.front().id);
+    in_flight_.emplace(waiting_.front().seq, sent_++);
     out.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
   }

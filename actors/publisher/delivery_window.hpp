@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <map>
 #include <optional>
@@ -15,7 +16,7 @@
 namespace keyportal {
 
 struct delivery_limits {
-  std::size_t in_flight = 4096; ///< messages sent and not yet answered, at most
+  std::size_t in_flight = 4096; ///< messages sent since the oldest unanswered one, at most: so many ids tell all
   std::size_t page = 1024;      ///< items asked of the outbox at a time
   std::chrono::milliseconds first_pause{100}; ///< after a failure; doubled until something is stored again
   std::chrono::milliseconds longest_pause{5000};
@@ -82,7 +83,8 @@ private:
   sequence cursor_ = 0;     // read up to here
   sequence shipped_ = 0;
   std::deque<sink::message> waiting_;
-  std::map<sequence, std::string> in_flight_; // with the id
+  std::map<sequence, std::uint64_t> in_flight_; // with the number of the sending
+  std::uint64_t sent_ = 0;
   std::vector<sequence> stored_;
   std::unordered_set<std::string> tail_; // kept until the outbox was read to its end: any item of it may be in there
   std::chrono::milliseconds pause_{0};
