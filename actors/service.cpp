@@ -1,0 +1,204 @@
+#include "actors/service.hpp"
+
+#include <csignal>
+#include <cstdlib>
+#include <ctime>
+#include <filesystem>
+#include <mutex>
+#include <thread>
+
+#include <caf/all.hpp>
+#include <fmt/format.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "actors/data_folder.hpp"
+#include "actors/nats/child_server.hpp"
+#include "actors/nats/nats_sink.hpp"
+#include "actors/supervisor/signals.hpp"
+#include "actors/supervisor/supervisor.hpp"
+#include "actors/telemetry/log.hpp"
+#include "messages/subjects.hpp"
+
+namespace keyportal {
+
+namespace {
+
+moment wall_clock() { return std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now()); }
+
+/// The server as actors see it: there, or not there (yet, any more).
+class server_slot {
+public:
+  void set(std::unique_ptr<gateway::server> server) {
+    std::lock_guard guard{mutex_};
+    server_ = std::move(server);
+  }
+  std::unique_ptr<gateway::server> take() {
+    std::lock_guard guard{mutex_};
+    return std::move(server_);
+  }
+  template <class Use>
+  void with(Use&& use) {
+    std::lock_guard guard{mutex_};
+    if (server_)
+      use(*server_);
+  }
+
+private:
+  std::mutex mutex_;
+  std::unique_ptr<gateway::server> server_;
+};
+
+nats::server_settings nats_server(const settings& s, const nats::child_server* child) {
+  nats::server_settings out;
+  if (child) {
+    out.url = child->url();
+    return out;
+  }
+  out.url = secret{s.nats.url};
+  out.user = s.nats.user;
+  out.password = s.nats.password;
+  out.token = s.nats.token;
+  out.creds_file = s.nats.credentials_file;
+  out.nkey_seed_file = s.nats.nkey_seed_file;
+  out.ca_file = s.nats.tls_ca;
+  out.cert_file = s.nats.tls_cert;
+  out.key_file = s.nats.tls_key;
+  return out;
+}
+
+std::vector<nats::stream_settings> streams(const settings& s) {
+  auto out = nats::default_streams();
+  for (auto& stream : out) {
+    stream.duplicates = std::chrono::duration_cast<std::chrono::seconds>(s.nats.duplicate_window);
+    stream.max_age = std::chrono::duration_cast<std::chrono::hours>(
+      stream.name == subjects::usage_stream ? s.nats.usage_max_age : s.nats.events_max_age);
+  }
+  return out;
+}
+
+/// Our own server has the streams bounded by age and together by the store's size.
+caf::expected<std::unique_ptr<nats::child_server>> child_if_wanted(const settings& s) {
+  if (!s.nats.url.empty())
+    return std::unique_ptr<nats::child_server>{};
+  return nats::child_server::start({.folder = s.data_dir / "nats",
+                                    .port = static_cast<std::uint16_t>(s.nats.port),
+                                    .binary = s.nats.server_binary,
+                                    .max_store_bytes = static_cast<std::int64_t>(s.nats.max_store_bytes)});
+}
+
+int fail(const caf::error& why) {
+  log::error("service", "cannot-start", "{}", render(why));
+  return 1;
+}
+
+} // namespace
+
+int run_service(const settings& s) {
+  block_signals();
+  umask(077);
+  const rlimit no_cores{0, 0}; // a core holds keys in clear
+  setrlimit(RLIMIT_CORE, &no_cores);
+  if (!s.display.time_zone.empty())
+    setenv("TZ", s.display.time_zone.c_str(), 1);
+  tzset();
+  log::start(s.log.level, s.log.format == "json");
+
+  if (auto error = prepare_data_folder(s.data_dir))
+    return fail(error);
+  auto token = control_token(s.data_dir);
+  if (!token)
+    return fail(token.error());
+
+  metrics numbers;
+  server_slot server;
+  auto around = std::make_shared<surroundings>();
+  around->configured = s;
+  around->numbers = &numbers;
+  around->now = &wall_clock;
+
+  auto store = storage::ledger::open({.folder = s.data_dir / "ledger",
+                                      .block_cache_bytes = s.storage.block_cache_bytes,
+                                      .write_buffer_bytes = s.storage.write_buffer_bytes,
+                                      .snapshots_kept = s.snapshot.kept,
+                                      .daily_snapshots_kept = s.snapshot.daily_kept});
+  if (!store)
+    return fail(store.error());
+  around->store = std::move(*store);
+
+  auto child = child_if_wanted(s);
+  if (!child)
+    return fail(child.error());
+  const nats::sink_settings sink{.server = nats_server(s, child->get()), .streams = streams(s)};
+  around->shipping.url = *child ? (*child)->reader_url() : nats::without_credentials(s.nats.url);
+  around->make_sink = [sink, &numbers](sink::callbacks told) -> std::unique_ptr<keyportal::sink> {
+    told.on_link = [&numbers, next = std::move(told.on_link)](link_changed link) {
+      numbers.nats_connected.Set(link.connected ? 1 : 0);
+      next(std::move(link));
+    };
+    return std::make_unique<nats::nats_sink>(sink, std::move(told));
+  };
+
+  around->broadcast = [&server, &numbers](std::shared_ptr<const std::string> frame) {
+    numbers.frames_sent.Increment();
+    server.with([&](gateway::server& it) { it.broadcast(std::move(frame)); });
+  };
+  around->gateway_hooks = {
+    .metrics_text = [&] {
+      server.with([&](gateway::server& it) { numbers.websockets.Set(static_cast<double>(it.websockets())); });
+      return numbers.text();
+    },
+    .on_answer = [&](std::string_view route, int status, double seconds) { numbers.http_answered(route, status, seconds); },
+    .control_token = *token,
+  };
+  around->open_gateway = [&](const gateway_actor& actor) -> caf::error {
+    auto opened = gateway::server::start({.address = s.gateway.address, .port = s.gateway.port,
+                                          .threads = s.gateway.threads, .hosts = s.gateway.hosts},
+                                         gateway::callbacks_for(actor, *token));
+    if (!opened)
+      return opened.error();
+    const bool v6 = s.gateway.address.find(':') != std::string::npos;
+    const auto url = fmt::format(fmt::runtime(v6 ? "http://[{}]:{}" : "http://{}:{}"), s.gateway.address, (*opened)->port());
+    server.set(std::move(*opened));
+    if (auto error = write_file(s.data_dir / "gateway.url", url + "\n"))
+      return error;
+    log::info("service", "ready", "Key Portal {} serves {} with {} nodes; data in {}", KEYPORTAL_VERSION, url,
+              s.nodes.size(), s.data_dir.string());
+    fmt::print("{}\n", url); // for scripts that asked for any free port
+    std::fflush(stdout);
+    notify_service_manager("READY=1");
+    return {};
+  };
+
+  auto end = std::make_shared<service_end>();
+  {
+    caf::actor_system_config config;
+    config.set("scheduler.policy", caf::atom("sharing"));
+    config.set("scheduler.max-threads", std::size_t{2});
+    caf::actor_system system{config};
+    auto supervisor = spawn_supervisor(system, around, end);
+    signal_watch signals{[weak = caf::actor_cast<caf::actor_addr>(supervisor)](int which) {
+      if (auto strong = caf::actor_cast<caf::strong_actor_ptr>(weak))
+        caf::anon_send(caf::actor_cast<supervisor_actor>(strong),
+                       shut_down{which == SIGINT ? "interrupted" : which == SIGHUP ? "hung up" : "asked to stop"});
+    }};
+    caf::scoped_actor self{system};
+    self->wait_for(supervisor);
+    supervisor = nullptr;
+    if (auto open = server.take()) {
+      notify_service_manager("STOPPING=1");
+      open->close_websockets("Key Portal is stopping");
+      open->stop();
+    }
+  } // waits for all actors
+  std::error_code ignored;
+  std::filesystem::remove(s.data_dir / "gateway.url", ignored);
+  around->store.reset();
+  if (*child)
+    (*child)->stop();
+  log::info("service", "stopped", "Stopped: {}", end->reason);
+  return end->exit_code;
+}
+
+} // namespace keyportal

@@ -1,0 +1,11 @@
+// `keyportal serve`: prepares what the actors live in, runs them, and takes it all down again.
+#pragma once
+
+#include "config/settings.hpp"
+
+namespace keyportal {
+
+/// Returns when the service has ended: 0 after a stop that was asked for, 1 after a failure (said on standard error).
+int run_service(const settings& configured);
+
+} // namespace keyportal

@@ -1,0 +1,91 @@
+#include "actors/spawn.hpp"
+
+#include <caf/all.hpp>
+
+#include "actors/cpa/upstream.hpp"
+#include "actors/feed/feed.hpp"
+#include "actors/ledger/ledger.hpp"
+#include "actors/poller/poller.hpp"
+#include "actors/restart_detector/restart_detector.hpp"
+#include "actors/snapshot_keeper/snapshot_keeper.hpp"
+
+namespace keyportal {
+
+namespace {
+
+constexpr bool own_thread = true;
+
+/// The nodes as the ledger knows them, before anything is asked of them.
+std::vector<node_overview> remembered_nodes(const surroundings& around) {
+  std::vector<node_overview> out;
+  const auto state = around.store->state();
+  for (const auto& node : around.configured.nodes) {
+    node_overview n;
+    n.condition.node = node.name;
+    n.condition.url = node.url;
+    n.condition.since = around.now();
+    for (const auto& [name, sums] : state.sums)
+      if (name == node.name)
+        n.sums = sums;
+    if (auto restarts = around.store->restarts(node.name, 1); restarts && !restarts->empty()) {
+      n.last_restart = restarts->front();
+      n.restarts = restarts->front().number;
+    }
+    if (auto snapshots = around.store->snapshots(node.name); snapshots && !snapshots->empty()) {
+      n.last_snapshot = snapshots->front();
+      n.snapshots = snapshots->size();
+    }
+    out.push_back(std::move(n));
+  }
+  return out;
+}
+
+std::shared_ptr<board> make_board(const surroundings& around) {
+  auto sums_since = [store = around.store](const node_name& node, moment from) {
+    auto sums = store->sums_since(node, from);
+    return sums ? *sums : totals{};
+  };
+  return std::make_shared<board>(remembered_nodes(around), &local_midnight, std::move(sums_since), around.now());
+}
+
+} // namespace
+
+shared_actors spawn_shared(caf::actor_system& system, const surroundings& around) {
+  shared_actors a;
+  a.ledger = spawn_ledger(system, own_thread, around.store, around.now, *around.numbers);
+  a.publisher = system.spawn<caf::detached>(publisher, a.ledger, around.shipping, around.make_sink);
+  a.feed = system.spawn(feed, make_board(around), around.now, around.broadcast);
+  a.gateway = system.spawn(gateway::gateway, gateway::gateway_handles{a.feed, a.ledger, a.publisher, {}},
+                           around.gateway_hooks);
+  caf::anon_send(a.ledger, add_listener{a.feed});
+  return a;
+}
+
+node_actors spawn_node(caf::actor_system& system, const surroundings& around, const node_settings& node,
+                       const shared_actors& shared) {
+  const auto& s = around.configured;
+  node_actors a;
+  a.name = node.name;
+  a.client = std::make_shared<cpa::management_client>(cpa::client_settings{
+    .node = node.name, .url = node.url, .management_key = node.management_key, .timeout = s.poll.timeout,
+    .max_answer_bytes = s.poll.max_answer_bytes});
+  a.upstream = system.spawn<caf::detached>(upstream, a.client);
+  a.detector = system.spawn(restart_detector);
+  a.keeper = spawn_snapshot_keeper(system, own_thread,
+                                   {.node = node.name,
+                                    .snapshot_interval = s.snapshot.interval,
+                                    .restore_enabled = s.restore.enabled,
+                                    .piece_records = static_cast<std::size_t>(s.restore.piece_records),
+                                    .retries = s.restore.retries,
+                                    .now = around.now},
+                                   {a.upstream, shared.ledger, shared.feed}, around.store, *around.numbers);
+  a.poller = spawn_poller(system, own_thread,
+                          {.node = node.name,
+                           .url = node.url,
+                           .poll = {s.poll.interval, s.poll.probe_interval, s.poll.slack_factor},
+                           .now = around.now},
+                          {a.upstream, a.detector, shared.ledger, a.keeper, shared.feed}, *around.numbers);
+  return a;
+}
+
+} // namespace keyportal

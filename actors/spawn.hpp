@@ -1,0 +1,55 @@
+// The system on one page: one line per actor, in the order of messages/actors.hpp, with what each needs to be born.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include <caf/actor_system.hpp>
+
+#include "actors/cpa/management_client.hpp"
+#include "actors/publisher/publisher.hpp"
+#include "actors/telemetry/metrics.hpp"
+#include "config/settings.hpp"
+#include "gateway/gateway.hpp"
+#include "messages/actors.hpp"
+#include "storage/ledger.hpp"
+
+namespace keyportal {
+
+/// What all actors live in and from; outlives them.
+struct surroundings {
+  settings configured;
+  std::shared_ptr<storage::ledger> store;
+  metrics* numbers = nullptr;
+  std::function<moment()> now;
+  publisher_settings shipping;
+  sink_factory make_sink;
+  gateway::gateway_hooks gateway_hooks;
+  std::function<void(std::shared_ptr<const std::string>)> broadcast; ///< to all WebSockets
+  std::function<caf::error(gateway_actor)> open_gateway;             ///< begins to listen
+};
+
+/// The actors of one node, and the client whose calls can be stopped.
+struct node_actors {
+  node_name name;
+  std::shared_ptr<cpa::management_client> client;
+  upstream_actor upstream;
+  restart_detector_actor detector;
+  snapshot_keeper_actor keeper;
+  poller_actor poller;
+};
+
+/// The actors there is one of.
+struct shared_actors {
+  ledger_actor ledger;
+  publisher_actor publisher;
+  feed_actor feed;
+  gateway_actor gateway;
+};
+
+shared_actors spawn_shared(caf::actor_system& system, const surroundings& around);
+node_actors spawn_node(caf::actor_system& system, const surroundings& around, const node_settings& node,
+                       const shared_actors& shared);
+
+} // namespace keyportal
