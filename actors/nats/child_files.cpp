@@ -194,6 +194,18 @@ caf::expected<std::uint16_t> choose_port(std::uint16_t wanted, const fs::path& u
   return port;
 }
 
+bool listens(std::uint16_t port) {
+  int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  bool taken = fd >= 0 && ::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  if (fd >= 0)
+    ::close(fd);
+  return taken;
+}
+
 std::optional<fs::path> find_program(const std::string& name) {
   auto usable = [](const fs::path& path) -> std::optional<fs::path> {
     std::error_code failed;

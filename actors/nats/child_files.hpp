@@ -38,6 +38,9 @@ std::string configuration(const std::filesystem::path& folder, std::uint16_t por
 /// `wanted`, or for 0 the port that nats.url names if it is free, or any free one.
 caf::expected<std::uint16_t> choose_port(std::uint16_t wanted, const std::filesystem::path& url_file);
 
+/// Whether somebody listens on this port of 127.0.0.1.
+bool listens(std::uint16_t port);
+
 /// Where the program is; nothing when there is none that may be run.
 std::optional<std::filesystem::path> find_program(const std::string& name);
 

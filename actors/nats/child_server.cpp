@@ -167,6 +167,9 @@ caf::expected<std::unique_ptr<child_server>> child_server::start(child_settings 
     return error;
   child->settings = std::move(settings);
   child->begin();
+  for (auto end = std::chrono::steady_clock::now() + std::chrono::seconds{2};
+       !listens(*port) && std::chrono::steady_clock::now() < end;)
+    std::this_thread::sleep_for(std::chrono::milliseconds{5});
   return std::unique_ptr<child_server>(new child_server(std::move(child)));
 }
 

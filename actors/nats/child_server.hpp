@@ -29,7 +29,8 @@ struct child_settings {
 class child_server {
 public:
   /// Errors: `nats_server_missing`, `storage_in_use` (another Key Portal that lives uses the folder; a child that a
-  /// crash left over is ended first), `port_in_use`, `storage_failed`. Does not wait until the server answers.
+  /// crash left over is ended first), `port_in_use`, `storage_failed`. Gives the server two seconds to listen; a slower one is not an
+  /// error, for whoever connects tries again anyway.
   static caf::expected<std::unique_ptr<child_server>> start(child_settings settings);
 
   /// As `stop`.
