@@ -50,24 +50,6 @@ private:
   std::unique_ptr<gateway::server> server_;
 };
 
-nats::server_settings nats_server(const settings& s, const nats::child_server* child) {
-  nats::server_settings out;
-  if (child) {
-    out.url = child->url();
-    return out;
-  }
-  out.url = secret{s.nats.url};
-  out.user = s.nats.user;
-  out.password = s.nats.password;
-  out.token = s.nats.token;
-  out.creds_file = s.nats.credentials_file;
-  out.nkey_seed_file = s.nats.nkey_seed_file;
-  out.ca_file = s.nats.tls_ca;
-  out.cert_file = s.nats.tls_cert;
-  out.key_file = s.nats.tls_key;
-  return out;
-}
-
 std::vector<nats::stream_settings> streams(const settings& s) {
   auto out = nats::default_streams();
   for (auto& stream : out) {
@@ -94,6 +76,20 @@ int fail(const caf::error& why) {
 }
 
 } // namespace
+
+nats::server_settings nats_server(const settings& s) {
+  nats::server_settings out;
+  out.url = secret{s.nats.url};
+  out.user = s.nats.user;
+  out.password = s.nats.password;
+  out.token = s.nats.token;
+  out.creds_file = s.nats.credentials_file;
+  out.nkey_seed_file = s.nats.nkey_seed_file;
+  out.ca_file = s.nats.tls_ca;
+  out.cert_file = s.nats.tls_cert;
+  out.key_file = s.nats.tls_key;
+  return out;
+}
 
 int run_service(const settings& s) {
   block_signals();
@@ -130,7 +126,9 @@ int run_service(const settings& s) {
   auto child = child_if_wanted(s);
   if (!child)
     return fail(child.error());
-  const nats::sink_settings sink{.server = nats_server(s, child->get()), .streams = streams(s)};
+  nats::sink_settings sink{.server = nats_server(s), .streams = streams(s)};
+  if (*child)
+    sink.server.url = (*child)->url();
   around->shipping.url = *child ? (*child)->reader_url() : nats::without_credentials(s.nats.url);
   around->make_sink = [sink, &numbers](sink::callbacks told) -> std::unique_ptr<keyportal::sink> {
     told.on_link = [&numbers, next = std::move(told.on_link)](link_changed link) {

@@ -1,11 +1,15 @@
 // `keyportal serve`: prepares what the actors live in, runs them, and takes it all down again.
 #pragma once
 
+#include "actors/nats/server.hpp"
 #include "config/settings.hpp"
 
 namespace keyportal {
 
 /// Returns when the service has ended: 0 after a stop that was asked for, 1 after a failure (said on standard error).
 int run_service(const settings& configured);
+
+/// The configured NATS server with all it takes to sign in.
+nats::server_settings nats_server(const settings& configured);
 
 } // namespace keyportal
