@@ -1,0 +1,230 @@
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/catch_template_test_macros.hpp>
+
+#include <algorithm>
+#include <limits>
+#include <random>
+#include <set>
+
+#include "storage/encoding.hpp"
+#include "storage/keys.hpp"
+#include "storage/rollups.hpp"
+#include "storage/values.hpp"
+
+namespace keyportal::storage {
+namespace {
+
+const std::int64_t lowest = std::numeric_limits<std::int64_t>::min();
+const std::int64_t highest = std::numeric_limits<std::int64_t>::max();
+
+template <class T>
+std::string fixed(T value) {
+  std::string out;
+  put_fixed(out, value);
+  return out;
+}
+
+} // namespace
+
+TEST_CASE("Fixed-width numbers sort as bytes in the order of the numbers") {
+  std::vector<std::int64_t> numbers{lowest, lowest + 1, -65'536, -257, -256, -1, 0, 1, 255, 256, 65'536, highest};
+  for (std::size_t i = 1; i < numbers.size(); ++i) {
+    CHECK(fixed(numbers[i - 1]) < fixed(numbers[i]));
+    CHECK(fixed(static_cast<std::uint64_t>(numbers[i]) ^ (1ULL << 63))
+          > fixed(static_cast<std::uint64_t>(numbers[i - 1]) ^ (1ULL << 63)));
+  }
+  CHECK(fixed(std::int32_t{-1}) < fixed(std::int32_t{0}));
+  CHECK(fixed(std::uint32_t{0x01020304}) == std::string("\1\2\3\4"));
+}
+
+TEST_CASE("Numbers and texts come back, and short input is refused at every length") {
+  for (const std::int64_t number : {lowest, std::int64_t{-64}, std::int64_t{-1}, std::int64_t{0}, std::int64_t{63},
+                                    std::int64_t{64}, std::int64_t{300}, highest}) {
+    std::string out;
+    put_zigzag(out, number);
+    put_varint(out, static_cast<std::uint64_t>(number));
+    put_fixed(out, number);
+    put_text(out, "text");
+    const auto read = [&](std::string_view in) {
+      std::int64_t zigzag = 0;
+      std::uint64_t varint = 0;
+      std::int64_t plain = 0;
+      std::string text;
+      if (!get_zigzag(in, zigzag) || !get_varint(in, varint) || !get_fixed(in, plain) || !get_text(in, text))
+        return false;
+      CHECK(zigzag == number);
+      CHECK(static_cast<std::int64_t>(varint) == number);
+      CHECK(plain == number);
+      CHECK(text == "text");
+      return in.empty();
+    };
+    CHECK(read(out));
+    for (std::size_t size = 0; size < out.size(); ++size)
+      CHECK_FALSE(read(std::string_view{out}.substr(0, size)));
+  }
+}
+
+TEST_CASE("A varint of more than 64 bits and a text longer than what is there are refused") {
+  std::uint64_t number = 0;
+  std::string text;
+  for (const std::string& bad : {std::string(10, '\xff') + '\1', std::string(9, '\xff') + '\2', std::string(20, '\x80')}) {
+    std::string_view in{bad};
+    CHECK_FALSE(get_varint(in, number));
+  }
+  std::string large;
+  put_varint(large, std::uint64_t{1} << 40);
+  std::string_view in{large};
+  CHECK_FALSE(get_text(in, text));
+  in = large;
+  std::uint32_t narrow = 0;
+  CHECK_FALSE(get_varint(in, narrow));
+}
+
+// --- keys ----------------------------------------------------------------------------
+
+TEMPLATE_TEST_CASE("A key comes back from its bytes and from nothing shorter or longer", "", schema_key, position_key,
+                   seal_check_key, name_number_key, name_text_key, node_key, mark_key, restart_key, gap_key, record_key,
+                   outbox_key, hour_key, day_key, snapshot_key, snapshot_piece_key) {
+  // Any bytes of the right length, with the tag in front, are some key.
+  auto bytes = encode_key(TestType{});
+  for (std::size_t i = 1; i < bytes.size(); ++i)
+    bytes[i] = static_cast<char>(i == 1 ? 2 : i * 37);
+  TestType key;
+  REQUIRE(decode_key(bytes, key));
+  CHECK(encode_key(key) == bytes);
+  TestType again;
+  REQUIRE(decode_key(encode_key(key), again));
+  CHECK(again == key);
+  CHECK_FALSE(decode_key(bytes + "x", again));
+  for (std::size_t size = 0; size < bytes.size(); ++size)
+    CHECK_FALSE(decode_key(std::string_view{bytes}.substr(0, size), again));
+  bytes[0] = '\x7f';
+  CHECK_FALSE(decode_key(bytes, again));
+}
+
+TEST_CASE("Tags differ, so no prefix of one kind of key matches a key of another") {
+  const std::vector<std::string> smallest{
+    encode_key(schema_key{}), encode_key(position_key{}), encode_key(seal_check_key{}),
+    encode_key(name_number_key{name_kind::node, {}}), encode_key(name_text_key{}), encode_key(node_key{}),
+    encode_key(mark_key{}), encode_key(restart_key{}), encode_key(gap_key{}), encode_key(record_key{}),
+    encode_key(outbox_key{}), encode_key(hour_key{}), encode_key(day_key{}), encode_key(snapshot_key{}),
+    encode_key(snapshot_piece_key{})};
+  std::set<char> tags;
+  for (const auto& key : smallest)
+    tags.insert(key[0]);
+  CHECK(tags.size() == smallest.size());
+  for (const auto& prefix : {key_prefix<record_key>(), key_prefix<hour_key>(), key_prefix<mark_key>()})
+    CHECK(std::count_if(smallest.begin(), smallest.end(), [&](const auto& key) { return key.starts_with(prefix); }) == 1);
+}
+
+TEST_CASE("Record keys sort by node, then time, then id") {
+  const auto seed = std::random_device{}();
+  INFO("seed " << seed);
+  std::mt19937_64 random{seed};
+  std::vector<record_key> keys(500);
+  for (auto& key : keys) {
+    key.node = static_cast<std::uint32_t>(random() % 3) * 255;
+    key.at_ns = static_cast<std::int64_t>(random()) >> (random() % 60);
+    for (auto& byte : key.id.bytes)
+      byte = static_cast<std::uint8_t>(random() % 2 * 255);
+  }
+  auto by_bytes = keys;
+  std::sort(by_bytes.begin(), by_bytes.end(),
+            [](const auto& a, const auto& b) { return encode_key(a) < encode_key(b); });
+  std::sort(keys.begin(), keys.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.node, a.at_ns, a.id) < std::tie(b.node, b.at_ns, b.id);
+  });
+  CHECK(by_bytes == keys);
+}
+
+TEST_CASE("The end of a prefix lies behind all that begin with it and before all that follow") {
+  CHECK(prefix_end("ab") == "ac");
+  CHECK(prefix_end("a\xff") == "b");
+  CHECK(prefix_end(key_prefix<record_key>(0xffffffffu)) == std::string(1, '\x11'));
+  const auto end = prefix_end(key_prefix<mark_key>(7u));
+  CHECK(encode_key(mark_key{7, UINT32_MAX, UINT32_MAX}) < end);
+  CHECK(encode_key(mark_key{8, 0, 0}) >= end);
+  CHECK(encode_key(mark_key{7, 0, 0}) >= key_prefix<mark_key>(7u));
+}
+
+// --- values ----------------------------------------------------------------------------
+
+namespace {
+
+const totals some_totals{5, 4, 1, {highest, lowest, 3, -4, 5}, 12'345};
+
+// Checks that a value comes back, and nothing but it is taken for one.
+template <class Value, class Same>
+void check_value(const Value& value, Same same) {
+  const auto bytes = encode(value);
+  Value back;
+  REQUIRE(decode(bytes, back));
+  CHECK(same(back, value));
+  CHECK(encode(back) == bytes);
+  CHECK_FALSE(decode(bytes + "x", back));
+  for (std::size_t size = 0; size < bytes.size(); ++size)
+    CHECK_FALSE(decode(std::string_view{bytes}.substr(0, size), back));
+  auto later = bytes;
+  later[0] = 2;
+  CHECK_FALSE(decode(later, back));
+}
+
+const auto equal = [](const auto& a, const auto& b) { return a == b; };
+const auto by_bytes_only = [](const auto&, const auto&) { return true; };
+
+} // namespace
+
+TEST_CASE("A value comes back from its bytes and from nothing shorter, longer or of another version") {
+  check_value(position_value{highest, 2, 3, UINT32_MAX}, equal);
+  check_value(record_value{7, 1, 2, 0, UINT32_MAX, -720, true, 1234, {1, -2, 3, highest, lowest}}, equal);
+  check_value(outbox_value{event_kind::usage, {3, -5, {{1, 2, 3}}}, 0, 0, {}}, equal);
+  check_value(outbox_value{event_kind::gap, {}, 4, lowest, "{\"a\":1}"}, equal);
+  check_value(node_value{true, 17, {1, 2, 3, -4}, some_totals, 9, 300}, equal);
+  check_value(mark_value{1, 1 << 20, {1, 2}, {3, 4}, -1}, equal);
+  check_value(some_totals, equal);
+  restart_record restart;
+  restart.evidence = {"counters fell", ""};
+  restart.before = {4, 3, 2, 1};
+  restart.state = restore_state::incomplete;
+  check_value(restart, by_bytes_only);
+  restart.restored_at = moment_of(-5);
+  check_value(restart, by_bytes_only);
+  check_value(gap_record{"", 0, moment_of(1), moment_of(2), 3, "why"}, by_bytes_only);
+  snapshot_value snapshot;
+  snapshot.info = {0, "alpha", moment_of(5), "interval", 17, some_totals, 100, 50, std::string(64, 'f')};
+  snapshot.pieces = 2;
+  check_value(snapshot, by_bytes_only);
+}
+
+TEST_CASE("Random bytes crash no decoder") {
+  const auto seed = std::random_device{}();
+  INFO("seed " << seed);
+  std::mt19937_64 random{seed};
+  for (int i = 0; i < 20'000; ++i) {
+    std::string bytes(random() % 60, '\0');
+    for (auto& byte : bytes)
+      byte = static_cast<char>(random() % 4 == 0 ? random() : random() % 3);
+    record_value record;
+    outbox_value outbox;
+    restart_record restart;
+    snapshot_value snapshot;
+    (void)decode(bytes, record);
+    (void)decode(bytes, outbox);
+    (void)decode(bytes, restart);
+    (void)decode(bytes, snapshot);
+  }
+}
+
+TEST_CASE("Hours and days before 1970 are counted downwards") {
+  CHECK(hour_of(0) == 0);
+  CHECK(hour_of(hour_ns - 1) == 0);
+  CHECK(hour_of(hour_ns) == 1);
+  CHECK(hour_of(-1) == -1);
+  CHECK(hour_of(-hour_ns) == -1);
+  CHECK(hour_of(-hour_ns - 1) == -2);
+  CHECK(day_of(day_ns * 20'000 + 5) == 20'000);
+  CHECK(day_of(-1) == -1);
+  CHECK(day_of(lowest) == -106'752);
+}
+
+} // namespace keyportal::storage

@@ -1,0 +1,218 @@
+// What is on disk after the process died, the power went, or a file was damaged.
+#include <catch2/catch_test_macros.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+
+#include <csignal>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "faulty_files.hpp"
+#include "sample.hpp"
+
+extern char** environ;
+
+namespace keyportal::storage::test {
+namespace {
+
+// Starts the writer, kills it after it told `commits` commits; the highest number it told.
+std::uint64_t write_until_killed(const std::filesystem::path& folder, std::uint64_t first, int commits, int delay_us) {
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+  posix_spawn_file_actions_addclose(&actions, ends[0]);
+  auto program = std::string(CRASH_WRITER);
+  auto where = folder.string();
+  auto from = std::to_string(first);
+  char* arguments[] = {program.data(), where.data(), from.data(), nullptr};
+  pid_t writer = 0;
+  REQUIRE(::posix_spawn(&writer, program.c_str(), &actions, nullptr, arguments, environ) == 0);
+  posix_spawn_file_actions_destroy(&actions);
+  ::close(ends[1]);
+  std::string told;
+  char buffer[4096];
+  const auto read_more = [&] {
+    const auto n = ::read(ends[0], buffer, sizeof buffer);
+    if (n > 0)
+      told.append(buffer, static_cast<std::size_t>(n));
+    return n > 0;
+  };
+  while (std::count(told.begin(), told.end(), '\n') < commits && read_more()) {
+  }
+  ::usleep(static_cast<useconds_t>(delay_us)); // a random moment within the next commits
+  ::kill(writer, SIGKILL);
+  int status = 0;
+  ::waitpid(writer, &status, 0);
+  while (read_more()) {
+  }
+  ::close(ends[0]);
+  CHECK(WIFSIGNALED(status));
+  std::uint64_t last = first;
+  for (std::size_t at = 0, end = 0; (end = told.find('\n', at)) != std::string::npos; at = end + 1)
+    std::from_chars(told.data() + at, told.data() + end, last);
+  return last;
+}
+
+std::filesystem::path newest_log(const std::filesystem::path& db) {
+  std::filesystem::path newest;
+  for (const auto& entry : std::filesystem::directory_iterator(db))
+    if (entry.path().extension() == ".log" && std::filesystem::file_size(entry.path()) > 0
+        && (newest.empty() || entry.path().filename() > newest.filename()))
+      newest = entry.path();
+  return newest;
+}
+
+void flip_byte(const std::filesystem::path& file, std::uintmax_t at) {
+  std::fstream bytes{file, std::ios::binary | std::ios::in | std::ios::out};
+  bytes.seekg(static_cast<std::streamoff>(at));
+  const auto byte = static_cast<char>(bytes.get() ^ 0x5a);
+  bytes.seekp(static_cast<std::streamoff>(at));
+  bytes.put(byte);
+}
+
+// Ten commits of ten records, closed. All of it is in the log.
+settings written(const std::filesystem::path& folder) {
+  const auto how = small_settings(folder);
+  const auto books = must_open(how);
+  for (std::uint64_t i = 0; i < 10; ++i)
+    must_commit(*books, polled("alpha", numbered_groups("alpha", i * 10, 10)));
+  return how;
+}
+
+} // namespace
+
+TEST_CASE("Killed at any moment, the ledger has all it told, nothing by halves, and goes on") {
+  const auto seed = std::random_device{}();
+  INFO("seed " << seed);
+  std::mt19937_64 random{seed};
+  const scratch_folder folder;
+  std::uint64_t next = 0;
+  for (int kill = 0; kill < 20; ++kill) {
+    const auto told = write_until_killed(folder.path(), next, static_cast<int>(random() % 30),
+                                         static_cast<int>(random() % 3000));
+    const auto books = must_open(small_settings(folder.path()));
+    const auto state = books->state();
+    INFO("kill " << kill << ", told " << told);
+    CHECK(state.records >= told);
+    CHECK(state.records % 40 == 0);
+    // What one batch wrote together is there together.
+    CHECK(state.records == static_cast<std::uint64_t>(must(books->recall("alpha")).counters.requests));
+    must(books->verify());
+    next = state.records;
+  }
+  CHECK(next > 0);
+}
+
+TEST_CASE("Power that goes takes nothing that was committed") {
+  const auto seed = std::random_device{}();
+  INFO("seed " << seed);
+  std::mt19937_64 random{seed};
+  const scratch_folder folder;
+  faulty_files files;
+  auto how = small_settings(folder.path());
+  how.env = files.env();
+  how.write_buffer_bytes = std::size_t{64} << 10;
+  std::uint64_t records = 0;
+  for (int cut = 0; cut < 8; ++cut) {
+    auto books = must_open(how);
+    REQUIRE(books->state().records == records);
+    must(books->verify());
+    for (auto commits = random() % 60; commits > 0; --commits, records += 20)
+      must_commit(*books, polled("alpha", numbered_groups("alpha", records, 20)));
+    books.reset();
+    files.cut_power();
+  }
+  CHECK(records > 0);
+}
+
+TEST_CASE("Without the sync, power that goes does take records: the test above can fail") {
+  const scratch_folder folder;
+  faulty_files files;
+  auto how = small_settings(folder.path());
+  how.env = files.env();
+  must_open(how); // made and closed: the schema is synced either way
+  how.sync = false;
+  auto books = must_open(how);
+  must_commit(*books, polled("alpha", numbered_groups("alpha", 0, 20)));
+  CHECK(books->state().records == 20);
+  books.reset();
+  files.cut_power();
+  CHECK(must_open(how)->state().records == 0);
+}
+
+TEST_CASE("One sync makes a commit durable, however many writes it has") {
+  const scratch_folder folder;
+  faulty_files files;
+  auto how = small_settings(folder.path());
+  how.env = files.env();
+  const auto books = must_open(how);
+  std::vector<ledger::write> writes;
+  for (std::uint64_t i = 0; i < 20; ++i)
+    writes.emplace_back(polled("alpha", numbered_groups("alpha", i * 10, 10)));
+  const auto before = files.syncs();
+  must(books->commit(writes, at_seconds(0)));
+  CHECK(files.syncs() == before + 1);
+}
+
+TEST_CASE("A log cut short loses the unfinished last write only") {
+  const scratch_folder folder;
+  const auto how = written(folder.path());
+  const auto log = newest_log(how.folder / "db");
+  const auto size = std::filesystem::file_size(log);
+  for (const std::uintmax_t cut : {1, 50, 300}) {
+    const auto copy = folder.path() / ("cut" + std::to_string(cut));
+    std::filesystem::create_directory(copy);
+    std::filesystem::copy(how.folder, copy / "data", std::filesystem::copy_options::recursive);
+    std::filesystem::permissions(copy / "data" / "seal.key", std::filesystem::perms{0600});
+    std::filesystem::resize_file(copy / "data" / "db" / log.filename(), size - cut);
+    const auto books = must_open(small_settings(copy));
+    CHECK(books->state().records == 90);
+    must(books->verify());
+    CHECK(must_commit(*books, polled("alpha", numbered_groups("alpha", 0, 100))).records->size() == 10);
+    must(books->verify());
+  }
+}
+
+TEST_CASE("A log that ends in zeros, as a file system may leave it, loses nothing") {
+  const scratch_folder folder;
+  const auto how = written(folder.path());
+  const auto log = newest_log(how.folder / "db");
+  std::filesystem::resize_file(log, std::filesystem::file_size(log) + 5000);
+  const auto books = must_open(how);
+  CHECK(books->state().records == 100);
+  must(books->verify());
+}
+
+TEST_CASE("A log damaged in its middle is refused, not shortened in silence") {
+  const scratch_folder folder;
+  const auto how = written(folder.path());
+  const auto log = newest_log(how.folder / "db");
+  flip_byte(log, std::filesystem::file_size(log) / 2);
+  const auto books = ledger::open(how);
+  REQUIRE_FALSE(books);
+  CHECK(code_of(books.error()) == errc::storage_corrupt);
+}
+
+TEST_CASE("A damaged table is noticed when it is read") {
+  const scratch_folder folder;
+  const auto how = small_settings(folder.path());
+  {
+    const auto books = must_open(how);
+    must_commit(*books, polled("alpha", numbered_groups("alpha", 0, 2000)));
+    must(books->compact());
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(how.folder / "db"))
+    if (entry.path().extension() == ".sst" && std::filesystem::file_size(entry.path()) > 20'000)
+      flip_byte(entry.path(), std::filesystem::file_size(entry.path()) / 3);
+  const auto books = ledger::open(how);
+  const auto error = books ? (*books)->verify() : books.error();
+  REQUIRE(error);
+  CHECK(code_of(error) == errc::storage_corrupt);
+}
+
+} // namespace keyportal::storage::test

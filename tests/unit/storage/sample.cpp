@@ -1,0 +1,127 @@
+#include "sample.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <map>
+#include <stdexcept>
+
+#include <unistd.h>
+
+namespace keyportal::storage::test {
+
+scratch_folder::scratch_folder() {
+  auto pattern = (std::filesystem::temp_directory_path() / "keyportal-storage-XXXXXX").string();
+  if (::mkdtemp(pattern.data()) == nullptr)
+    throw std::runtime_error("no temporary folder");
+  path_ = pattern;
+}
+
+scratch_folder::~scratch_folder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+settings small_settings(const std::filesystem::path& folder) {
+  settings how;
+  how.folder = folder / "data";
+  how.block_cache_bytes = std::size_t{1} << 20;
+  how.write_buffer_bytes = std::size_t{1} << 20;
+  return how;
+}
+
+std::unique_ptr<ledger> must_open(const settings& how) {
+  return must(ledger::open(how));
+}
+
+void must(const caf::error& error) {
+  if (error)
+    throw std::runtime_error(render(error));
+}
+
+detail numbered_detail(const node_name& node, const std::string& client_key, const std::string& model,
+                       std::uint64_t number) {
+  const auto n = static_cast<std::int64_t>(number);
+  detail d;
+  d.at = {new_year_ns + n * 7'000'000'123, static_cast<std::int16_t>(n % 3 == 0 ? 480 : 0)};
+  d.latency_ms = n % 5000;
+  d.source = n % 4 == 0 ? "" : "account-" + std::to_string(n % 4) + "@example.com";
+  d.auth_index = std::to_string(n % 3);
+  d.tokens = {n % 1000, n % 300, n % 7, n % 50, n % 1000 + n % 300};
+  d.failed = n % 11 == 0;
+  d.id = make_record_id(node, client_key, model, d);
+  return d;
+}
+
+std::vector<record_group> numbered_groups(const node_name& node, std::uint64_t first, std::uint64_t count) {
+  std::map<std::pair<std::string, std::string>, record_group> groups;
+  for (auto number = first; number < first + count; ++number) {
+    const auto client_key = "sk-client-secret-" + std::to_string(number % 5);
+    const auto model = "model-" + std::to_string(number % 3);
+    auto& group = groups[{client_key, model}];
+    group.client_key = secret{client_key};
+    group.model = model;
+    group.details.push_back(numbered_detail(node, client_key, model, number));
+  }
+  std::vector<record_group> out;
+  for (auto& [name, group] : groups)
+    out.push_back(std::move(group));
+  return out;
+}
+
+collection polled(const node_name& node, std::vector<record_group> groups, moment seen_at) {
+  collection out;
+  out.node = node;
+  out.seen_at = seen_at;
+  out.groups = std::make_shared<const std::vector<record_group>>(std::move(groups));
+  return out;
+}
+
+committed must_commit(ledger& into, ledger::write what) {
+  std::vector<ledger::write> writes;
+  writes.push_back(std::move(what));
+  auto results = must(into.commit(writes, at_seconds(1)));
+  if (results.size() != 1)
+    throw std::runtime_error("one write, one result");
+  return std::move(results.front());
+}
+
+std::vector<record_group> all_records(const ledger& from, const node_name& node, std::size_t piece) {
+  std::map<std::pair<std::string, std::string>, record_group> groups;
+  const auto walk = from.records(node, nullptr);
+  for (;;) {
+    auto part = must(walk->next(piece));
+    if (part.empty())
+      break;
+    if (count_details(part) > piece)
+      throw std::runtime_error("more records than asked for");
+    for (auto& group : part) {
+      auto& whole = groups[{group.client_key.reveal(), group.model}];
+      whole.client_key = group.client_key;
+      whole.model = group.model;
+      std::move(group.details.begin(), group.details.end(), std::back_inserter(whole.details));
+    }
+  }
+  std::vector<record_group> out;
+  for (auto& [name, group] : groups)
+    out.push_back(std::move(group));
+  return out;
+}
+
+std::uint64_t count_details(const std::vector<record_group>& groups) {
+  std::uint64_t count = 0;
+  for (const auto& group : groups)
+    count += group.details.size();
+  return count;
+}
+
+std::string all_bytes(const std::filesystem::path& folder) {
+  std::string out;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
+    if (entry.is_regular_file()) {
+      std::ifstream in{entry.path(), std::ios::binary};
+      out.append(std::istreambuf_iterator<char>{in}, {});
+    }
+  return out;
+}
+
+} // namespace keyportal::storage::test
