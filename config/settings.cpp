@@ -145,6 +145,8 @@ void check_nats(const settings::nats_settings& nats, std::vector<finding>& error
   }
   if (nats.user.empty() != nats.password.empty())
     errors.push_back({"nats.user", "nats.user and nats.password (or nats.password_file) go together"});
+  if (nats.nkey.empty() != nats.nkey_seed_file.empty())
+    errors.push_back({"nats.nkey", "nats.nkey and nats.nkey_seed_file go together"});
   if (nats.tls_cert.empty() != nats.tls_key.empty())
     errors.push_back({"nats.tls_cert", "nats.tls_cert and nats.tls_key go together"});
   if (int{!nats.user.empty()} + int{!nats.token.empty()} + int{!nats.credentials_file.empty()}

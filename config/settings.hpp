@@ -66,6 +66,7 @@ struct settings {
     secret token;
     std::filesystem::path token_file;
     std::filesystem::path credentials_file;
+    std::string nkey; ///< public key that belongs to `nkey_seed_file`
     std::filesystem::path nkey_seed_file;
     std::filesystem::path tls_ca;
     std::filesystem::path tls_cert;

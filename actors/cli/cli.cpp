@@ -1,0 +1,73 @@
+#include "actors/cli/cli.hpp"
+
+#include <iostream>
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "actors/cli/commands.hpp"
+#include "config/reference.hpp"
+
+namespace keyportal::cli {
+
+namespace {
+
+int check_config(const loaded_settings& loaded, const console& io) {
+  for (const auto& warning : loaded.warnings)
+    io.err << "warning: " << describe(warning) << "\n";
+  for (const auto& error : loaded.errors)
+    io.err << "error: " << describe(error) << "\n";
+  if (!loaded.errors.empty())
+    return exit_failed;
+  io.out << fmt::format("the configuration is fine: {}, {} node{}\n",
+                        loaded.file ? loaded.file->string() : std::string("no file"), loaded.values.nodes.size(),
+                        loaded.values.nodes.size() == 1 ? "" : "s");
+  return exit_done;
+}
+
+bool needs_settings(const invocation& asked) {
+  switch (asked.what) {
+    case command::config_check:
+    case command::config_reference:
+    case command::completion:
+    case command::print_text: return false;
+    default: return asked.cpa_url.empty();
+  }
+}
+
+} // namespace
+
+console process_console() {
+  return {std::cin, std::cout, std::cerr, ::isatty(STDIN_FILENO) == 1, ::isatty(STDERR_FILENO) == 1};
+}
+
+int run(const invocation& asked, const loaded_settings& loaded, const console& io, const hooks& borrowed) {
+  if (needs_settings(asked) && !loaded.errors.empty()) {
+    for (const auto& error : loaded.errors)
+      io.err << "error: " << describe(error) << "\n";
+    return exit_failed;
+  }
+  const context here{asked, loaded.values, io};
+  switch (asked.what) {
+    case command::print_text: (asked.exit_code == 0 ? io.out : io.err) << asked.text; return asked.exit_code;
+    case command::status: return status(here);
+    case command::snapshot_list: return list_snapshots(here);
+    case command::snapshot_show: return show_snapshot(here);
+    case command::snapshot_make: return make_snapshot(here);
+    case command::snapshot_export: return asked.cpa_url.empty() ? export_usage(here) : export_from_cpa(here);
+    case command::snapshot_import: return asked.cpa_url.empty() ? import_usage(here) : import_to_cpa(here);
+    case command::snapshot_restore: return restore(here);
+    case command::events_tail: return tail_events(here, borrowed);
+    case command::config_check: return check_config(loaded, io);
+    case command::config_print: io.out << (asked.json ? print_json(loaded) : print_toml(loaded)); return exit_done;
+    case command::config_reference:
+      io.out << (asked.as_example ? example_toml() : reference_markdown());
+      return exit_done;
+    case command::completion: io.out << completion_script(asked.shell); return exit_done;
+    case command::serve: break;
+  }
+  return exit_wrong_usage;
+}
+
+} // namespace keyportal::cli
