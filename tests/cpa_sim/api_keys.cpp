@@ -31,11 +31,12 @@ void api_keys::advance(steady_time now) {
   reloaded_ = due_;
   due_.reset();
   shown_ = saved_;
-  null_ = false;
+  null_ = absent_;
   enforce();
 }
 
-void api_keys::show(std::vector<std::string> keys) {
+void api_keys::show(std::vector<std::string> keys, bool absent) {
+  absent_ = absent;
   null_ = keys.empty();
   shown_ = std::move(keys);
 }

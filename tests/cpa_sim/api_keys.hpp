@@ -33,8 +33,9 @@ public:
   /// True when a write arriving now is lost.
   [[nodiscard]] bool reloading(steady_time now) const { return reloaded_ && now < *reloaded_ + run_; }
 
-  /// The list a management write leaves. It is shown from now on even when the file cannot be written.
-  void show(std::vector<std::string> keys);
+  /// The list a management write leaves. It is shown from now on even when the file cannot be written. `absent`: the
+  /// file has no such section, so null is shown after the reload too.
+  void show(std::vector<std::string> keys, bool absent = false);
   /// The file was written: it holds the shown list, enforced after `delay`.
   void save(steady_time now);
 
@@ -49,6 +50,7 @@ private:
 
   std::vector<std::string> shown_, saved_;
   bool null_ = false;
+  bool absent_ = false;
   std::set<std::string> enforced_; // trimmed, no blanks
   std::chrono::milliseconds delay_, run_;
   std::optional<steady_time> due_;

@@ -80,6 +80,9 @@ config_values read_config(std::string_view text) {
       values.keys.push_back(list_item(rest.substr(2)));
       continue;
     }
+    if (rest.starts_with("secret-key:") && rest.size() > std::string_view("secret-key: \"\"").size()) {
+      values.has_secret = true;
+    }
     if (content != 0) continue;
     in_keys = rest.starts_with("api-keys:");
     values.has_keys = values.has_keys || in_keys;

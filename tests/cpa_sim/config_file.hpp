@@ -14,13 +14,15 @@ namespace keyportal::cpa_sim {
 struct config_values {
   std::vector<std::string> keys;
   bool has_keys = false; ///< the section is there
+  bool has_secret = false;
   bool statistics = false;
 };
 
 /// The file's text for these values; the order is that of a hand-written config.
 std::string config_text(const options& o, const std::vector<std::string>& keys, bool statistics);
 
-/// Reads the lines it knows: `api-keys:` with its items, `usage-statistics-enabled:`.
+/// Reads the lines it knows: `api-keys:` with its items, `usage-statistics-enabled:`,
+/// and whether there is a management secret.
 config_values read_config(std::string_view text);
 
 /// Body of `GET /config`.

@@ -21,7 +21,7 @@ constexpr const char* usage = R"(cpa-sim: stands in for CLIProxyAPI of era A (up
 
   --port N           management and client port, 0 = any (default 18417)
   --control-port N   port for commands, 0 = any (default 0)
-  --secret TEXT      management key (default demo-management-key)
+  --secret TEXT      management key (default demo-management-key); empty: no management API
   --key TEXT         a client key; repeatable (default: those of the invented traffic)
   --state FILE       config.yaml: keeps the client keys over restarts
   --oracle FILE      append-only list of everything ever recorded
@@ -34,6 +34,8 @@ constexpr const char* usage = R"(cpa-sim: stands in for CLIProxyAPI of era A (up
   --starting-up-ms N clients get 502 for so long after a start (default 0; the real one: 100)
   --allow-remote     let management calls come from elsewhere
   --tolerant         a silent connection keeps nobody out (the real one is frozen by it)
+  --provider NAME=URL, --upstream-key TEXT (repeatable), --model ALIAS=UPSTREAM (repeatable)
+                     the provider behind it, its credentials and models
   --ready-file F     write the line about the ports there too, once ready
 )";
 
@@ -68,10 +70,22 @@ bool parse(int argc, char** argv, settings& s) {
     out = v;
     return !out.empty();
   };
+  const auto pair = [](const char* v, std::string& left, std::string& right) {
+    const char* const equals = std::strchr(v, '=');
+    if (equals == nullptr) return false;
+    left.assign(v, equals);
+    right = equals + 1;
+    return true;
+  };
+  std::vector<std::string> upstream_keys;
+  std::vector<sim::model_name> models;
   const std::map<std::string, std::function<bool(const char*)>> with_value{
       {"--port", [&](const char* v) { return port(v, o.port); }},
       {"--control-port", [&](const char* v) { return port(v, o.control_port); }},
-      {"--secret", [&](const char* v) { return text(v, o.secret); }},
+      {"--secret", [&](const char* v) { return o.secret = v, true; }},
+      {"--provider", [&](const char* v) { return pair(v, o.provider, o.provider_url); }},
+      {"--upstream-key", [&](const char* v) { return text(v, upstream_keys.emplace_back()); }},
+      {"--model", [&](const char* v) { return models.emplace_back(), pair(v, models.back().alias, models.back().upstream); }},
       {"--key", [&](const char* v) { return text(v, o.keys.emplace_back()); }},
       {"--state", [&](const char* v) { return text(v, o.state_file); }},
       {"--oracle", [&](const char* v) { return text(v, o.oracle_file); }},
@@ -98,6 +112,8 @@ bool parse(int argc, char** argv, settings& s) {
       return false;
     }
   }
+  if (!upstream_keys.empty()) o.upstream_keys = upstream_keys;
+  if (!models.empty()) o.models = models;
   if (o.keys.empty()) o.keys = sim::traffic(o.seed).keys();
   return true;
 }

@@ -200,6 +200,10 @@ answer node::management(const request& r, const switches& s, action act) {
   {
     const std::lock_guard guard(lock_);
     ++counted_.management_calls;
+    if (management_off_) {
+      a.status = 404;
+      return a;
+    }
     no = auth_.before_key(address, std::chrono::steady_clock::now());
   }
   if (no.status == 0) {

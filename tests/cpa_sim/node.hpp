@@ -107,6 +107,7 @@ private:
   fake_upstream upstream_;
   std::map<std::string, bool> flags_;
   bool file_wiped_ = false;
+  bool management_off_ = false; // the secret was taken out of the config while running
   std::string client_key_; // of the client call being answered
   numbers counted_;
 };

@@ -57,9 +57,7 @@ answer node::post_messages(const request& r, const switches& s) {
 }
 
 answer node::post_count_tokens(const request&, const switches&) {
-  answer a = json(R"({"input_tokens":3})");
-  a.headers[0].second = "application/json";
-  return a;
+  return upstream_.count_tokens(wall_now());
 }
 
 answer node::post_responses(const request& r, const switches& s) {

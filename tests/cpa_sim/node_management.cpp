@@ -145,8 +145,9 @@ answer node::put_config_yaml(const request& r, const switches& s) {
   if (empty) {
     auth_.set_secret("");
   } else {
-    keys_.show(values.keys);
+    keys_.show(values.keys, !values.has_keys);
     keys_.save(std::chrono::steady_clock::now());
+    management_off_ = !values.has_secret;
     flags_["usage-statistics-enabled"] = values.statistics;
   }
   return json(R"({"changed":["config"],"ok":true})");

@@ -71,12 +71,14 @@ std::string chat_head(const std::string& id, const std::string& model, const cha
          "\",\"choices\":[";
 }
 
-answer chat_stream(const std::string& id, const std::string& model, const token_counts& t, bool usage) {
+answer chat_stream(const std::string& id, const std::string& model, const token_counts& t, bool usage,
+                   bool early_null) {
   answer a;
   a.headers = {{"Cache-Control", "no-cache"}, {"Content-Type", "text/event-stream"}};
   const std::string head = "data: " + chat_head(id, model, "chat.completion.chunk");
   const auto delta = [&](const char* text, const char* finish) {
-    a.chunks.push_back(head + "{\"index\":0,\"delta\":" + text + ",\"finish_reason\":" + finish + "}]}\n\n");
+    a.chunks.push_back(head + "{\"index\":0,\"delta\":" + text + ",\"finish_reason\":" + finish +
+                       (early_null ? "}],\"usage\":null}\n\n" : "}]}\n\n"));
   };
   delta(R"({"role":"assistant","content":"hel"})", "null");
   delta(R"({"content":"lo"})", "null");
@@ -157,14 +159,20 @@ fake_upstream::outcome fake_upstream::call(client_api form, const request& r, co
   t.reasoning = directive(body.prompt, "reason", 0);
   t.total = directive(body.prompt, "total", t.input + t.output);
   const bool usage = directive(body.prompt, "nousage", 0) == 0;
-  if (usage) {
+  const bool early_null = body.stream && directive(body.prompt, "usagenull", 0) != 0;
+  if (usage && !early_null) {
     for (auto& one : result.attempts) one.what.tokens = t;
   }
   const std::string id = "chatcmpl-fake-" + std::to_string(answers_);
   result.reply = body.stream && form == client_api::chat
-                     ? chat_stream(id, known->upstream, t, usage)
+                     ? chat_stream(id, known->upstream, t, usage, early_null)
                      : json_answer(200, body_of(form, id, known->upstream, t, usage));
   return result;
+}
+
+answer fake_upstream::count_tokens(const instant& now) {
+  if (!options_.upstream_keys.empty()) count(options_.upstream_keys[0], false, now);
+  return json_answer(200, R"({"input_tokens":3})");
 }
 
 answer fake_upstream::models() const {

@@ -17,7 +17,8 @@ namespace keyportal::cpa_sim {
 enum class client_api { chat, messages, responses, gemini };
 
 /// A provider with some credentials, tried in turn. The prompt steers it: `in=900 out=120 cached=300 reason=40 total=0`
-/// set tokens, `status=429` makes every credential fail, `nousage=1` leaves the usage out. Not thread-safe.
+/// set tokens, `status=429` makes every credential fail, `nousage=1` leaves the usage out,
+/// `usagenull=1` puts an empty one into the early chunks of a stream, which makes CPA record no tokens. Not thread-safe.
 class fake_upstream {
 public:
   fake_upstream(const options& o, std::int64_t started_unix) : options_(o), started_(started_unix) {}
@@ -30,6 +31,8 @@ public:
   /// `registered`, every model is unknown.
   outcome call(client_api form, const request& r, const std::string& model_in_path, const std::string& api,
                const instant& now, bool registered);
+  /// Counting tokens is a success of the credential and no record.
+  answer count_tokens(const instant& now);
   [[nodiscard]] answer models() const;
   [[nodiscard]] answer gemini_models() const;
   /// Body of `GET /api-key-usage`: success and failure per credential in 20 buckets of 10 minutes.

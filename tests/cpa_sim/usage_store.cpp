@@ -5,6 +5,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <algorithm>
+
 namespace keyportal::cpa_sim {
 namespace {
 
@@ -55,7 +57,9 @@ void usage_store::append(api_entry& api, const std::string& model, const detail&
   }
   add(totals_.requests, 1);
   if (d.failed) add(totals_.failed, 1);
-  add(totals_.tokens, d.tokens.total);
+  // A negative total lowers the sums of its api and model, but neither the grand total nor the buckets.
+  const std::int64_t tokens = std::max<std::int64_t>(d.tokens.total, 0);
+  add(totals_.tokens, tokens);
   add(api.requests, 1);
   add(api.tokens, d.tokens.total);
   add(list.requests, 1);
@@ -64,9 +68,9 @@ void usage_store::append(api_entry& api, const std::string& model, const detail&
   const int h = hour_of(d.timestamp);
   const std::string hour{static_cast<char>('0' + h / 10), static_cast<char>('0' + h % 10)};
   add(requests_by_day_[day], 1);
-  add(tokens_by_day_[day], d.tokens.total);
+  add(tokens_by_day_[day], tokens);
   add(requests_by_hour_[hour], 1);
-  add(tokens_by_hour_[hour], d.tokens.total);
+  add(tokens_by_hour_[hour], tokens);
 }
 
 void usage_store::record(const std::string& api, const std::string& model, detail d, const instant& now) {
