@@ -84,6 +84,7 @@ nats::server_settings nats_server(const settings& s) {
   out.password = s.nats.password;
   out.token = s.nats.token;
   out.creds_file = s.nats.credentials_file;
+  out.nkey = s.nats.nkey;
   out.nkey_seed_file = s.nats.nkey_seed_file;
   out.ca_file = s.nats.tls_ca;
   out.cert_file = s.nats.tls_cert;

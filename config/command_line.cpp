@@ -47,6 +47,8 @@ grammar::grammar() {
   app.add_option("--config", config_file, "Configuration file (TOML); see keyportal config reference")
     ->type_name("FILE");
   app.add_option("--data-dir", data_dir, "Folder of everything that is kept")->type_name("FOLDER");
+  app.add_option("--listen", listen, "Where the page and the API are served; port 0 takes any free one")
+    ->type_name("ADDRESS:PORT");
   app.add_option("--set", sets, "Set an option, for example --set poll.interval=1s; may be given again")
     ->type_name("KEY=VALUE")
     ->allow_extra_args(false);
@@ -57,11 +59,9 @@ grammar::grammar() {
   app.require_subcommand(1);
   app.footer("Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not reachable.");
 
-  auto* serve = add(app, "serve", "Run the service", command::serve);
-  serve->add_option("--listen", listen, "Where to serve the page and the API; port 0 takes any free one")
-    ->type_name("ADDRESS:PORT");
-  serve->add_flag_callback(
-    "--demo", [this] { sets.emplace_back("demo=true"); }, "Say on the page that the numbers are made up");
+  add(app, "serve", "Run the service", command::serve)
+    ->add_flag_callback(
+      "--demo", [this] { sets.emplace_back("demo=true"); }, "Say on the page that the numbers are made up");
   add(app, "status", "How the running service and its nodes are", command::status);
   add_snapshot();
   add_events_and_config();
