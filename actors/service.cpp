@@ -56,6 +56,9 @@ std::vector<nats::stream_settings> streams(const settings& s) {
     stream.duplicates = std::chrono::duration_cast<std::chrono::seconds>(s.nats.duplicate_window);
     stream.max_age = std::chrono::duration_cast<std::chrono::hours>(
       stream.name == subjects::usage_stream ? s.nats.usage_max_age : s.nats.events_max_age);
+    // A server refuses streams that could outgrow its disk. At a foreign one age is the only limit we set.
+    const auto share = static_cast<std::int64_t>(s.nats.max_store_bytes) / 8;
+    stream.max_bytes = !s.nats.url.empty() ? -1 : stream.name == subjects::usage_stream ? share * 6 : share;
   }
   return out;
 }
@@ -84,6 +87,7 @@ nats::server_settings nats_server(const settings& s) {
   out.password = s.nats.password;
   out.token = s.nats.token;
   out.creds_file = s.nats.credentials_file;
+  out.nkey = s.nats.nkey;
   out.nkey = s.nats.nkey;
   out.nkey_seed_file = s.nats.nkey_seed_file;
   out.ca_file = s.nats.tls_ca;

@@ -20,7 +20,8 @@
 #include <thread>
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
+
+#include "actors/telemetry/log.hpp"
 
 namespace keyportal::nats {
 namespace {
@@ -238,7 +239,7 @@ caf::expected<int> lock_folder(const fs::path& folder, const fs::path& program) 
   bool orphan = text && (mark_of(parent.pid) != parent);
   // A child gets SIGTERM by itself when its parent dies; it only needs time to write what it holds.
   if (orphan && !wait_for_lock(fd, std::chrono::seconds{3})) {
-    spdlog::warn("nats left-over-child pid={}", child.pid);
+    log::warn("nats", "left-over-child", "ending nats-server {} that a crash left behind", child.pid);
     for (int signal : {SIGTERM, SIGKILL}) {
       if (runs(child, program))
         ::kill(child.pid, signal);

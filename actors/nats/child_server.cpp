@@ -8,14 +8,16 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <condition_variable>
+#include <cstring>
 #include <mutex>
 #include <thread>
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include "actors/nats/child_files.hpp"
+#include "actors/telemetry/log.hpp"
 
 namespace keyportal::nats {
 
@@ -100,10 +102,10 @@ private:
       pid_ = launch();
       if (pid_ > 0) {
         auto pid = pid_;
-        spdlog::info("nats child-started pid={} port={}", pid, port);
+        log::info("nats", "child-started", "nats-server {} listens on 127.0.0.1:{}", pid, port);
         if (auto mark = mark_of(pid))
           if (auto error = write_pid_file(settings.folder, *mark))
-            spdlog::warn("nats pid-file {}", render(error));
+            log::warn("nats", "pid-file", "{}", render(error));
         guard.unlock();
         siginfo_t info{};
         while (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) {
@@ -112,10 +114,11 @@ private:
         ::waitpid(pid, nullptr, 0);
         pid_ = 0;
         if (!stopping_)
-          spdlog::error("nats child-ended {} {}; see {}", info.si_code == CLD_EXITED ? "exit code" : "signal",
-                        info.si_status, (settings.folder / "nats.log").string());
+          log::error("nats", "child-ended", "nats-server ended by {} {}; see {}",
+                     info.si_code == CLD_EXITED ? "exit code" : "signal", info.si_status,
+                     (settings.folder / "nats.log").string());
       } else {
-        spdlog::error("nats fork-failed errno={}", errno);
+        log::error("nats", "fork-failed", "{}", std::strerror(errno));
         pid_ = 0;
       }
       if (std::chrono::steady_clock::now() - began > std::chrono::seconds{10})

@@ -28,7 +28,8 @@ using context = owned<jsCtx, jsCtx_Destroy>;
 using stream_info = owned<jsStreamInfo, jsStreamInfo_Destroy>;
 using metadata = owned<jsMsgMetaData, jsMsgMetaData_Destroy>;
 
-/// For the C calls that hand out a handle through a pointer: `status = call(out(handle), …)`.
+/// For the C calls that hand out a handle through a pointer: `status = call(out(handle), …)`. The owner has it when
+/// the statement ends, not before: never use it further on in the same expression.
 template <class Owned>
 class out {
 public:

@@ -1,7 +1,6 @@
 #include "actors/nats/nats_sink.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <charconv>
 #include <condition_variable>
 #include <mutex>
@@ -10,7 +9,8 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
-#include <spdlog/spdlog.h>
+
+#include "actors/telemetry/log.hpp"
 
 namespace keyportal::nats {
 namespace {
@@ -170,7 +170,7 @@ void nats_sink::keep_connected() {
       return;
     lock.unlock();
     if (problem != last_problem)
-      spdlog::warn("nats link-down {}", problem);
+      log::warn("nats", "link-down", "{}", problem);
     book_->told_.on_link({false, problem});
     last_problem = problem;
     if (clock::now() - began > std::chrono::seconds{10})
@@ -207,7 +207,7 @@ std::string nats_sink::run_session() {
     if (auto error = ensure_stream(js.get(), stream, note))
       return render(error);
     if (!note.empty())
-      spdlog::warn("nats stream-kept {}", note);
+      log::warn("nats", "stream-kept", "{}", note);
   }
 
   natsInbox* inbox = nullptr;
@@ -227,7 +227,7 @@ std::string nats_sink::run_session() {
   book_->inbox = prefix;
   book_->closed = natsConnection_IsClosed(link.get());
   lock.unlock();
-  spdlog::info("nats link-up {}", without_credentials(settings_.server.url.reveal()));
+  log::info("nats", "link-up", "{}", without_credentials(settings_.server.url.reveal()));
   book_->told_.on_link({true, {}});
 
   lock.lock();

@@ -4,9 +4,9 @@
 #include <caf/response_promise.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
-#include <spdlog/spdlog.h>
 
 #include "actors/publisher/cloud_event.hpp"
+#include "actors/telemetry/log.hpp"
 
 namespace keyportal {
 namespace {
@@ -28,7 +28,7 @@ void read_page(publisher_pointer self, sequence after) {
         pump(self);
       },
       [self](caf::error& error) {
-        spdlog::warn("publisher outbox-unreadable {}", render(error));
+        log::warn("publisher", "outbox-unreadable", "{}", render(error));
         self->state.window.page_failed(self->clock().now());
         pump(self);
       });

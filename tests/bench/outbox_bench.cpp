@@ -84,8 +84,9 @@ double plain_way(const secret& url, sequence count) {
   auto opts = nats::make_options(settings);
   nats::connection link;
   nats::context js;
-  if (!opts || natsConnection_Connect(nats::out(link), opts->get()) != NATS_OK ||
-      natsConnection_JetStream(nats::out(js), link.get(), nullptr) != NATS_OK)
+  if (!opts || natsConnection_Connect(nats::out(link), opts->get()) != NATS_OK)
+    return 0;
+  if (natsConnection_JetStream(nats::out(js), link.get(), nullptr) != NATS_OK)
     return 0;
   auto began = std::chrono::steady_clock::now();
   for (sequence seq = 1; seq <= count; ++seq) {
@@ -96,8 +97,10 @@ double plain_way(const secret& url, sequence count) {
       return 0;
     for (const auto& [name, value] : message.headers)
       natsMsgHeader_Set(raw.get(), name.c_str(), value.c_str());
-    if (js_PublishMsg(nullptr, js.get(), raw.get(), nullptr, nullptr) != NATS_OK)
+    if (auto status = js_PublishMsg(nullptr, js.get(), raw.get(), nullptr, nullptr); status != NATS_OK) {
+      fmt::print(stderr, "plain way: {}\n", natsStatus_GetText(status));
       return 0;
+    }
   }
   return static_cast<double>(count) / seconds(std::chrono::steady_clock::now() - began).count();
 }
