@@ -22,6 +22,7 @@ constexpr route table[] = {
   {"GET", "/", topic::asset, access::open, small, "the page"},
   {"GET", "/app.js", topic::asset, access::open, small, "its script"},
   {"GET", "/view.js", topic::asset, access::open, small, "its drawing"},
+  {"GET", "/lists.js", topic::asset, access::open, small, "its lists"},
   {"GET", "/text.js", topic::asset, access::open, small, "its words"},
   {"GET", "/style.css", topic::asset, access::open, small, "its looks"},
   {"GET", "/icon.svg", topic::asset, access::open, small, "its icon"},
@@ -104,7 +105,10 @@ bool has_token(const http_request& request, const secret& token) {
   return given.starts_with(scheme) && same_secret(given.substr(scheme.size()), token);
 }
 
-std::string_view method_of(const http_request& request) { return request.method == "HEAD" ? "GET" : request.method; }
+std::string_view method_of(const http_request& request) {
+  const std::string_view method = request.method;
+  return method == "HEAD" ? "GET" : method;
+}
 
 struct finding {
   const route* row = nullptr;

@@ -3,6 +3,7 @@
 #include <array>
 #include <thread>
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
@@ -83,7 +84,7 @@ class server::impl {
 public:
   impl(server_settings settings, server_callbacks callbacks)
     : core(std::make_shared<server_core>(std::move(settings), std::move(callbacks))),
-      acceptor(core->io), back_off(core->io) {}
+      work(net::make_work_guard(core->io)), acceptor(core->io), back_off(core->io) {}
 
   ~impl() { stop(); }
 
@@ -94,6 +95,8 @@ public:
   void stop();
 
   std::shared_ptr<server_core> core;
+  /// While stopping, an answer may still be in the making with no operation pending anywhere.
+  net::executor_work_guard<net::io_context::executor_type> work;
   tcp::acceptor acceptor;
   net::steady_timer back_off;
   bool complained = false; ///< about accept; one line an episode

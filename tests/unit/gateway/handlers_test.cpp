@@ -1,0 +1,112 @@
+#include <catch2/catch_test_macros.hpp>
+
+#include "gateway/assets.hpp"
+#include "gateway/handlers.hpp"
+
+using namespace keyportal;
+using namespace keyportal::gateway;
+using nlohmann::json;
+
+namespace {
+
+overview two_nodes() {
+  overview out;
+  out.position = 9;
+  for (const char* name : {"cpa-1", "cpa-2"}) {
+    node_overview node;
+    node.condition.node = name;
+    node.sums.requests = 3;
+    node.sums.tokens.total = 100;
+    out.nodes.push_back(node);
+  }
+  return out;
+}
+
+json body_of(const http_response& answer) { return json::parse(*answer.body); }
+
+question page(std::string path, std::string if_none_match = {}) {
+  question out;
+  out.path = std::move(path);
+  out.if_none_match = std::move(if_none_match);
+  return out;
+}
+
+} // namespace
+
+TEST_CASE("the summary holds all nodes together, each node and the link to NATS") {
+  publisher_state link;
+  link.connected = true;
+  const auto body = body_of(summary_answer(two_nodes(), link));
+  CHECK(body.at("totals").at("requests") == 6);
+  CHECK(body.at("nodes").size() == 2);
+  CHECK(body.at("publisher").at("connected") == true);
+  CHECK(body_of(summary_answer(two_nodes(), std::nullopt)).at("publisher").is_null());
+}
+
+TEST_CASE("lists are objects with items, empty ones, too") {
+  CHECK(body_of(nodes_answer(two_nodes())).at("items").size() == 2);
+  CHECK(body_of(list_answer(std::vector<gap_record>{})) == json{{"items", json::array()}});
+}
+
+TEST_CASE("one node is found by its name") {
+  CHECK(body_of(node_answer(two_nodes(), "cpa-2")).at("node") == "cpa-2");
+  const auto missing = node_answer(two_nodes(), "cpa-3");
+  CHECK(missing.status == 404);
+  CHECK(body_of(missing).at("code") == "node_unknown");
+}
+
+TEST_CASE("one snapshot is found by its number") {
+  snapshot_info one;
+  one.id = 4;
+  CHECK(body_of(snapshot_answer({one}, 4)).at("id") == 4);
+  CHECK(body_of(snapshot_answer({one}, 5)).at("code") == "snapshot_unknown");
+}
+
+TEST_CASE("an export is sent as it is, as a download") {
+  export_file file;
+  file.info.id = 4;
+  file.info.node = "cpa-1";
+  file.json = std::make_shared<const std::string>("{}");
+  const auto answer = export_answer(file);
+  CHECK(answer.body == file.json); // the same one, not a copy
+  REQUIRE_FALSE(answer.headers.empty());
+  CHECK(answer.headers[0].second == "attachment; filename=\"keyportal-cpa-1-4.json\"");
+}
+
+TEST_CASE("the page's files are served once and then only confirmed") {
+  for (const auto& one : assets()) {
+    CAPTURE(one.path);
+    const auto full = asset_answer(page(std::string(one.path)));
+    CHECK(full.status == 200);
+    CHECK(*full.body == one.text);
+    CHECK(full.content_type == one.content_type);
+    const auto again = asset_answer(page(std::string(one.path), std::string(one.etag)));
+    CHECK(again.status == 304);
+    CHECK(again.body->empty());
+  }
+}
+
+TEST_CASE("every file of the page has a route and every such route a file") {
+  std::size_t asset_routes = 0;
+  for (const auto& row : routes()) {
+    if (row.about != topic::asset)
+      continue;
+    ++asset_routes;
+    CAPTURE(row.pattern);
+    CHECK(asset_answer(page(std::string(row.pattern))).status == 200);
+  }
+  CHECK(asset_routes == assets().size());
+}
+
+TEST_CASE("the page holds nothing that its content security policy would refuse") {
+  for (const auto& one : assets()) {
+    if (!one.content_type.starts_with("text/html"))
+      continue;
+    CAPTURE(one.path);
+    CHECK(one.text.find("style=") == std::string_view::npos);
+    CHECK(one.text.find("<style") == std::string_view::npos);
+    CHECK(one.text.find("onclick") == std::string_view::npos);
+    CHECK(one.text.find("<script>") == std::string_view::npos);
+    CHECK(one.text.find("http") == std::string_view::npos); // nothing from elsewhere
+  }
+}

@@ -1,0 +1,268 @@
+#include <mutex>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "tests/unit/gateway/client.hpp"
+#include "gateway/server.hpp"
+#include "tests/support/eventually.hpp"
+
+using namespace keyportal;
+using namespace keyportal::gateway;
+using keyportal::test::client;
+using keyportal::test::eventually;
+using keyportal::test::get;
+
+namespace {
+
+frame text_of(std::string text) { return std::make_shared<const std::string>(std::move(text)); }
+
+/// A server that greets with "hello", or as the test wants.
+struct bench {
+  using greeter = std::function<void(std::function<void(frame)>)>;
+  explicit bench(server_settings settings = {}, greeter on_websocket = hello) {
+    server_callbacks callbacks;
+    callbacks.on_request = [](std::shared_ptr<http_exchange> exchange) { exchange->reply({}); };
+    callbacks.on_websocket = std::move(on_websocket);
+    auto started = server::start(settings, std::move(callbacks));
+    REQUIRE(started);
+    it = std::move(*started);
+  }
+  static void hello(std::function<void(frame)> send_first) { send_first(text_of("hello")); }
+
+  bool open(client& c) {
+    const auto before = it->websockets();
+    return c.upgrade() == 101 && eventually([&] { return it->websockets() == before + 1; });
+  }
+
+  std::unique_ptr<server> it;
+};
+
+/// The next frame that is not a ping.
+std::optional<test::raw_frame> next(client& c) {
+  auto one = c.next_frame();
+  while (one && one->opcode == 9)
+    one = c.next_frame();
+  return one;
+}
+
+} // namespace
+
+TEST_CASE("a WebSocket gets the greeting, then every broadcast in order") {
+  bench b;
+  client c(b.it->port());
+  REQUIRE(b.open(c));
+  CHECK(next(c)->payload == "hello");
+  for (int i = 0; i < 100; ++i)
+    b.it->broadcast(text_of(std::to_string(i)));
+  for (int i = 0; i < 100; ++i) {
+    const auto got = next(c);
+    REQUIRE(got);
+    CHECK(got->opcode == 1);
+    CHECK(got->payload == std::to_string(i));
+  }
+}
+
+TEST_CASE("a broadcast before the greeting waits behind it") {
+  std::mutex mutex;
+  std::function<void(frame)> first;
+  bench b({}, [&](std::function<void(frame)> send_first) {
+    const std::lock_guard lock(mutex);
+    first = std::move(send_first);
+  });
+  client c(b.it->port());
+  REQUIRE(b.open(c));
+  b.it->broadcast(text_of("later"));
+  REQUIRE(eventually([&] {
+    const std::lock_guard lock(mutex);
+    return static_cast<bool>(first);
+  }));
+  first(text_of("hello"));
+  CHECK(next(c)->payload == "hello");
+  CHECK(next(c)->payload == "later");
+}
+
+TEST_CASE("without a greeting broadcasts come through all the same") {
+  bench b({}, [](std::function<void(frame)>) {});
+  client c(b.it->port());
+  REQUIRE(b.open(c));
+  b.it->broadcast(text_of("news"));
+  CHECK(next(c)->payload == "news");
+}
+
+TEST_CASE("a large frame comes as one frame") {
+  bench b;
+  client c(b.it->port());
+  REQUIRE(b.open(c));
+  const std::string large(300'000, 'x');
+  b.it->broadcast(text_of(large));
+  next(c);
+  const auto got = next(c);
+  REQUIRE(got);
+  CHECK((got->payload == large));
+}
+
+TEST_CASE("a WebSocket from a foreign page is refused") {
+  bench b;
+  for (const char* origin : {"http://evil.example", "null", "http://127.0.0.1:1", "ftp://127.0.0.1"}) {
+    CAPTURE(origin);
+    client c(b.it->port());
+    CHECK(c.upgrade("/ws", std::string("Origin: ") + origin + "\r\n") == 403);
+  }
+  client own(b.it->port());
+  CHECK(own.upgrade("/ws", "Origin: http://127.0.0.1\r\n") == 101);
+}
+
+TEST_CASE("WebSockets are at one address, and that address is for nothing else") {
+  bench b;
+  client elsewhere(b.it->port());
+  CHECK(elsewhere.upgrade("/api") == 200); // the upgrade is not taken
+  client plain(b.it->port());
+  plain.send(get("/ws"));
+  CHECK(plain.answer().status == 426);
+}
+
+TEST_CASE("what a client says is ignored") {
+  bench b;
+  client c(b.it->port());
+  REQUIRE(b.open(c));
+  next(c);
+  c.send_frame(1, "{\"type\":\"subscribe\"}");
+  c.send_frame(2, std::string("\xff\x00", 2));
+  b.it->broadcast(text_of("still here"));
+  CHECK(next(c)->payload == "still here");
+}
+
+TEST_CASE("a ping is answered") {
+  bench b;
+  client c(b.it->port());
+  REQUIRE(b.open(c));
+  next(c);
+  c.send_frame(9, "abc");
+  const auto got = next(c);
+  REQUIRE(got);
+  CHECK(got->opcode == 10);
+  CHECK(got->payload == "abc");
+}
+
+TEST_CASE("too large a message ends the WebSocket") {
+  bench b;
+  client c(b.it->port());
+  REQUIRE(b.open(c));
+  next(c);
+  c.send_frame(1, std::string(70'000, 'x'));
+  const auto got = next(c);
+  REQUIRE(got);
+  CHECK(got->close_code() == 1009);
+  CHECK(eventually([&] { return b.it->websockets() == 0; }));
+}
+
+TEST_CASE("too many messages end the WebSocket") {
+  server_settings settings;
+  settings.max_websocket_messages_per_minute = 5;
+  bench b(settings);
+  client c(b.it->port());
+  REQUIRE(b.open(c));
+  next(c);
+  for (int i = 0; i < 6; ++i)
+    c.send_frame(1, "x");
+  const auto got = next(c);
+  REQUIRE(got);
+  CHECK(got->close_code() == 1008);
+  CHECK(eventually([&] { return b.it->figures().websockets_cut == 1; }));
+}
+
+TEST_CASE("a client that does not read is cut, and the others get everything") {
+  server_settings settings;
+  settings.max_websocket_frames = 8;
+  settings.close_timeout = std::chrono::milliseconds(200);
+  bench b(settings);
+  client slow(b.it->port(), 4096), quick(b.it->port());
+  REQUIRE(b.open(slow));
+  REQUIRE(b.open(quick));
+  next(quick);
+  const auto large = text_of(std::string(1 << 20, 'x'));
+  for (int i = 0; i < 40; ++i) {
+    b.it->broadcast(large);
+    REQUIRE((next(quick)->payload == *large)); // reads as they come, so its queue stays short
+  }
+  CHECK(eventually([&] { return b.it->figures().websockets_cut == 1; }));
+  CHECK(eventually([&] { return b.it->websockets() == 1 && b.it->figures().connections == 1; }));
+  b.it->broadcast(text_of("on"));
+  CHECK(next(quick)->payload == "on");
+}
+
+TEST_CASE("a client that reads again in time learns why it was cut") {
+  server_settings settings;
+  settings.max_websocket_frames = 4;
+  settings.close_timeout = std::chrono::seconds(20);
+  bench b(settings);
+  client c(b.it->port(), 4096);
+  REQUIRE(b.open(c));
+  const auto large = text_of(std::string(8 << 20, 'x'));
+  for (int i = 0; i < 8; ++i)
+    b.it->broadcast(large);
+  REQUIRE(eventually([&] { return b.it->figures().websockets_cut == 1; }));
+  auto got = next(c);
+  while (got && got->opcode == 1)
+    got = next(c);
+  REQUIRE(got);
+  CHECK(got->close_code() == 1013);
+}
+
+TEST_CASE("a silent client is pinged and then closed") {
+  server_settings settings;
+  settings.websocket_idle_timeout = std::chrono::milliseconds(200);
+  bench b(settings);
+  client c(b.it->port());
+  REQUIRE(b.open(c));
+  CHECK(c.next_frame()->payload == "hello");
+  const auto ping = c.next_frame();
+  REQUIRE(ping);
+  CHECK(ping->opcode == 9);
+  CHECK(eventually([&] { return b.it->websockets() == 0; }));
+}
+
+TEST_CASE("all WebSockets can be closed with a reason") {
+  bench b;
+  client c(b.it->port());
+  REQUIRE(b.open(c));
+  next(c);
+  b.it->close_websockets("stopping");
+  const auto got = next(c);
+  REQUIRE(got);
+  CHECK(got->close_code() == 1001);
+  CHECK(got->payload.substr(2) == "stopping");
+}
+
+TEST_CASE("stopping tells WebSockets that the server goes") {
+  bench b;
+  client c(b.it->port());
+  REQUIRE(b.open(c));
+  next(c);
+  std::thread stopper([&] { b.it->stop(); });
+  const auto got = next(c);
+  REQUIRE(got);
+  CHECK(got->close_code() == 1001);
+  c.send_frame(8, got->payload);
+  stopper.join();
+  CHECK(b.it->websockets() == 0);
+}
+
+TEST_CASE("a greeting after the server is gone does nothing") {
+  std::mutex mutex;
+  std::function<void(frame)> first;
+  {
+    bench b({}, [&](std::function<void(frame)> send_first) {
+      const std::lock_guard lock(mutex);
+      first = std::move(send_first);
+    });
+    client c(b.it->port());
+    REQUIRE(b.open(c));
+    REQUIRE(eventually([&] {
+      const std::lock_guard lock(mutex);
+      return static_cast<bool>(first);
+    }));
+    b.it->stop();
+  }
+  first(text_of("hello"));
+}
