@@ -113,7 +113,8 @@ TEST_CASE("When we are killed the child ends too, and a start right after that w
     int pid = 0;
     if (server && test::eventually([&] { return answers(**server); }))
       pid = (*server)->process();
-    static_cast<void>(::write(pipe_ends[1], &pid, sizeof pid) + 0);
+    if (::write(pipe_ends[1], &pid, sizeof pid) != sizeof pid)
+      ::_exit(1);
     ::pause();
     ::_exit(0);
   }
@@ -138,7 +139,8 @@ TEST_CASE("A child that a killed parent left behind and that does not end by its
   if (us == 0) {
     auto server = child_server::start({.folder = folder.path()});
     int pid = server && test::eventually([&] { return answers(**server); }) ? (*server)->process() : 0;
-    static_cast<void>(::write(pipe_ends[1], &pid, sizeof pid) + 0);
+    if (::write(pipe_ends[1], &pid, sizeof pid) != sizeof pid)
+      ::_exit(1);
     ::pause();
     ::_exit(0);
   }

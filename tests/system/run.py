@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+"""Runs the system tests: the shipped programs against each other, from outside. `run.py [NAME…]` runs those whose names
+match one of these regular expressions. KEYPORTAL_BUILD names the build folder, KEYPORTAL_KILLS the number of kills,
+KEYPORTAL_SEED a former run's seed, KEYPORTAL_KEEP=1 keeps the folders. The last line is "N passed, N failed"."""
+import os
+import re
+import sys
+import time
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+
+
+def flat(suite):
+    for each in suite:
+        if isinstance(each, unittest.TestSuite):
+            yield from flat(each)
+        else:
+            yield each
+
+
+class Lines(unittest.TestResult):
+    """One line a test, at once, with its time."""
+
+    def __init__(self):
+        super().__init__()
+        self.passed = self.failed = 0
+        self.began = 0.0
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.began = time.monotonic()
+
+    def line(self, word, test):
+        print(f"{word:<6} {time.monotonic() - self.began:6.1f} s  {test.id()}", flush=True)
+
+    def addSuccess(self, test):
+        self.passed += 1
+        self.line("ok", test)
+
+    def addFailure(self, test, error):
+        self.failed += 1
+        self.line("FAILED", test)
+        print(self._exc_info_to_string(error, test), flush=True)
+
+    addError = addFailure
+
+    def addSubTest(self, test, subtest, error):
+        if error is not None:
+            self.addFailure(subtest, error)
+
+    def addSkip(self, test, reason):
+        self.line("skip", test)
+
+
+def main():
+    tests = list(flat(unittest.defaultTestLoader.discover(HERE)))
+    wanted = [re.compile(each) for each in sys.argv[1:]]
+    chosen = [t for t in tests if not wanted or any(w.search(t.id()) for w in wanted)]
+    result = Lines()
+    unittest.TestSuite(chosen).run(result)
+    print(f"{result.passed} passed, {result.failed} failed")
+    return 0 if result.failed == 0 and result.passed > 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
