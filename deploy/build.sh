@@ -29,20 +29,32 @@ build() {
   fi
   local jobs
   jobs=$(jobs_that_fit)
-  # [12/345] on one line in a terminal, else every now and then a line; the rest goes to the log.
-  local on_terminal=0
-  [[ -t 2 ]] && on_terminal=1
-  if ! NINJA_STATUS='[%f/%t] ' cmake --build "$root/build/$preset" -j "$jobs" --target "${targets[@]}" 2>&1 |
-    tee -a "$log" | awk -v terminal=$on_terminal -v jobs="$jobs" '
-      match($0, /^\[[0-9]+\/[0-9]+\]/) {
-        split(substr($0, 2, RLENGTH - 2), n, "/")
-        if (terminal) printf "\r\033[Kbuilding %d of %d (%d at once)", n[1], n[2], jobs
-        else if (n[1] == 1 || n[1] == n[2] || n[1] % 25 == 0) printf "building %d of %d\n", n[1], n[2]
-        drawn = 1
-        fflush()
-      }
-      /error:|^FAILED|undefined reference/ { print "\n" $0; fflush() }
-      END { if (terminal && drawn) printf "\n" }' >&2; then
+  # run and test may be called at once: one build of a folder at a time.
+  if ! NINJA_STATUS='[%f/%t] ' flock "$log.lock" \
+    cmake --build "$root/build/$preset" -j "$jobs" --target "${targets[@]}" 2>&1 | tee -a "$log" | show_building; then
     stop "the build failed; the whole story is in $log"
   fi
+}
+
+# [12/345] on one line in a terminal, else a line every now and then; errors as they come.
+show_building() {
+  local line on_terminal=0 drawn=0
+  [[ -t 2 ]] && on_terminal=1
+  while IFS= read -r line; do
+    if [[ $line =~ ^\[([0-9]+)/([0-9]+)\] ]]; then
+      local done_now=${BASH_REMATCH[1]} all=${BASH_REMATCH[2]}
+      if ((on_terminal)); then
+        printf '\r\033[Kbuilding %d of %d' "$done_now" "$all" >&2
+        drawn=1
+      elif ((done_now == 1 || done_now == all || done_now % 20 == 0)); then
+        say "building $done_now of $all"
+      fi
+    elif [[ $line == *error:* || $line == FAILED* || $line == *"undefined reference"* ]]; then
+      ((drawn)) && say ""
+      drawn=0
+      say "$line"
+    fi
+  done
+  ((drawn)) && say ""
+  return 0
 }
