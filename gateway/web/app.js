@@ -119,6 +119,8 @@ function fetch_lists() {
     fetch_restarts(node);
     fetch_snapshots(node);
   }
+  draw_restarts(state);
+  draw_snapshots(state);
   fetch_summary();
 }
 
@@ -175,6 +177,7 @@ function connect_soon() {
 // --- time ------------------------------------------------------------------------------
 
 function sample() {
+  if (state.link !== "live") return; // not seen is not nothing
   const at = Date.now();
   for (const one of state.nodes.values()) {
     one.samples.push({ at, tokens: one.overview.totals.tokens.total });

@@ -16,7 +16,7 @@ function step(label, counters, kind) {
   return make("div", { className: `step ${kind}` },
     make("span", { className: "sub", textContent: say(label) }),
     make("strong", { textContent: counters ? whole(counters.requests) : "…" }),
-    make("span", { className: "sub", textContent: counters ? `${compact(counters.tokens)} ${say("tokens")}` : "" }));
+    make("span", { className: "sub", textContent: counters ? `${compact(counters.tokens)} ${say("tokens_small")}` : "" }));
 }
 
 function restart_item(one) {
@@ -49,7 +49,7 @@ export function draw_restarts(state) {
   for (const one of state.nodes.values()) known += one.overview.restarts;
   const n = Math.max(known, all.length);
   by_id("restart-count").textContent = n ? whole(n) : "";
-  empty("no-restarts", "no_restarts", "no_restarts_hint", state.known && all.length === 0);
+  empty("no-restarts", "no_restarts", "no_restarts_hint", state.known && all.length === 0 && state.restarts.size >= state.nodes.size);
 }
 
 function snapshot_row(one) {
@@ -61,7 +61,7 @@ function snapshot_row(one) {
     make("td", { attributes: { "data-label": say("made") } }, time(one.made_at),
       make("span", { className: "sub", textContent: reasons.includes(one.reason) ? say(`reason_${one.reason}`) : one.reason })),
     cell("requests", make("span", { textContent: whole(one.totals.requests) }),
-      make("span", { className: "sub", textContent: `${compact(one.totals.tokens.total)} ${say("tokens")}` })),
+      make("span", { className: "sub", textContent: `${compact(one.totals.tokens.total)} ${say("tokens_small")}` })),
     cell("size", make("span", { textContent: bytes(one.json_bytes) }),
       make("span", { className: "sub", textContent: say("stored", { n: bytes(one.stored_bytes) }) })));
 }
@@ -71,5 +71,5 @@ export function draw_snapshots(state) {
   by_id("snapshot-rows").replaceChildren(...all.slice(0, most_shown).map(snapshot_row));
   by_id("snapshot-table").hidden = all.length === 0;
   by_id("snapshot-count").textContent = all.length ? whole(all.length) : "";
-  empty("no-snapshots", "no_snapshots", "no_snapshots_hint", state.known && all.length === 0);
+  empty("no-snapshots", "no_snapshots", "no_snapshots_hint", state.known && all.length === 0 && state.snapshots.size >= state.nodes.size);
 }

@@ -4,8 +4,8 @@ const words = {
   en: {
     skip: "Skip to the nodes", other: "中文", other_label: "切换到中文",
     tokens: "Tokens", requests: "Requests", today: "Today", ok: "ok", failed: "failed",
-    per_minute: "tokens a minute", two_minutes: "2 minutes ago", now: "now",
-    tokens_in: "tokens in", requests_small: "requests",
+    per_minute: "tokens a minute", now: "now",
+    tokens_small: "tokens", tokens_in: "tokens in", requests_small: "requests",
     safe: "Records safe in the ledger", stream: "Events sent to NATS",
     nodes: "Nodes", node: "Node", version: "Version", live: "Live", last_snapshot: "Last snapshot",
     restarts: "Restarts", snapshots: "Snapshots", snapshot: "Snapshot", made: "Made", size: "Size",
@@ -41,8 +41,8 @@ const words = {
   zh: {
     skip: "跳到节点", other: "English", other_label: "Switch to English",
     tokens: "Token 总量", requests: "请求", today: "今日", ok: "成功", failed: "失败",
-    per_minute: "Token / 分钟", two_minutes: "2 分钟前", now: "现在",
-    tokens_in: "Token，共", requests_small: "次请求",
+    per_minute: "Token / 分钟", now: "现在",
+    tokens_small: "Token", tokens_in: "Token，共", requests_small: "次请求",
     safe: "已安全入账的记录", stream: "已发往 NATS 的事件",
     nodes: "节点", node: "节点", version: "版本", live: "实时", last_snapshot: "最近快照",
     restarts: "重启", snapshots: "快照", snapshot: "快照", made: "时间", size: "大小",

@@ -61,7 +61,8 @@ const svg = (tag, attributes) => {
   return element;
 };
 
-/// A line over its area, as wide as its place; the newest value at the right edge.
+/// A line over its area, as wide as its place; the newest value at the right edge. With few values it says little of
+/// the span, so whoever shows one says that.
 function spark(place, values, width, height) {
   let picture = place.firstElementChild;
   if (!picture) {
@@ -70,7 +71,7 @@ function spark(place, values, width, height) {
     place.append(picture);
   }
   const top = Math.max(...values, 1) * 1.12;
-  const step = width / (points_shown - 1);
+  const step = width / Math.max(1, values.length - 1); // all there is, over the whole width
   const line = values.map((value, i) => [
     (width - (values.length - 1 - i) * step).toFixed(1), (height - 2 - (value / top) * (height - 4)).toFixed(1)]);
   const [area, stroke] = picture.children;
@@ -93,12 +94,21 @@ const sum = (lists) => {
 
 // --- the cards ---------------------------------------------------------------------------
 
+/// When the oldest of the `count` newest samples was taken.
+function one_sample(state, count) {
+  for (const { samples } of state.nodes.values()) if (samples.length >= count && count > 1) return samples.at(-count).at;
+  return null;
+}
+
 function draw_rate(state) {
   const all = sum([...state.nodes.values()].map((one) => rates(one.samples)));
   const now = all.at(-1) ?? 0;
   run_to(by_id("rate"), Math.round(now), compact);
   spark(by_id("chart"), all, 600, 120);
   by_id("chart").setAttribute("aria-label", say("chart", { n: compact(now) }));
+  const samples = Math.max(0, ...[...state.nodes.values()].map((one) => one.samples.length));
+  const seen = one_sample(state, Math.min(samples, points_shown));
+  by_id("chart-begin").textContent = seen ? ago(new Date(seen).toISOString()) : "";
 }
 
 function draw_split(ok, failed) {
