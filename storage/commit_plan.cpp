@@ -8,8 +8,11 @@
 
 namespace keyportal::storage {
 
+// Fewer rows are faster to write; a row of which a part was shipped is written anew.
+constexpr std::size_t most_in_outbox_row = 64;
+
 commit_plan::commit_plan(const database& db, const names& known, const ledger_memory& before,
-                         rollup_changes::table& rollup_cache, moment now)
+                         rollup_table& rollup_cache, moment now)
   : db_(&db), now_(now), after_(before), names_(known, before.position.last_name), rollups_(db, rollup_cache) {}
 
 template <class Key, class Value>
@@ -69,6 +72,7 @@ caf::error commit_plan::add(const collection& write) {
   for (const auto& one : candidates)
     if (auto failed = insert(one, write.node, **of, *records))
       return failed;
+  put_outbox_row();
   if (auto failed = remember(write, **of))
     return failed;
 
@@ -140,11 +144,10 @@ caf::error commit_plan::insert(const candidate& one, const node_name& name, node
   value_bytes_.clear();
   append(value_bytes_, value);
   batch_.Put(db_->handle(family::records), key_bytes_, value_bytes_);
-  key_bytes_.clear();
-  append_key(key_bytes_, outbox_key{seq});
-  value_bytes_.clear();
-  append_usage(value_bytes_, one.key);
-  batch_.Put(db_->handle(family::outbox), key_bytes_, value_bytes_);
+  outbox_row_.node = one.key.node;
+  outbox_row_.records.push_back({seq, one.key.at_ns, one.key.id});
+  if (outbox_row_.records.size() == most_in_outbox_row)
+    put_outbox_row();
   if (auto failed = rollups_.add(one.key, value))
     return failed;
   of.value.sums.add(d.tokens, d.latency_ms, d.failed);
@@ -153,6 +156,13 @@ caf::error commit_plan::insert(const candidate& one, const node_name& name, node
   out.push_back({seq, d.id, name, one.client_key->key, one.model->text, (*auth_index)->text, d.at, d.latency_ms, d.tokens,
                  d.failed});
   return {};
+}
+
+void commit_plan::put_outbox_row() {
+  if (outbox_row_.records.empty())
+    return;
+  put(family::outbox, outbox_key{outbox_row_.records.back().seq}, outbox_row_);
+  outbox_row_.records.clear();
 }
 
 // --- what to remember of the node --------------------------------------------------
@@ -197,7 +207,7 @@ caf::error commit_plan::add(const journal_entry& write) {
     event.seq = ++after_.position.last;
     ++after_.position.outbox;
     put(family::outbox, outbox_key{event.seq},
-        outbox_value{event.kind, {}, (*of)->number, unix_ns(event.at), event.data});
+        outbox_value{event.kind, (*of)->number, {}, unix_ns(event.at), event.data});
   }
   committed result;
   if (write.restart) {

@@ -30,7 +30,7 @@ struct ledger_memory {
 class commit_plan {
 public:
   /// All arguments outlive the plan.
-  commit_plan(const database& db, const names& known, const ledger_memory& before, rollup_changes::table& rollup_cache,
+  commit_plan(const database& db, const names& known, const ledger_memory& before, rollup_table& rollup_cache,
               moment now);
 
   [[nodiscard]] caf::error add(const collection& write);
@@ -60,6 +60,7 @@ private:
   [[nodiscard]] caf::error drop_known(std::vector<candidate>& candidates);
   [[nodiscard]] caf::error insert(const candidate& one, const node_name& name, node_state& of,
                                   std::vector<stored_record>& out);
+  void put_outbox_row();
   [[nodiscard]] caf::error remember(const collection& write, node_state& of);
   [[nodiscard]] caf::expected<std::uint64_t> journal(const restart_record& restart);
   [[nodiscard]] caf::error journal(const gap_record& gap);
@@ -75,6 +76,7 @@ private:
   std::unordered_set<record_key, key_hash> inserted_;
   std::vector<committed> results_;
   std::vector<name_ptr> held_; // keeps the entries that candidates point to
+  outbox_value outbox_row_;    // being filled
   std::string key_bytes_;      // reused for each record
   std::string value_bytes_;
   bool changed_ = false;

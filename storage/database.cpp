@@ -48,7 +48,8 @@ rocksdb::ColumnFamilyOptions family_options(family which, const database_setup& 
                                             const std::shared_ptr<rocksdb::Cache>& cache) {
   rocksdb::ColumnFamilyOptions options;
   options.write_buffer_size = how.write_buffer_bytes;
-  options.arena_block_size = std::size_t{256} << 10;
+  // A family that is not written to keeps one block of this.
+  options.arena_block_size = std::clamp(how.write_buffer_bytes / 8, std::size_t{16} << 10, std::size_t{256} << 10);
   options.max_write_buffer_number = 2;
   options.target_file_size_base = std::uint64_t{16} << 20;
   options.max_bytes_for_level_base = std::uint64_t{64} << 20;
@@ -66,7 +67,9 @@ rocksdb::ColumnFamilyOptions family_options(family which, const database_setup& 
 
   switch (which) {
     case family::meta:
+      break;
     case family::rollups:
+      options.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(1));
       break;
     case family::records:
       // Each record is looked for before it is written, and mostly is not there: filters answer that, in memory too.

@@ -105,8 +105,8 @@ struct record_key {
 };
 struct outbox_key {
   static constexpr tag of = tag::outbox;
-  sequence seq = 0;
-  auto fields() { return std::tie(seq); }
+  sequence last = 0; ///< at least the highest sequence in the row, below the lowest one in the next
+  auto fields() { return std::tie(last); }
   bool operator==(const outbox_key&) const = default;
 };
 struct hour_key {
@@ -114,8 +114,7 @@ struct hour_key {
   std::uint32_t node = 0;
   std::int32_t start = 0; ///< hours since 1970 in UTC
   std::uint32_t client_key = 0;
-  std::uint32_t model = 0;
-  auto fields() { return std::tie(node, start, client_key, model); }
+  auto fields() { return std::tie(node, start, client_key); }
   bool operator==(const hour_key&) const = default;
 };
 struct day_key {
@@ -123,8 +122,7 @@ struct day_key {
   std::uint32_t node = 0;
   std::int32_t start = 0; ///< days since 1970 in UTC
   std::uint32_t client_key = 0;
-  std::uint32_t model = 0;
-  auto fields() { return std::tie(node, start, client_key, model); }
+  auto fields() { return std::tie(node, start, client_key); }
   bool operator==(const day_key&) const = default;
 };
 struct snapshot_key {

@@ -151,15 +151,30 @@ caf::error ledger::forget_outbox(const std::vector<sequence>& shipped) {
   auto& db = *parts_->db;
   auto position = parts_->memory.position;
   rocksdb::WriteBatch batch;
-  for (const auto seq : seqs) {
-    const auto key = encode_key(outbox_key{seq});
-    const auto found = db.get(family::outbox, key);
-    if (!found)
-      return found.error();
-    if (!*found)
-      continue;
-    batch.Delete(db.handle(family::outbox), key);
-    --position.outbox;
+  for (auto next = seqs.begin(); next != seqs.end();) {
+    // The row that holds `next`, if any does, is the first one that does not end before it.
+    outbox_key row;
+    outbox_value value;
+    const auto read = [&](std::string_view key, std::string_view bytes, bool& stop) -> caf::error {
+      stop = true;
+      return decode_key(key, row) && decode(bytes, value) ? caf::error{} : damaged("outbox");
+    };
+    if (auto failed = db.each(family::outbox, key_prefix<outbox_key>(), encode_key(outbox_key{*next}), read))
+      return failed;
+    if (row.last == 0)
+      break; // nothing waits from here on
+    const auto end = std::upper_bound(next, seqs.end(), row.last);
+    const auto is_shipped = [&](sequence seq) { return std::binary_search(next, end, seq); };
+    const bool is_event = value.kind != event_kind::usage;
+    const std::size_t gone = is_event
+                               ? is_shipped(row.last)
+                               : std::erase_if(value.records, [&](const auto& one) { return is_shipped(one.seq); });
+    position.outbox -= gone;
+    if (gone > 0 && value.records.empty())
+      batch.Delete(db.handle(family::outbox), encode_key(row));
+    else if (gone > 0)
+      batch.Put(db.handle(family::outbox), encode_key(row), encode(value));
+    next = end;
   }
   if (batch.Count() == 0)
     return {};

@@ -27,6 +27,37 @@ caf::error fill(stored_record& out, const record_key& key, const record_value& v
   return {};
 }
 
+// The items of a row whose sequence is above `after`, as long as there is room.
+caf::error append_items(std::vector<outbox_item>& items, std::size_t limit, const outbox_key& key, outbox_value& row,
+                        sequence after, const database& db, const names& dictionary, const view& as_of) {
+  if (row.kind != event_kind::usage) {
+    const auto node = dictionary.get(name_kind::node, row.node);
+    if (!node)
+      return node.error();
+    items.push_back({key.last, {}, {key.last, row.kind, (*node)->text, moment_of(row.at_ns), std::move(row.data)}});
+    return {};
+  }
+  for (const auto& waiting : row.records) {
+    if (waiting.seq <= after)
+      continue;
+    if (items.size() == limit)
+      break;
+    const record_key of{row.node, waiting.at_ns, waiting.id};
+    const auto bytes = db.get(family::records, encode_key(of), as_of.get());
+    if (!bytes)
+      return bytes.error();
+    record_value record;
+    if (!*bytes || !decode(**bytes, record))
+      return damaged("record");
+    outbox_item item;
+    item.seq = waiting.seq;
+    if (auto failed = fill(item.record.emplace(), of, record, dictionary))
+      return failed;
+    items.push_back(std::move(item));
+  }
+  return {};
+}
+
 } // namespace
 
 caf::expected<outbox_page> ledger::read_outbox(sequence after, std::uint32_t limit) const {
@@ -35,33 +66,15 @@ caf::expected<outbox_page> ledger::read_outbox(sequence after, std::uint32_t lim
   if (limit == 0 || after == UINT64_MAX)
     return page;
   const auto& db = *parts_->db;
-  const auto& dictionary = *parts_->dictionary;
   const view as_of{db};
-  const auto read = [&](std::string_view key, std::string_view bytes, bool& stop) -> caf::error {
-    outbox_key of;
-    outbox_value value;
-    if (!decode_key(key, of) || !decode(bytes, value))
+  const auto read = [&](std::string_view bytes_of_key, std::string_view bytes, bool& stop) -> caf::error {
+    outbox_key key;
+    outbox_value row;
+    if (!decode_key(bytes_of_key, key) || !decode(bytes, row))
       return damaged("outbox");
-    outbox_item item;
-    item.seq = of.seq;
-    if (value.kind == event_kind::usage) {
-      const auto row = db.get(family::records, encode_key(value.record), as_of.get());
-      if (!row)
-        return row.error();
-      record_value record;
-      if (!*row || !decode(**row, record))
-        return damaged("record");
-      if (auto failed = fill(item.record.emplace(), value.record, record, dictionary))
-        return failed;
-    } else {
-      const auto node = dictionary.get(name_kind::node, value.node);
-      if (!node)
-        return node.error();
-      item.event = {of.seq, value.kind, (*node)->text, moment_of(value.at_ns), std::move(value.data)};
-    }
-    page.items.push_back(std::move(item));
+    auto failed = append_items(page.items, limit, key, row, after, db, *parts_->dictionary, as_of);
     stop = page.items.size() == limit;
-    return {};
+    return failed;
   };
   if (auto failed = db.each(family::outbox, key_prefix<outbox_key>(), encode_key(outbox_key{after + 1}), read,
                             as_of.get()))
@@ -79,10 +92,10 @@ caf::error each_rollup(const database& db, name_number node, std::int32_t first,
   return db.each(family::rollups, key_prefix<Key>(node), key_prefix<Key>(node, first),
                  [&](std::string_view key, std::string_view value, bool& stop) -> caf::error {
                    Key of;
-                   totals sums;
-                   if (!decode_key(key, of) || !decode(value, sums))
+                   rollup_value row;
+                   if (!decode_key(key, of) || !decode(value, row))
                      return damaged("roll-up");
-                   return visit(of, sums, stop);
+                   return visit(of, row, stop);
                  });
 }
 
@@ -93,8 +106,9 @@ caf::expected<totals> ledger::sums_since(const node_name& node, moment from_hour
   const auto number = parts_->number_of(node);
   if (!number)
     return out;
-  const auto add = [&](const hour_key&, const totals& sums, bool&) {
-    out.add(sums);
+  const auto add = [&](const hour_key&, const rollup_value& row, bool&) {
+    for (const auto& [model, sums] : row.models)
+      out.add(sums);
     return caf::error{};
   };
   if (auto failed = each_rollup<hour_key>(*parts_->db, *number, hour_of(unix_ns(from_hour)), add))
@@ -109,7 +123,7 @@ caf::expected<std::vector<ledger::rollup_row>> ledger::rollups(const node_name& 
   if (!number || from >= to)
     return out;
   const auto unit = daily ? day_ns : hour_ns;
-  const auto take = [&](const auto& of, const totals& sums, bool& stop) -> caf::error {
+  const auto take = [&](const auto& of, const rollup_value& row, bool& stop) -> caf::error {
     const auto start = moment_of(of.start * unit);
     stop = start >= to;
     if (stop || start < from)
@@ -117,10 +131,12 @@ caf::expected<std::vector<ledger::rollup_row>> ledger::rollups(const node_name& 
     const auto client_key = parts_->dictionary->get(name_kind::client_key, of.client_key);
     if (!client_key)
       return client_key.error();
-    const auto model = parts_->dictionary->get(name_kind::model, of.model);
-    if (!model)
-      return model.error();
-    out.push_back({start, (*client_key)->key, (*model)->text, sums});
+    for (const auto& [number_of_model, sums] : row.models) {
+      const auto model = parts_->dictionary->get(name_kind::model, number_of_model);
+      if (!model)
+        return model.error();
+      out.push_back({start, (*client_key)->key, (*model)->text, sums});
+    }
     return {};
   };
   const auto first = unix_ns(from);

@@ -18,25 +18,29 @@ std::int32_t day_of(std::int64_t unix_ns);
 inline constexpr std::int64_t hour_ns = 3'600'000'000'000;
 inline constexpr std::int64_t day_ns = 24 * hour_ns;
 
-/// The sums that one commit changes. Each is read once (from the cache of the last commits or the database), added to
-/// in memory and written once, whatever number of records falls into it. One thread.
+/// A row of roll-ups, whichever period it is of.
+struct rollup_place {
+  std::uint32_t node = 0;
+  std::int32_t start = 0;
+  std::uint32_t client_key = 0;
+  bool daily = false;
+  bool operator==(const rollup_place&) const = default;
+};
+struct rollup_place_hash {
+  std::size_t operator()(const rollup_place& place) const;
+};
+using rollup_table = std::unordered_map<rollup_place, rollup_value, rollup_place_hash>;
+
+/// The two places a record is added up in.
+rollup_place hour_place(const record_key& key, name_number client_key);
+rollup_place day_place(const record_key& key, name_number client_key);
+
+/// The roll-ups that one commit changes. Each row is read once (from the cache of the last commits or the database),
+/// added to in memory and written once, whatever number of records falls into it. One thread.
 class rollup_changes {
 public:
-  struct cell {
-    std::uint32_t node = 0;
-    std::int32_t start = 0;
-    std::uint32_t client_key = 0;
-    std::uint32_t model = 0;
-    bool daily = false;
-    bool operator==(const cell&) const = default;
-  };
-  struct cell_hash {
-    std::size_t operator()(const cell& c) const;
-  };
-  using table = std::unordered_map<cell, totals, cell_hash>;
-
   /// `cache` outlives this object.
-  rollup_changes(const database& db, table& cache) : db_(&db), cache_(&cache) {}
+  rollup_changes(const database& db, rollup_table& cache) : db_(&db), cache_(&cache) {}
 
   [[nodiscard]] caf::error add(const record_key& key, const record_value& value);
   void write_to(rocksdb::WriteBatch& batch) const;
@@ -44,14 +48,11 @@ public:
   void keep();
 
 private:
-  [[nodiscard]] caf::expected<totals*> at(const cell& where);
+  [[nodiscard]] caf::expected<rollup_value*> at(const rollup_place& place);
 
   const database* db_;
-  table* cache_;
-  table changed_;
+  rollup_table* cache_;
+  rollup_table changed_;
 };
-
-/// The bytes of a cell's key.
-std::string rollup_key(const rollup_changes::cell& where);
 
 } // namespace keyportal::storage

@@ -1,5 +1,7 @@
 #include "storage/values.hpp"
 
+#include <algorithm>
+
 #include "storage/encoding.hpp"
 
 namespace keyportal::storage {
@@ -127,37 +129,48 @@ bool decode(std::string_view in, record_value& out) {
 
 // --- outbox ---------------------------------------------------------------------
 
-void append_usage(std::string& out, const record_key& record) {
-  out.push_back(version_1);
-  out.push_back(static_cast<char>(event_kind::usage));
-  put_varint(out, record.node);
-  put_fixed(out, record.at_ns);
-  put_bytes(out, record.id.bytes);
-}
-
 std::string encode(const outbox_value& value) {
-  std::string out;
-  if (value.kind == event_kind::usage) {
-    append_usage(out, value.record);
-    return out;
-  }
-  out = begin();
+  auto out = begin();
   out.push_back(static_cast<char>(value.kind));
   put_varint(out, value.node);
-  put_fixed(out, value.at_ns);
-  put_text(out, value.data);
+  if (value.kind != event_kind::usage) {
+    put_fixed(out, value.at_ns);
+    put_text(out, value.data);
+    return out;
+  }
+  put_varint(out, value.records.size());
+  sequence before = 0;
+  for (const auto& record : value.records) {
+    put_varint(out, record.seq - before);
+    put_fixed(out, record.at_ns);
+    put_bytes(out, record.id.bytes);
+    before = record.seq;
+  }
   return out;
 }
 
 bool decode(std::string_view in, outbox_value& out) {
   std::uint8_t kind = 0;
-  if (!take_version(in) || !take_byte(in, kind) || kind > static_cast<std::uint8_t>(event_kind::incomplete))
+  if (!take_version(in) || !take_byte(in, kind) || kind > static_cast<std::uint8_t>(event_kind::incomplete)
+      || !get_varint(in, out.node))
     return false;
   out.kind = static_cast<event_kind>(kind);
-  if (out.kind == event_kind::usage)
-    return get_varint(in, out.record.node) && get_fixed(in, out.record.at_ns) && get_bytes(in, out.record.id.bytes)
-           && in.empty();
-  return get_varint(in, out.node) && get_fixed(in, out.at_ns) && get_text(in, out.data) && in.empty();
+  out.records.clear();
+  if (out.kind != event_kind::usage)
+    return get_fixed(in, out.at_ns) && get_text(in, out.data) && in.empty();
+  std::uint64_t count = 0;
+  if (!get_varint(in, count) || count == 0 || count > in.size())
+    return false;
+  out.records.resize(count);
+  sequence before = 0;
+  for (auto& record : out.records) {
+    std::uint64_t step = 0;
+    if (!get_varint(in, step) || step == 0 || step > UINT64_MAX - before || !get_fixed(in, record.at_ns)
+        || !get_bytes(in, record.id.bytes))
+      return false;
+    before = record.seq = before + step;
+  }
+  return in.empty();
 }
 
 // --- node, mark, roll-up -----------------------------------------------------------
@@ -193,14 +206,35 @@ bool decode(std::string_view in, mark_value& out) {
          && get_bytes(in, out.ids_hash) && get_zigzag(in, out.total_requests) && in.empty();
 }
 
-std::string encode(const totals& value) {
+totals& rollup_value::of(name_number model) {
+  const auto place = std::lower_bound(models.begin(), models.end(), model,
+                                      [](const auto& one, name_number wanted) { return one.first < wanted; });
+  if (place != models.end() && place->first == model)
+    return place->second;
+  return models.emplace(place, model, totals{})->second;
+}
+
+std::string encode(const rollup_value& value) {
   auto out = begin();
-  put(out, value);
+  put_varint(out, value.models.size());
+  for (const auto& [model, sums] : value.models) {
+    put_varint(out, model);
+    put(out, sums);
+  }
   return out;
 }
 
-bool decode(std::string_view in, totals& out) {
-  return take_version(in) && take(in, out) && in.empty();
+bool decode(std::string_view in, rollup_value& out) {
+  std::uint64_t count = 0;
+  if (!take_version(in) || !get_varint(in, count) || count > in.size())
+    return false;
+  out.models.resize(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    auto& [model, sums] = out.models[i];
+    if (!get_varint(in, model) || !take(in, sums) || (i > 0 && model <= out.models[i - 1].first))
+      return false;
+  }
+  return in.empty();
 }
 
 // --- restart, gap -------------------------------------------------------------------

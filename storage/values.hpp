@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "messages/events.hpp"
@@ -37,12 +38,21 @@ struct record_value {
   bool operator==(const record_value&) const = default;
 };
 
-/// Either a record, by its key, or an event with its body.
+/// A record that waits for the stream; the node is the row's.
+struct outbox_record {
+  sequence seq = 0;
+  std::int64_t at_ns = 0;
+  record_id id;
+  bool operator==(const outbox_record&) const = default;
+};
+
+/// Either some records of a node, ascending by sequence, or one event with its body. Many records share a row since
+/// rows are what writing costs.
 struct outbox_value {
   event_kind kind = event_kind::usage;
-  record_key record;     ///< for event_kind::usage
-  name_number node = 0;  ///< for all others
-  std::int64_t at_ns = 0;
+  name_number node = 0;
+  std::vector<outbox_record> records; ///< for event_kind::usage, at least one
+  std::int64_t at_ns = 0;             ///< for all others
   std::string data;
   bool operator==(const outbox_value&) const = default;
 };
@@ -66,6 +76,14 @@ struct mark_value {
   bool operator==(const mark_value&) const = default;
 };
 
+/// What one client key used in one hour or day, by model: together in a row, since they change together.
+struct rollup_value {
+  std::vector<std::pair<name_number, totals>> models; ///< ascending by number
+  /// The sums of a model, new ones if it has none.
+  totals& of(name_number model);
+  bool operator==(const rollup_value&) const = default;
+};
+
 struct snapshot_value {
   snapshot_info info; ///< without `id`: the key says it
   std::uint32_t pieces = 0;
@@ -76,7 +94,7 @@ std::string encode(const record_value& value);
 std::string encode(const outbox_value& value);
 std::string encode(const node_value& value);
 std::string encode(const mark_value& value);
-std::string encode(const totals& value);
+std::string encode(const rollup_value& value);
 std::string encode(const restart_record& value); ///< without node and number: the key says them
 std::string encode(const gap_record& value);     ///< likewise
 std::string encode(const snapshot_value& value);
@@ -86,7 +104,7 @@ std::string encode(const snapshot_value& value);
 [[nodiscard]] bool decode(std::string_view in, outbox_value& out);
 [[nodiscard]] bool decode(std::string_view in, node_value& out);
 [[nodiscard]] bool decode(std::string_view in, mark_value& out);
-[[nodiscard]] bool decode(std::string_view in, totals& out);
+[[nodiscard]] bool decode(std::string_view in, rollup_value& out);
 [[nodiscard]] bool decode(std::string_view in, restart_record& out);
 [[nodiscard]] bool decode(std::string_view in, gap_record& out);
 [[nodiscard]] bool decode(std::string_view in, snapshot_value& out);
@@ -97,7 +115,5 @@ std::string encode_number(std::uint32_t value);
 
 /// What `encode` returns, appended: without a new string for each record.
 void append(std::string& out, const record_value& value);
-/// The same for the outbox row of a record.
-void append_usage(std::string& out, const record_key& record);
 
 } // namespace keyportal::storage

@@ -12,7 +12,7 @@ caf::error differs(std::string what) {
 
 struct recount {
   std::map<name_number, totals> nodes;
-  rollup_changes::table cells;
+  rollup_table rollups;
   std::uint64_t records = 0;
   std::vector<bool> sequences;
 };
@@ -30,31 +30,27 @@ caf::error count_records(const database& db, const view& as_of, recount& out) {
       out.sequences[record.seq] = true;
       ++out.records;
       out.nodes[of.node].add(record.tokens, record.latency_ms, record.failed);
-      rollup_changes::cell cell{of.node, hour_of(of.at_ns), record.client_key, record.model, false};
-      out.cells[cell].add(record.tokens, record.latency_ms, record.failed);
-      cell.start = day_of(of.at_ns);
-      cell.daily = true;
-      out.cells[cell].add(record.tokens, record.latency_ms, record.failed);
+      for (const auto& place : {hour_place(of, record.client_key), day_place(of, record.client_key)})
+        out.rollups[place].of(record.model).add(record.tokens, record.latency_ms, record.failed);
       return {};
     },
     as_of.get());
 }
 
 template <class Key>
-caf::error compare_cells(const database& db, const view& as_of, bool daily, recount& counted) {
+caf::error compare_rollups(const database& db, const view& as_of, bool daily, recount& counted) {
   return db.each(
     family::rollups, key_prefix<Key>(), {},
     [&](std::string_view key, std::string_view value, bool&) -> caf::error {
       Key of;
-      totals sums;
-      if (!decode_key(key, of) || !decode(value, sums))
+      rollup_value row;
+      if (!decode_key(key, of) || !decode(value, row))
         return damaged("roll-up");
-      const auto found = counted.cells.find({of.node, of.start, of.client_key, of.model, daily});
-      if (found == counted.cells.end() || found->second != sums)
-        return differs(fmt::format("the {} roll-up {} of node {} says {} requests, its records {}",
-                                   daily ? "daily" : "hourly", of.start, of.node, sums.requests,
-                                   found == counted.cells.end() ? 0 : found->second.requests));
-      counted.cells.erase(found);
+      const auto found = counted.rollups.find({of.node, of.start, of.client_key, daily});
+      if (found == counted.rollups.end() || found->second != row)
+        return differs(fmt::format("the {} roll-up {} of node {}, key {}, says what its records do not",
+                                   daily ? "daily" : "hourly", of.start, of.node, of.client_key));
+      counted.rollups.erase(found);
       return {};
     },
     as_of.get());
@@ -81,28 +77,33 @@ caf::error compare_nodes(const database& db, const view& as_of, recount& counted
 }
 
 caf::error check_outbox(const database& db, const view& as_of, recount& counted, std::uint64_t expected) {
-  std::uint64_t rows = 0;
+  std::uint64_t items = 0;
+  sequence before = 0;
   auto failed = db.each(
     family::outbox, key_prefix<outbox_key>(), {},
     [&](std::string_view key, std::string_view bytes, bool&) -> caf::error {
       outbox_key of;
-      outbox_value value;
-      if (!decode_key(key, of) || !decode(bytes, value) || of.seq >= counted.sequences.size())
+      outbox_value row;
+      if (!decode_key(key, of) || !decode(bytes, row) || of.last >= counted.sequences.size())
         return damaged("outbox");
-      ++rows;
-      if (value.kind != event_kind::usage)
-        return {};
-      const auto row = db.get(family::records, encode_key(value.record), as_of.get());
-      if (!row)
-        return row.error();
-      record_value record;
-      if (!*row || !decode(**row, record) || record.seq != of.seq)
-        return differs(fmt::format("outbox {} has no record", of.seq));
+      items += row.kind == event_kind::usage ? row.records.size() : 1;
+      for (const auto& waiting : row.records) {
+        const auto bytes_of_record
+          = db.get(family::records, encode_key(record_key{row.node, waiting.at_ns, waiting.id}), as_of.get());
+        if (!bytes_of_record)
+          return bytes_of_record.error();
+        record_value record;
+        if (!*bytes_of_record || !decode(**bytes_of_record, record) || record.seq != waiting.seq
+            || waiting.seq <= before || waiting.seq > of.last)
+          return differs(fmt::format("outbox {} has no record or is out of place", waiting.seq));
+        before = waiting.seq;
+      }
+      before = of.last;
       return {};
     },
     as_of.get());
-  if (!failed && rows != expected)
-    return differs(fmt::format("{} rows in the outbox, {} counted", rows, expected));
+  if (!failed && items != expected)
+    return differs(fmt::format("{} items in the outbox, {} counted", items, expected));
   return failed;
 }
 
@@ -125,12 +126,12 @@ caf::error ledger::verify() const {
     return failed;
   if (counted.records != position.records)
     return differs(fmt::format("{} records, {} counted", counted.records, position.records));
-  if (auto failed = compare_cells<hour_key>(db, as_of, false, counted))
+  if (auto failed = compare_rollups<hour_key>(db, as_of, false, counted))
     return failed;
-  if (auto failed = compare_cells<day_key>(db, as_of, true, counted))
+  if (auto failed = compare_rollups<day_key>(db, as_of, true, counted))
     return failed;
-  if (!counted.cells.empty())
-    return differs(fmt::format("{} roll-ups are missing", counted.cells.size()));
+  if (!counted.rollups.empty())
+    return differs(fmt::format("{} roll-ups are missing", counted.rollups.size()));
   if (auto failed = compare_nodes(db, as_of, counted))
     return failed;
   return check_outbox(db, as_of, counted, position.outbox);

@@ -177,11 +177,12 @@ const auto by_bytes_only = [](const auto&, const auto&) { return true; };
 TEST_CASE("A value comes back from its bytes and from nothing shorter, longer or of another version") {
   check_value(position_value{highest, 2, 3, UINT32_MAX}, equal);
   check_value(record_value{7, 1, 2, 0, UINT32_MAX, -720, true, 1234, {1, -2, 3, highest, lowest}}, equal);
-  check_value(outbox_value{event_kind::usage, {3, -5, {{1, 2, 3}}}, 0, 0, {}}, equal);
-  check_value(outbox_value{event_kind::gap, {}, 4, lowest, "{\"a\":1}"}, equal);
+  check_value(outbox_value{event_kind::usage, 3, {{5, -5, {{1, 2, 3}}}, {UINT64_MAX, 7, {}}}, 0, {}}, equal);
+  check_value(outbox_value{event_kind::gap, 4, {}, lowest, "{\"a\":1}"}, equal);
   check_value(node_value{true, 17, {1, 2, 3, -4}, some_totals, 9, 300}, equal);
   check_value(mark_value{1, 1 << 20, {1, 2}, {3, 4}, -1}, equal);
-  check_value(some_totals, equal);
+  check_value(rollup_value{{{1, some_totals}, {UINT32_MAX, totals{}}}}, equal);
+  check_value(rollup_value{}, equal);
   restart_record restart;
   restart.evidence = {"counters fell", ""};
   restart.before = {4, 3, 2, 1};

@@ -116,7 +116,7 @@ TEST_CASE("Power that goes takes nothing that was committed") {
   faulty_files files;
   auto how = small_settings(folder.path());
   how.env = files.env();
-  how.write_buffer_bytes = std::size_t{64} << 10;
+  how.write_buffer_bytes = std::size_t{256} << 10;
   std::uint64_t records = 0;
   for (int cut = 0; cut < 8; ++cut) {
     auto books = must_open(how);

@@ -12,7 +12,7 @@ int main(int count, char** arguments) {
   if (count != 3)
     return 2;
   auto how = test::small_settings(arguments[1]);
-  how.write_buffer_bytes = std::size_t{128} << 10; // so that the kill also meets flushes and merges
+  how.write_buffer_bytes = std::size_t{256} << 10; // so that the kill also meets flushes and merges
   const auto books = test::must_open(how);
   constexpr std::uint64_t each = 40;
   for (std::uint64_t number = std::strtoull(arguments[2], nullptr, 10);; number += each) {

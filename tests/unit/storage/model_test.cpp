@@ -112,7 +112,7 @@ void run(std::uint64_t seed, int steps) {
   std::mt19937_64 random{seed};
   const scratch_folder folder;
   auto how = small_settings(folder.path());
-  how.write_buffer_bytes = std::size_t{64} << 10; // much flushing and merging
+  how.write_buffer_bytes = std::size_t{256} << 10; // much flushing and merging
   auto books = must_open(how);
   model_ledger model;
   for (int step = 0; step < steps; ++step) {

@@ -71,7 +71,7 @@ TEST_CASE("A roll-up goes on from what is on disk when it has left the cache") {
   auto books = must_open(small_settings(folder.path()));
   for (std::int64_t round = 0; round < 3; ++round) {
     std::vector<record_group> groups;
-    for (std::int64_t hour = 0; hour < 5000; ++hour) // twice that many cells with the days: more than are cached
+    for (std::int64_t hour = 0; hour < 5000; ++hour) // more rows than are cached
       groups.push_back(one_record("sk-1", "m1", hour * 3600 + round));
     must_commit(*books, polled("alpha", groups));
     if (round == 1) {
