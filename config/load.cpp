@@ -204,7 +204,8 @@ private:
       {"KEYPORTAL_CPA_URL", "url"},
       {"KEYPORTAL_CPA_KEY", "management_key"},
       {"KEYPORTAL_CPA_KEY_FILE", "management_key_file"}};
-    for (const auto& [name, text] : sources_.environment) {
+    for (const auto& variable : sources_.environment) {
+      const auto &name = variable.first, &text = variable.second;
       if (!name.starts_with("KEYPORTAL_") || name == "KEYPORTAL_CONFIG" || text.empty())
         continue;
       const origin from{rank::environment, "environment " + name};

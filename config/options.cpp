@@ -102,7 +102,7 @@ constexpr option table[] = {
   {"storage.write_buffer_bytes", HERE(storage.write_buffer_bytes), "8MiB", {"1MiB", "4GiB", {}},
    "Memory for writing the ledger."},
 
-  {"log.level", HERE(log.level), "info", {{}, {}, "debug|info|warning|error"},
+  {"log.level", HERE(log.level), "info", {{}, {}, "debug|info|warn|error"},
    "What is logged, to standard error: this and all that is graver."},
   {"log.format", HERE(log.format), "text", {{}, {}, "text|json"},
    "Lines for people or JSON objects for programs."},
