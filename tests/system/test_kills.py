@@ -43,7 +43,8 @@ class Kills(unittest.TestCase):
                     f"{portal.restarts()[:1]}; {portal.node()['condition']}")
         wait_until(equal, story, 60)
 
-    def check(self, portal, sim):
+    def check(self, portal, sim, ends=None):
+        """`ends`: when the node was killed, while the service lived on and looked at it every 200 ms."""
         self.settle(portal, sim)
         ledger = portal.ledger()
         oracle = sim.oracle()
@@ -57,6 +58,9 @@ class Kills(unittest.TestCase):
             # was read is unseen too.
             self.assertTrue(any(begin - 500 <= at <= end for begin, end in spans),
                             f"lost outside every span: {each} at {at}; spans {spans}")
+            if ends is not None:
+                self.assertTrue(any(end - 2000 <= at <= end + 50 for end in ends),
+                                f"lost long before a kill: {each} at {at}; kills {ends}")
         state = sim.state()
         self.assertEqual(state["details"], sum(ledger.values()))
         # Each once in the stream, and nothing is missing.
@@ -82,12 +86,14 @@ class Kills(unittest.TestCase):
         with Place() as place:
             sim = place.stand_in(preload=2000, rate=200, seed=self.random.randrange(1000))
             portal = place.portal(sim)
+            ends = []
             for _ in range(KILLS):
                 self.pause()
                 sim.kill()
+                ends.append(time.time() * 1000)
                 self.pause(0.3)
                 sim.start()
-            recorded, lost = self.check(portal, sim)
+            recorded, lost = self.check(portal, sim, ends)
             print(f"{KILLS} kills of the node: {recorded} recorded, {lost} never seen by anybody, "
                   f"{len(portal.restarts())} restarts", flush=True)
 
