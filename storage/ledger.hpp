@@ -75,7 +75,7 @@ public:
   [[nodiscard]] caf::error verify() const;
 
   /// Walks over all records of a node in order of time, as they were when the walk began, with key and source in
-  /// clear. One thread at a time; may outlive the ledger.
+  /// clear. One thread at a time. May outlive the ledger; the database stays open as long.
   class scan {
   public:
     ~scan();
