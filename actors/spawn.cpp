@@ -85,6 +85,7 @@ node_actors spawn_node(caf::actor_system& system, const surroundings& around, co
                            .poll = {s.poll.interval, s.poll.probe_interval, s.poll.slack_factor},
                            .now = around.now},
                           {a.upstream, a.detector, shared.ledger, a.keeper, shared.feed}, *around.numbers);
+  caf::anon_send(a.keeper, meet_poller{a.poller});
   return a;
 }
 

@@ -57,11 +57,16 @@ using upstream_actor = caf::typed_actor<
 
 // --- POLLER: one per node; looks, takes what is new, hands it on ---------------
 
-/// Look at once (a restart is suspected, or an import has just changed the node).
+/// Look at once (an import has just changed the node, or a person asks).
 struct poll_now {};
+/// The node itself said that it counts so many requests: fewer later mean another process.
+struct node_counted {
+  std::int64_t requests = 0;
+};
 
 using poller_actor = caf::typed_actor<
   caf::reacts_to<poll_now>,
+  caf::reacts_to<node_counted>,
   // Stops looking; answered when no poll is under way any more.
   caf::replies_to<drain>::with<drained>>;
 
@@ -78,7 +83,7 @@ struct observation {
   std::uint64_t details_gone = 0;   ///< details known to have been there that are not there any more
   bool connection_lost = false;     ///< since the last observation
   moment last_seen_at{};            ///< of the last good poll, and
-  node_counters before;             ///< what the node counted then
+  node_counters before;             ///< what the node counted then, or said since
 };
 struct verdict {
   enum class kind : std::uint8_t {
@@ -97,6 +102,12 @@ using restart_detector_actor = caf::typed_actor<
 /// The ledger has this restart; put back what the node lacks.
 struct restart_noticed {
   restart_record restart;
+};
+/// The node holds fewer records than the ledger, restart or not: compare, and import what it lacks.
+struct restore_wanted {};
+/// Whom to tell what the node says while it is being restored.
+struct meet_poller {
+  poller_actor poller;
 };
 struct make_snapshot {
   std::string reason;
@@ -129,6 +140,8 @@ struct restore_report {
 
 using snapshot_keeper_actor = caf::typed_actor<
   caf::reacts_to<restart_noticed>,
+  caf::reacts_to<restore_wanted>,
+  caf::reacts_to<meet_poller>,
   caf::replies_to<make_snapshot>::with<snapshot_info>,
   caf::replies_to<list_snapshots>::with<std::vector<snapshot_info>>,
   caf::replies_to<export_snapshot>::with<export_file>,
@@ -316,6 +329,9 @@ KEYPORTAL_MESSAGE(import_answer)
 KEYPORTAL_MESSAGE(probe)
 KEYPORTAL_MESSAGE(probe_answer)
 KEYPORTAL_MESSAGE(poll_now)
+KEYPORTAL_MESSAGE(node_counted)
+KEYPORTAL_MESSAGE(restore_wanted)
+KEYPORTAL_MESSAGE(meet_poller)
 KEYPORTAL_MESSAGE(observation)
 KEYPORTAL_MESSAGE(verdict)
 KEYPORTAL_MESSAGE(restart_noticed)

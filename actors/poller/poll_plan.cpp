@@ -31,7 +31,10 @@ poll_plan::step poll_plan::next(time now) {
 void poll_plan::found(time now) {
   if (away_) {
     away_ = false;
-    next_poll_ = now;
+    // It is back, so look at once; but not over and over at one that lives and cuts every poll off.
+    next_poll_ = cut_off() ? now + std::min<std::chrono::milliseconds>(250ms * (1 << std::min(cut_polls_ - 2, 8)),
+                                                                      longest_backoff)
+                           : now;
     refused_ = false; // another process: it has forgotten our failures, and its key may be another
     backoff_ = 0ms;
   }
@@ -49,6 +52,7 @@ void poll_plan::lost(time now) {
 
 void poll_plan::poll_succeeded(time now) {
   under_way_ = step::nothing;
+  cut_polls_ = 0;
   found(now);
   connection_lost_ = false;
   refused_ = false;
@@ -70,6 +74,7 @@ void poll_plan::poll_soon() {
 void poll_plan::poll_failed(time now, errc why, std::chrono::seconds wait) {
   under_way_ = step::nothing;
   next_probe_ = now + settings_.probe_interval;
+  cut_polls_ = why == errc::node_unreachable ? cut_polls_ + 1 : 0;
   switch (why) {
     case errc::node_unreachable:
       lost(now);
@@ -108,6 +113,7 @@ void poll_plan::probe_succeeded(time now, bool new_connection) {
 
 void poll_plan::probe_failed(time now) {
   under_way_ = step::nothing;
+  cut_polls_ = 0;
   lost(now);
 }
 

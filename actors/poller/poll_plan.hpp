@@ -40,6 +40,8 @@ public:
   [[nodiscard]] bool connection_lost() const { return connection_lost_; }
   /// The node refused our key or us; nothing more is asked of it until it restarts or the time is over.
   [[nodiscard]] bool refused() const { return refused_; }
+  /// Probes are answered, but the last polls were cut off without an answer.
+  [[nodiscard]] bool cut_off() const { return cut_polls_ >= 2; }
 
   /// A change worth telling, once each: true = the node is there, false = it has been away for a second.
   std::optional<bool> link_change(time now);
@@ -54,6 +56,7 @@ private:
   time next_poll_{};
   time next_probe_{};
   std::chrono::milliseconds backoff_{0};
+  int cut_polls_ = 0; ///< in a row, with no failed probe between them
   bool connection_lost_ = false;
   bool connection_lasts_ = false;
   bool refused_ = false;

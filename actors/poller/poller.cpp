@@ -49,6 +49,8 @@ struct poller_core {
   node_condition condition;
   node_counters before; ///< at the last poll that was made durable
   moment last_seen_at{};
+  std::int64_t held = 0;      ///< records of this node in the ledger
+  std::int64_t shortfall = 0; ///< how many of them the node lacked when the keeper was last told
   std::uint64_t restarts = 0;
   std::uint64_t gaps = 0;
   bool draining = false;
@@ -61,6 +63,8 @@ struct poller_core {
   void do_poll(self_ptr self);
   void judge(self_ptr self, usage_answer answer);
   void commit(self_ptr self, std::shared_ptr<cpa::usage_reading> reading, std::optional<restart_record> restart);
+  void note_held(const std::vector<std::pair<node_name, totals>>& sums);
+  void compare_with_ledger(self_ptr self, const cpa::usage_reading& reading);
   void failed(self_ptr self, const caf::error& why);
   void ended(self_ptr self);
   void tell(self_ptr self, node_condition::light state, std::string problem);
@@ -114,7 +118,13 @@ void poller_core::start(self_ptr self) {
                 .then(
                   [this, self](const std::vector<gap_record>& last) {
                     gaps = last.empty() ? 0 : last.front().number;
-                    beat_once(self);
+                    self->request(peers.ledger, ledger_patience, read_ledger_state{})
+                      .then(
+                        [this, self](const ledger_state& state) {
+                          note_held(state.sums);
+                          beat_once(self);
+                        },
+                        [self](const caf::error& e) { self->quit(e); });
                   },
                   [self](const caf::error& e) { self->quit(e); });
             },
@@ -199,6 +209,7 @@ void poller_core::commit(self_ptr self, std::shared_ptr<cpa::usage_reading> read
         before = reading->counters;
         last_seen_at = seen_at;
         plan.poll_succeeded(now);
+        note_held(done.sums);
         numbers.polls_ok.Increment();
         numbers.records.Increment(static_cast<double>(done.records->size()));
         numbers.duplicates.Increment(static_cast<double>(done.duplicates));
@@ -211,6 +222,9 @@ void poller_core::commit(self_ptr self, std::shared_ptr<cpa::usage_reading> read
                     fmt::join(restart->evidence, "; "));
           self->send(peers.keeper, restart_noticed{*restart});
           self->send(peers.feed, restart_noticed{*restart});
+          shortfall = 0;
+        } else {
+          compare_with_ledger(self, *reading);
         }
         condition.last_poll = seen_at;
         condition.counters = reading->counters;
@@ -218,6 +232,21 @@ void poller_core::commit(self_ptr self, std::shared_ptr<cpa::usage_reading> read
         ended(self);
       },
       [this, self](const caf::error& e) { failed(self, e); });
+}
+
+void poller_core::note_held(const std::vector<std::pair<node_name, totals>>& sums) {
+  for (const auto& [node, s] : sums)
+    if (node == settings.node)
+      held = s.requests;
+}
+
+/// All that the ledger holds of a node, the node must hold. Told once per shortfall: a node that cannot be filled (a
+/// version that caps its lists) is not tried at every poll.
+void poller_core::compare_with_ledger(self_ptr self, const cpa::usage_reading& reading) {
+  const auto lacking = std::max<std::int64_t>(0, held - static_cast<std::int64_t>(reading.details));
+  if (lacking > 0 && lacking != shortfall)
+    self->send(peers.keeper, restore_wanted{});
+  shortfall = lacking;
 }
 
 void poller_core::failed(self_ptr self, const caf::error& why) {
@@ -229,7 +258,9 @@ void poller_core::failed(self_ptr self, const caf::error& why) {
   const auto state = plan.refused()                    ? node_condition::light::refused
                      : code == errc::node_unreachable ? node_condition::light::down
                                                        : condition.state;
-  if (code != errc::node_unreachable) // an absence is told by tell_link, once it lasts
+  if (plan.cut_off())
+    tell(self, condition.state, render(why)); // there, but it never gives an answer
+  else if (code != errc::node_unreachable) // an absence is told by tell_link, once it lasts
     tell(self, state, render(why));
   ended(self);
 }
@@ -277,6 +308,7 @@ poller_impl::behavior_type poller(self_ptr self, poller_settings settings, polle
   core->start(self);
   return {
     [core](const poll_now&) { core->plan.poll_soon(); },
+    [core](const node_counted& m) { core->before.requests = std::max(core->before.requests, m.requests); },
     [core, self](const drain&) -> caf::result<drained> {
       core->draining = true;
       if (!core->busy)

@@ -10,7 +10,8 @@ namespace keyportal {
 verdict restart_rules::judge(const observation& seen) {
   verdict out;
   const double seconds = std::chrono::duration<double>(seen.at - seen.last_seen_at).count();
-  if (seen.lists_broken == 0) {
+  const bool counts_less = seen.counters.requests < seen.before.requests;
+  if (seen.lists_broken == 0 && !counts_less) {
     suspected_ = false;
     const auto made = seen.counters.requests - seen.before.requests;
     if (seen.last_seen_at != moment{} && seconds > 0 && made >= 0) {
@@ -34,9 +35,10 @@ verdict restart_rules::judge(const observation& seen) {
   r.before = seen.before;
   r.after = seen.counters;
   r.expected_loss = static_cast<std::uint64_t>(std::max(0.0, std::round(records_per_second_ * seconds)));
-  r.evidence.push_back(fmt::format("{} of {} lists with {} requests seen before are gone or begin anew",
-                                   seen.lists_broken, seen.lists_known, seen.details_gone));
-  if (seen.counters.requests < seen.before.requests)
+  if (seen.lists_broken > 0)
+    r.evidence.push_back(fmt::format("{} of {} lists with {} requests seen before are gone or begin anew",
+                                     seen.lists_broken, seen.lists_known, seen.details_gone));
+  if (counts_less)
     r.evidence.push_back(fmt::format("the node counts {} requests where it counted {} before", seen.counters.requests,
                                      seen.before.requests));
   if (seen.connection_lost)

@@ -6,7 +6,8 @@
 namespace keyportal {
 
 /// A CPA process only ever appends to its lists of details, and an import appends too. So lists that are gone, shorter
-/// or begin otherwise mean another process, whatever the totals say; and nothing else means one: not falling token
+/// or begin otherwise mean another process, however high its totals; so do fewer requests than the node counted before
+/// (it may have restarted before what was restored was seen in its lists). Nothing else means one: not falling token
 /// totals (an import may carry negative ones), not silence, not another clock. One look may have met a foreign answer
 /// (a proxy's empty page), so a second one must say the same before a restart is declared.
 class restart_rules {

@@ -49,6 +49,7 @@ struct keeper_core {
   std::shared_ptr<storage::ledger> store;
   std::optional<node_metrics> numbers;
   std::optional<restore_run> run;
+  poller_actor poller; ///< null until met
   std::optional<restart_record> next_restart; ///< noticed while a restore was under way: that one begins anew
 
   void start(self_ptr self);
@@ -137,6 +138,8 @@ void keeper_core::next_piece(self_ptr self) {
       .then(
         [this, self](const import_answer& answer) {
           run->plan.piece_imported(answer);
+          if (poller)
+            self->send(poller, node_counted{answer.counters.requests});
           next_piece(self);
         },
         [this, self](const caf::error& e) { fail(self, e); });
@@ -172,6 +175,8 @@ void keeper_core::fail(self_ptr self, const caf::error& why) {
 void keeper_core::finish(self_ptr self, bool complete) {
   auto done = std::move(*run);
   run.reset();
+  if (poller) // the sooner it has seen what was restored, the sooner it would see that vanish
+    self->send(poller, poll_now{});
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - done.began);
   const restore_report report{done.plan.lacking_at_first(), done.plan.imported(), done.plan.still_lacking(), took.count()};
   numbers->restored.Increment(static_cast<double>(report.imported));
@@ -332,6 +337,11 @@ keeper_impl::behavior_type keeper(self_ptr self, keeper_settings settings, keepe
   core->start(self);
   return {
     [core, self](const restart_noticed& m) { core->begin_restore(self, m.restart); },
+    [core, self](const restore_wanted&) {
+      if (core->settings.restore_enabled && !core->run)
+        core->begin_restore(self, std::nullopt);
+    },
+    [core](const meet_poller& m) { core->poller = m.poller; },
     [core, self](const make_snapshot& m) { return pass(core->snapshot(self, m.reason)); },
     [core](const list_snapshots&) { return pass(core->store->snapshots(core->settings.node)); },
     [core](const export_snapshot& m) -> caf::result<export_file> {
