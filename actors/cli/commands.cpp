@@ -165,6 +165,7 @@ int fail(const context& here, const caf::error& error) {
   switch (code_of(error)) {
     case errc::service_unreachable:
     case errc::timed_out:
+    case errc::nats_unavailable:
     case errc::node_unreachable:
     case errc::node_timeout: return exit_not_reachable;
     case errc::bad_request: return exit_wrong_usage;
