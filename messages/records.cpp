@@ -101,16 +101,21 @@ std::string_view normal_model(std::string_view model) {
   return name.empty() ? std::string_view{"unknown"} : name;
 }
 
+// Wraps round as CPA's own sums do: absurd counts of a node must not be undefined behaviour here.
+static void add_to(std::int64_t& sum, std::int64_t more) {
+  sum = static_cast<std::int64_t>(static_cast<std::uint64_t>(sum) + static_cast<std::uint64_t>(more));
+}
+
 void totals::add(const totals& other) {
-  requests += other.requests;
-  ok += other.ok;
-  failed += other.failed;
-  tokens.input += other.tokens.input;
-  tokens.output += other.tokens.output;
-  tokens.reasoning += other.tokens.reasoning;
-  tokens.cached += other.tokens.cached;
-  tokens.total += other.tokens.total;
-  latency_ms_sum += other.latency_ms_sum;
+  add_to(requests, other.requests);
+  add_to(ok, other.ok);
+  add_to(failed, other.failed);
+  add_to(tokens.input, other.tokens.input);
+  add_to(tokens.output, other.tokens.output);
+  add_to(tokens.reasoning, other.tokens.reasoning);
+  add_to(tokens.cached, other.tokens.cached);
+  add_to(tokens.total, other.tokens.total);
+  add_to(latency_ms_sum, other.latency_ms_sum);
 }
 
 void totals::add(const token_counts& t, std::int64_t latency_ms, bool is_failed) {

@@ -99,6 +99,12 @@ caf::error each_rollup(const database& db, name_number node, std::int32_t first,
                  });
 }
 
+// The first period of all begins before what 64 bits of nanoseconds can say: it is cut off there.
+moment start_of(std::int32_t period, std::int64_t unit) {
+  std::int64_t ns = 0;
+  return moment_of(__builtin_mul_overflow(std::int64_t{period}, unit, &ns) ? INT64_MIN : ns);
+}
+
 } // namespace
 
 caf::expected<totals> ledger::sums_since(const node_name& node, moment from_hour) const {
@@ -124,7 +130,7 @@ caf::expected<std::vector<ledger::rollup_row>> ledger::rollups(const node_name& 
     return out;
   const auto unit = daily ? day_ns : hour_ns;
   const auto take = [&](const auto& of, const rollup_value& row, bool& stop) -> caf::error {
-    const auto start = moment_of(of.start * unit);
+    const auto start = start_of(of.start, unit);
     stop = start >= to;
     if (stop || start < from)
       return {};

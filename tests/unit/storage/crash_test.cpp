@@ -1,5 +1,6 @@
 // What is on disk after the process died, the power went, or a file was damaged.
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -193,6 +194,33 @@ TEST_CASE("A log damaged in its middle is refused, not shortened in silence") {
   const auto how = written(folder.path());
   const auto log = newest_log(how.folder / "db");
   flip_byte(log, std::filesystem::file_size(log) / 2);
+  const auto books = ledger::open(how);
+  REQUIRE_FALSE(books);
+  CHECK(code_of(books.error()) == errc::storage_corrupt);
+}
+
+TEST_CASE("Of several logs, one that is missing or cut short before the last is refused") {
+  const scratch_folder folder;
+  auto how = small_settings(folder.path());
+  how.write_buffer_bytes = std::size_t{256} << 10;
+  std::vector<std::filesystem::path> logs;
+  {
+    const auto books = must_open(how);
+    // The snapshot stays in memory and holds its log while records fill, flush and begin others.
+    must(books->keep_snapshot({0, "alpha", at_seconds(0), "request", 0, {}, 0, 0, {}}, "{}"));
+    for (std::uint64_t i = 0; i < 40; ++i)
+      must_commit(*books, polled("alpha", numbered_groups("alpha", i * 100, 100)));
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(how.folder / "db"))
+    if (entry.path().extension() == ".log" && std::filesystem::file_size(entry.path()) > 0)
+      logs.push_back(entry.path());
+  std::sort(logs.begin(), logs.end());
+  REQUIRE(logs.size() >= 2);
+  const auto damage = GENERATE(0, 1);
+  if (damage == 0)
+    std::filesystem::resize_file(logs[0], std::filesystem::file_size(logs[0]) - 10);
+  else
+    std::filesystem::remove(logs[0]);
   const auto books = ledger::open(how);
   REQUIRE_FALSE(books);
   CHECK(code_of(books.error()) == errc::storage_corrupt);

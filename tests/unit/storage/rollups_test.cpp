@@ -66,6 +66,25 @@ TEST_CASE("Sums since an hour count all records at or after it") {
   CHECK(must(books->sums_since("beta", at_seconds(0))) == totals{});
 }
 
+TEST_CASE("Absurd counts wrap round and are kept; nothing breaks") {
+  const scratch_folder folder;
+  const auto books = must_open(small_settings(folder.path()));
+  std::vector<record_group> groups{one_record("sk-1", "m1", 0), one_record("sk-1", "m1", 1), one_record("sk-1", "m1", 2)};
+  for (auto& group : groups) {
+    group.details[0].tokens = {INT64_MAX, INT64_MIN, -1, 0, INT64_MAX};
+    group.details[0].latency_ms = INT64_MAX;
+  }
+  groups[0].details[0].at = {INT64_MAX, INT16_MAX};
+  groups[1].details[0].at = {INT64_MIN, INT16_MIN};
+  must_commit(*books, polled("alpha", groups));
+  must(books->verify());
+  CHECK(must(books->rollups("alpha", true, moment_of(INT64_MIN), moment_of(INT64_MAX))).size() >= 2);
+  const auto found = all_records(*books, "alpha");
+  REQUIRE(count_details(found) == 3);
+  CHECK(found[0].details.front().at.unix_ns == INT64_MIN); // in order of time
+  CHECK(found[0].details.back().tokens == groups[0].details[0].tokens);
+}
+
 TEST_CASE("A roll-up goes on from what is on disk when it has left the cache") {
   const scratch_folder folder;
   auto books = must_open(small_settings(folder.path()));
