@@ -5,11 +5,10 @@
 #include <ctime>
 #include <filesystem>
 #include <mutex>
-#include <thread>
 
 #include <caf/all.hpp>
 #include <fmt/format.h>
-#include <sys/prctl.h>
+#include <malloc.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -97,6 +96,10 @@ nats::server_settings nats_server(const settings& s) {
 }
 
 int run_service(const settings& s) {
+  // A node's answer may be megabytes, every few seconds, on several threads: such blocks go back to the system at once
+  // instead of widening the heap of the thread that happened to hold them.
+  mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+  mallopt(M_ARENA_MAX, 2);
   block_signals();
   umask(077);
   const rlimit no_cores{0, 0}; // a core holds keys in clear
@@ -154,6 +157,7 @@ int run_service(const settings& s) {
     },
     .on_answer = [&](std::string_view route, int status, double seconds) { numbers.http_answered(route, status, seconds); },
     .control_token = *token,
+    .demo = s.demo,
   };
   around->open_gateway = [&](const gateway_actor& actor) -> caf::error {
     auto opened = gateway::server::start({.address = s.gateway.address, .port = s.gateway.port,

@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""Figures of the shipped programs as a whole: restore, push, idle. One JSON line a figure.
+
+Usage: system_bench.py [restore|push|idle ...]; KEYPORTAL_BUILD names the build folder.
+"""
+import datetime
+import json
+import os
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
+from service import Place, wait_until  # noqa: E402
+from wire import Nats, WebSocket  # noqa: E402
+
+# The real server spends 70 ms of bcrypt on every management call.
+LIKE_THE_REAL_ONE = ["--bcrypt-ms", "70"]
+
+
+def figure(name, value, unit, n, **more):
+    print(json.dumps({"bench": name, "value": round(value, 4), "unit": unit, "n": n, **more}), flush=True)
+
+
+def unix(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
+
+
+def percentile(samples, share):
+    ordered = sorted(samples)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def restore(records, rounds):
+    """From the start of an empty CPA process to all records being back and read back."""
+    with Place() as place:
+        sim = place.stand_in(preload=records, more=LIKE_THE_REAL_ONE)
+        portal = place.portal(sim, settings={"poll.interval": '"3s"', "poll.probe_interval": '"500ms"'}.items())
+        wait_until(lambda: portal.requests() >= records, "the ledger has all", 120)
+        sim.preload = 0
+        took = []
+        for round_ in range(1, rounds + 1):
+            sim.kill()
+            time.sleep(1.5)  # as long as a restart of the real one takes
+            launched = time.time()
+            sim.start()
+            restart = wait_until(lambda: [r for r in portal.restarts() if r["number"] == round_ and r["restore"]["at"]],
+                                 "restored", 60)[0]
+            assert restart["restore"]["still_lacking"] == 0, restart
+            assert sim.state()["requests"] == records, sim.state()
+            took.append(unix(restart["restore"]["at"]) - launched)
+            wait_until(lambda: portal.node()["condition"]["counters"]["requests"] == records, "seen again", 30)
+        figure(f"restore.{records}", max(took), "s", rounds, median=round(percentile(took, 0.5), 4))
+
+
+def push(rounds):
+    """From the beginning of the poll that brought a record to a subscriber having it."""
+    with Place() as place:
+        sim = place.stand_in(preload=1000)
+        portal = place.portal(sim)
+        wait_until(lambda: portal.requests() >= 1000, "the ledger has all")
+        arrived = {"nats": [], "websocket": []}
+        deadline = time.monotonic() + 300
+
+        def from_websocket():
+            while (frame := socket.frame()) is not None:
+                if frame["type"] == "usage_update":
+                    arrived["websocket"].append((time.time(), frame["totals"]["requests"]))
+
+        def from_nats():
+            while True:
+                nats.message()
+                arrived["nats"].append((time.time(), None))
+
+        with WebSocket(portal.url, timeout=600) as socket, Nats(portal.nats_port(), timeout=600) as nats:
+            nats.send(b"SUB keyportal.v1.usage.> 9\r\nPING\r\n")
+            nats.line()
+            for follow in (from_websocket, from_nats):
+                threading.Thread(target=lambda f=follow: suppressed(f), daemon=True).start()
+            delays = {"nats": [], "websocket": []}
+            total = portal.requests()
+            for _ in range(rounds):
+                count = 5
+                before = len(arrived["nats"])
+                sim.record(count)
+                total += count
+                wait_until(lambda: len(arrived["nats"]) >= before + count, "all came by NATS")
+                wait_until(lambda: any(n == total for _, n in arrived["websocket"][-3:]), "all came by WebSocket")
+                condition = portal.node()["condition"]
+                began = unix(condition["last_poll"]) - condition["poll_ms"] / 1000
+                assert condition["counters"]["requests"] == total and time.monotonic() < deadline
+                delays["nats"] += [1000 * (at - began) for at, _ in arrived["nats"][before:]]
+                delays["websocket"].append(1000 * ([at for at, n in arrived["websocket"] if n == total][0] - began))
+        for way, samples in delays.items():
+            figure(f"push.{way}.p99", percentile(samples, 0.99), "ms", len(samples),
+                   median=round(percentile(samples, 0.5), 2))
+
+
+def suppressed(follow):
+    try:
+        follow()
+    except (OSError, ValueError):
+        pass  # the end of the measurement
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def rss_mb(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:")) / 1024
+
+
+def idle(seconds):
+    """Memory and processor time with three nodes that hold 1,000 records each and do nothing."""
+    with Place() as place:
+        nodes = [place.stand_in(name, preload=1000, seed=i) for i, name in enumerate(("a", "b", "c"), 1)]
+        portal = place.portal(*nodes, settings={"poll.interval": '"3s"', "poll.probe_interval": '"500ms"'}.items())
+        wait_until(lambda: all(portal.requests(n.name) >= 1000 for n in nodes), "the ledger has all")
+        time.sleep(5)
+        begin, before = time.monotonic(), cpu_seconds(portal.pid)
+        time.sleep(seconds)
+        share = 100 * (cpu_seconds(portal.pid) - before) / (time.monotonic() - begin)
+        figure("idle.rss", rss_mb(portal.pid), "MB", 3, nats_server=round(rss_mb(portal.nats_pid()), 1))
+        figure("idle.cpu", share, "%", 3)
+
+
+def main():
+    wanted = sys.argv[1:] or ["restore", "push", "idle"]
+    if "restore" in wanted:
+        restore(5360, 5)
+        restore(100_000, 3)
+    if "push" in wanted:
+        push(200)
+    if "idle" in wanted:
+        idle(30)
+
+
+main()
