@@ -3,6 +3,7 @@
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
+#include <spdlog/spdlog.h>
 
 #include "gateway/handlers.hpp"
 #include "gateway/problem.hpp"
@@ -84,11 +85,11 @@ void summary(const visit& here) {
   here.ask<overview>(here.self->state.handles.feed, read_overview{}, short_wait, [here](const overview& now) {
     const auto& publisher = here.self->state.handles.publisher;
     if (!publisher)
-      return here.answer(summary_answer(now, std::nullopt));
+      return here.answer(summary_answer(now, std::nullopt, here.self->state.hooks.demo));
     here.ask_or<publisher_state>(
       publisher, read_publisher_state{}, short_wait,
-      [here, now](const publisher_state& link) { here.answer(summary_answer(now, link)); },
-      [here, now](const caf::error&) { here.answer(summary_answer(now, std::nullopt)); });
+      [here, now](const publisher_state& link) { here.answer(summary_answer(now, link, here.self->state.hooks.demo)); },
+      [here, now](const caf::error&) { here.answer(summary_answer(now, std::nullopt, here.self->state.hooks.demo)); });
   });
 }
 
@@ -113,7 +114,8 @@ void about_node(const visit& here) {
       return here.relay<overview>(state.handles.feed, read_overview{}, short_wait,
                                   [](const question& q, const overview& now) { return node_answer(now, q.node); });
     case topic::restarts:
-      return here.relay<std::vector<restart_record>>(state.handles.ledger, list_restarts{node, here.asked.limit}, short_wait,
+      return here.relay<std::vector<restart_record>>(state.handles.ledger, list_restarts{node, here.asked.limit},
+                                                     short_wait,
                                                      [](const question&, const auto& all) { return list_answer(all); });
     case topic::gaps:
       return here.relay<std::vector<gap_record>>(state.handles.ledger, list_gaps{node, here.asked.limit}, short_wait,
@@ -140,8 +142,7 @@ void about_node(const visit& here) {
       return here.relay<restore_report>(
         of->keeper, restore_now{}, long_wait,
         [](const question&, const restore_report& report) { return json_answer(to_json(report)); });
-    default:
-      return here.fail(make_error(errc::not_found, here.asked.path));
+    default: return here.fail(make_error(errc::not_found, here.asked.path));
   }
 }
 
@@ -155,25 +156,21 @@ void handle(const visit& here) {
   if (state.waiting >= most_waiting && about != topic::asset)
     return here.fail(make_error(errc::too_many_requests));
   switch (about) {
-    case topic::asset:
-      return here.answer(asset_answer(here.asked));
+    case topic::asset: return here.answer(asset_answer(here.asked));
     case topic::metrics:
       return here.answer(metrics_answer(state.hooks.metrics_text ? state.hooks.metrics_text() : std::string{}));
-    case topic::readiness:
-      return readiness(here);
+    case topic::readiness: return readiness(here);
     case topic::greeting:
       return here.relay<frame>(state.handles.feed, read_greeting{}, short_wait, [](const question&, const frame& text) {
         http_response out;
         out.body = text;
         return out;
       });
-    case topic::summary:
-      return summary(here);
+    case topic::summary: return summary(here);
     case topic::nodes:
       return here.relay<overview>(state.handles.feed, read_overview{}, short_wait,
                                   [](const question&, const overview& now) { return nodes_answer(now); });
-    default:
-      return about_node(here);
+    default: return about_node(here);
   }
 }
 
@@ -192,7 +189,8 @@ gateway_actor::behavior_type gateway(self_pointer self, gateway_handles handles,
       try {
         handle(here);
       } catch (const std::exception& e) { // out of memory, a hook: the actor goes on
-        here.fail(make_error(errc::internal, e.what()));
+        spdlog::error("gateway.handler_failed route=\"{}\" cause=\"{}\"", here.asked.row->pattern, e.what());
+        here.fail(make_error(errc::internal));
       }
     },
     [self](const node_directory& nodes) { self->state.handles.nodes = nodes; },
@@ -216,7 +214,9 @@ server_callbacks callbacks_for(gateway_actor actor, secret control_token) {
     };
     caf::anon_send(actor, std::move(exchange));
   };
-  out.body_limit = [token = std::move(control_token)](const http_request& head) { return body_limit(head, token); };
+  out.rule_for_body = [token = std::move(control_token)](const http_request& head) {
+    return rule_for_body(head, token);
+  };
   return out;
 }
 

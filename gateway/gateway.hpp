@@ -27,6 +27,8 @@ struct gateway_hooks {
   std::function<void(std::string_view route, int status, double seconds)> on_answer;
   /// What `Authorization: Bearer` must hold for whatever changes something or shows client keys. Empty: nobody may.
   secret control_token;
+  /// The numbers are made up, and the page says so.
+  bool demo = false;
 };
 
 struct gateway_state {

@@ -17,7 +17,8 @@ http_response json_answer(const nlohmann::json& body, int status) {
 http_response health_answer() { return json_answer({{"alive", true}}); }
 
 http_response ready_answer(const ledger_state& ledger) {
-  return json_answer({{"ready", true}, {"position", ledger.last}, {"records", ledger.records}, {"outbox", ledger.outbox}});
+  return json_answer(
+    {{"ready", true}, {"position", ledger.last}, {"records", ledger.records}, {"outbox", ledger.outbox}});
 }
 
 http_response metrics_answer(std::string text) {
@@ -27,9 +28,10 @@ http_response metrics_answer(std::string text) {
   return out;
 }
 
-http_response summary_answer(const overview& now, const std::optional<publisher_state>& publisher) {
+http_response summary_answer(const overview& now, const std::optional<publisher_state>& publisher, bool demo) {
   auto body = to_json(now);
   body["publisher"] = publisher ? to_json(*publisher) : nlohmann::json(nullptr);
+  body["demo"] = demo;
   return json_answer(body);
 }
 

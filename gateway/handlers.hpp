@@ -27,8 +27,8 @@ http_response list_answer(const std::vector<T>& values) {
 http_response health_answer();
 http_response ready_answer(const ledger_state& ledger);
 http_response metrics_answer(std::string text);
-/// The overview and `publisher`: its state, or null with nobody to ask.
-http_response summary_answer(const overview& now, const std::optional<publisher_state>& publisher);
+/// The overview; `publisher`: its state, or null with nobody to ask; `demo`: whether the numbers are made up.
+http_response summary_answer(const overview& now, const std::optional<publisher_state>& publisher, bool demo);
 http_response nodes_answer(const overview& now);
 /// `node_unknown` when it is not there.
 http_response node_answer(const overview& now, const node_name& node);

@@ -39,8 +39,8 @@ std::optional<authority> read_authority(std::string_view text) {
   if (end == text.size())
     return out;
   const auto port = text.substr(end);
-  if (port.front() != ':' || port.size() < 2 || port.size() > 6 ||
-      port.find_first_not_of("0123456789", 1) != std::string_view::npos)
+  if (port.front() != ':' || port.size() < 2 || port.size() > 6
+      || port.find_first_not_of("0123456789", 1) != std::string_view::npos)
     return std::nullopt;
   out.port = std::string(port.substr(1));
   return out;

@@ -34,9 +34,7 @@ class responder {
 public:
   responder(std::weak_ptr<server_core> core, std::weak_ptr<http_session> session)
     : core_(std::move(core)), session_(std::move(session)) {}
-  ~responder() {
-    give(problem(make_error(errc::internal, "the request was dropped")));
-  }
+  ~responder() { give(problem(make_error(errc::internal, "the request was dropped"))); }
 
   void give(http_response response) {
     if (given_.exchange(true))
@@ -92,9 +90,8 @@ void http_session::read_head() {
   parser_->body_limit(boost::none); // decided when the head is known
   reading_ = true;
   stream_.expires_after(core_.settings.header_timeout);
-  http::async_read_header(stream_, buffer_, *parser_, [self = shared_from_this()](beast::error_code error, std::size_t) {
-    self->on_head(error);
-  });
+  http::async_read_header(stream_, buffer_, *parser_,
+                          [self = shared_from_this()](beast::error_code error, std::size_t) { self->on_head(error); });
 }
 
 void http_session::on_head(beast::error_code error) {
@@ -113,24 +110,23 @@ void http_session::on_head(beast::error_code error) {
   if (request_.path == websocket_path)
     return upgrade();
 
-  std::size_t limit = core_.settings.max_body_bytes;
-  if (core_.callbacks.body_limit)
-    limit = std::min(limit, core_.callbacks.body_limit(request_));
+  const auto& rule_for = core_.callbacks.rule_for_body;
+  rule_ = rule_for ? rule_for(request_) : body_rule{core_.settings.max_body_bytes, {}};
+  rule_.most_bytes = std::min(rule_.most_bytes, core_.settings.max_body_bytes);
   const auto length = parser_->content_length();
-  if (length && *length > limit)
-    return refuse(problem(make_error(errc::body_too_large, fmt::format("at most {} bytes", limit))));
-  parser_->body_limit(limit);
+  if (length && *length > rule_.most_bytes)
+    return refuse_body();
+  parser_->body_limit(rule_.most_bytes);
   if (parser_->is_done())
     return dispatch();
-  stream_.expires_after(core_.time_for(length ? static_cast<std::size_t>(*length) : limit));
+  stream_.expires_after(core_.time_for(length ? static_cast<std::size_t>(*length) : rule_.most_bytes));
   if (!beast::iequals(parser_->get()[http::field::expect], "100-continue"))
     return read_body();
   static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
-  net::async_write(stream_, net::buffer(go_on),
-                   [self = shared_from_this()](beast::error_code failed, std::size_t) {
-                     if (!failed)
-                       self->read_body();
-                   });
+  net::async_write(stream_, net::buffer(go_on), [self = shared_from_this()](beast::error_code failed, std::size_t) {
+    if (!failed)
+      self->read_body();
+  });
 }
 
 std::optional<http_response> http_session::take_head() {
@@ -163,7 +159,7 @@ std::optional<http_response> http_session::take_head() {
 void http_session::read_body() {
   http::async_read(stream_, buffer_, *parser_, [self = shared_from_this()](beast::error_code error, std::size_t) {
     if (error == http::error::body_limit)
-      return self->refuse(problem(make_error(errc::body_too_large)));
+      return self->refuse_body();
     if (is_protocol_error(error) && error != http::error::partial_message)
       return self->refuse(problem(make_error(errc::bad_request, error.message())));
     if (error)
@@ -179,7 +175,9 @@ void http_session::dispatch() {
   auto exchange = std::make_shared<http_exchange>();
   exchange->request = std::move(request_);
   auto answering = std::make_shared<responder>(core_.weak_from_this(), weak_from_this());
-  exchange->reply = [answering = std::move(answering)](http_response response) { answering->give(std::move(response)); };
+  exchange->reply = [answering = std::move(answering)](http_response response) {
+    answering->give(std::move(response));
+  };
   waiting_ = shared_from_this();
   core_.callbacks.on_request(std::move(exchange));
 }
@@ -198,6 +196,11 @@ void http_session::refuse(http_response response) {
   core_.refused.fetch_add(1, std::memory_order_relaxed);
   keep_alive_ = false; // what follows on the socket may be the rest of what was refused
   answer(std::move(response));
+}
+
+void http_session::refuse_body() {
+  refuse(rule_.refusal ? std::move(*rule_.refusal)
+                       : problem(make_error(errc::body_too_large, fmt::format("at most {} bytes", rule_.most_bytes))));
 }
 
 void http_session::write() {

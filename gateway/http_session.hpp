@@ -33,6 +33,7 @@ private:
   void linger(std::size_t bytes_left);
   void upgrade();
 
+  void refuse_body();
   /// The head as the rest of Key Portal sees it; an answer that refuses it if it is not taken.
   std::optional<http_response> take_head();
 
@@ -42,10 +43,11 @@ private:
   std::optional<parser> parser_;
   std::string peer_;
   http_request request_;
+  body_rule rule_;
   std::shared_ptr<http_session> waiting_; ///< itself, while somebody prepares the answer and no operation holds it
   http_response response_;
-  std::string head_;      ///< of the answer
-  bool reading_ = false;  ///< waiting for a request or reading its head
+  std::string head_;     ///< of the answer
+  bool reading_ = false; ///< waiting for a request or reading its head
   bool keep_alive_ = true;
   bool finishing_ = false;
 };

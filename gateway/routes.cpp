@@ -30,14 +30,17 @@ constexpr route table[] = {
   {"GET", "/ws", topic::greeting, access::open, small, "WebSocket: the overview, then what happens as it happens"},
 
   {"GET", "/healthz", topic::health, access::open, small, "200 as long as the process lives"},
-  {"GET", "/readyz", topic::readiness, access::open, small, "200 when requests are answered, 503 while starting or stopping"},
+  {"GET", "/readyz", topic::readiness, access::open, small,
+   "200 when requests are answered, 503 while starting or stopping"},
   {"GET", "/metrics", topic::metrics, access::open, small, "figures for Prometheus"},
 
   {"GET", "/api/v1/summary", topic::summary, access::open, small, "all nodes together, each node, the link to NATS"},
   {"GET", "/api/v1/nodes", topic::nodes, access::open, small, "every node as it is now"},
   {"GET", "/api/v1/nodes/{node}", topic::node, access::open, small, "one node as it is now"},
-  {"GET", "/api/v1/nodes/{node}/restarts", topic::restarts, access::open, small, "its restarts, newest first (limit=100)"},
-  {"GET", "/api/v1/nodes/{node}/gaps", topic::gaps, access::open, small, "spans of time nobody saw, newest first (limit=100)"},
+  {"GET", "/api/v1/nodes/{node}/restarts", topic::restarts, access::open, small,
+   "its restarts, newest first (limit=100)"},
+  {"GET", "/api/v1/nodes/{node}/gaps", topic::gaps, access::open, small,
+   "spans of time nobody saw, newest first (limit=100)"},
   {"GET", "/api/v1/nodes/{node}/snapshots", topic::snapshots, access::open, small, "its snapshots, newest first"},
   {"POST", "/api/v1/nodes/{node}/snapshots", topic::make_snapshot, access::control, small, "makes a snapshot now"},
   {"GET", "/api/v1/nodes/{node}/snapshots/{id}", topic::snapshot, access::open, small, "one snapshot's particulars"},
@@ -59,8 +62,8 @@ std::string_view take_segment(std::string_view& path) {
 }
 
 bool is_node_name(std::string_view text) {
-  return !text.empty() && text.size() <= 32 &&
-         text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
+  return !text.empty() && text.size() <= 32
+         && text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
 }
 
 template <class T>
@@ -100,7 +103,7 @@ std::string_view header(const http_request& request, std::string_view name) {
 }
 
 bool has_token(const http_request& request, const secret& token) {
-  constexpr std::string_view scheme = "Bearer ";
+  static constexpr std::string_view scheme = "Bearer ";
   const auto given = header(request, "authorization");
   return given.starts_with(scheme) && same_secret(given.substr(scheme.size()), token);
 }
@@ -148,13 +151,6 @@ bool same_secret(std::string_view given, const secret& wanted) {
   return CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
-std::size_t body_limit(const http_request& head, const secret& token) {
-  const auto found = find(head);
-  if (!found.row || (found.row->needs == access::control && !has_token(head, token)))
-    return small;
-  return found.row->max_body_bytes;
-}
-
 std::variant<question, http_response> understand(const http_request& request, const secret& token) {
   const auto found = find(request);
   if (!found.row) {
@@ -190,6 +186,13 @@ std::variant<question, http_response> understand(const http_request& request, co
     out.limit = *limit;
   }
   return out;
+}
+
+body_rule rule_for_body(const http_request& head, const secret& token) {
+  auto read = understand(head, token);
+  if (auto* refusal = std::get_if<http_response>(&read))
+    return {small, std::move(*refusal)};
+  return {std::get<question>(read).row->max_body_bytes, std::nullopt};
 }
 
 } // namespace keyportal::gateway

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <variant>
 
+#include "gateway/server.hpp"
 #include "messages/http.hpp"
 #include "messages/ids.hpp"
 #include "messages/secret.hpp"
@@ -62,8 +63,9 @@ struct question {
 /// that needs it is possible. HEAD is taken where GET is.
 std::variant<question, http_response> understand(const http_request& request, const secret& token);
 
-/// How large a body the head of this request may announce: what its route allows if it may be asked at all, else little.
-std::size_t body_limit(const http_request& head, const secret& token);
+/// How large a body a request may have: what its route allows, or little where it will be refused anyway; then it is told
+/// so rather than that its body is too large.
+body_rule rule_for_body(const http_request& head, const secret& token);
 
 /// Compares in a time that does not tell where the two differ.
 bool same_secret(std::string_view given, const secret& wanted);

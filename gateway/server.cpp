@@ -75,7 +75,8 @@ void server_core::wait_until_empty(std::chrono::milliseconds at_most) {
 }
 
 std::chrono::milliseconds server_core::time_for(std::size_t bytes) const {
-  return settings.transfer_timeout + std::chrono::seconds(bytes / std::max<std::size_t>(settings.slowest_bytes_per_second, 1));
+  return settings.transfer_timeout
+         + std::chrono::seconds(bytes / std::max<std::size_t>(settings.slowest_bytes_per_second, 1));
 }
 
 // --- the listener ---------------------------------------------------------------
@@ -129,9 +130,8 @@ caf::error server::impl::listen() {
 }
 
 void server::impl::accept() {
-  acceptor.async_accept(net::make_strand(core->io), [this](beast::error_code error, tcp::socket socket) {
-    on_accept(error, std::move(socket));
-  });
+  acceptor.async_accept(net::make_strand(core->io),
+                        [this](beast::error_code error, tcp::socket socket) { on_accept(error, std::move(socket)); });
 }
 
 void server::impl::on_accept(beast::error_code error, tcp::socket socket) {
@@ -216,8 +216,8 @@ std::size_t server::websockets() const { return impl_->core->websockets(); }
 
 server_figures server::figures() const {
   const auto& core = *impl_->core;
-  return {core.connections(), core.accepted, core.turned_away, core.requests, core.refused, core.websockets_cut,
-          core.frames_sent};
+  return {core.connections(), core.accepted,       core.turned_away, core.requests,
+          core.refused,       core.websockets_cut, core.frames_sent};
 }
 
 void server::broadcast(frame text) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,7 +27,7 @@ struct server_settings {
   std::vector<std::string> hosts; ///< further names taken as Host, see host_rules.hpp
 
   std::size_t max_header_bytes = 16 << 10; ///< request line and headers
-  std::size_t max_body_bytes = 64 << 20;   ///< where `server_callbacks::body_limit` does not say less
+  std::size_t max_body_bytes = 64 << 20;   ///< where `server_callbacks::rule_for_body` does not say less
   std::size_t max_connections = 1024;      ///< WebSockets included; one more is told 503 and closed
   std::size_t max_websocket_frames = 256;  ///< waiting for one client; at one more it is cut with close code 1013
   std::size_t max_websocket_message_bytes = 64 << 10;
@@ -43,6 +44,12 @@ struct server_settings {
   std::chrono::milliseconds close_timeout{3'000};
 };
 
+/// How large a body a request may have, and what it is told beyond that; unset: 413.
+struct body_rule {
+  std::size_t most_bytes = 0;
+  std::optional<http_response> refusal;
+};
+
 /// Called on the server's threads, several at once when there are several threads: none of these may block or throw.
 struct server_callbacks {
   /// A complete request that passed all checks of the server. If every copy of the exchange is gone without a reply,
@@ -51,18 +58,18 @@ struct server_callbacks {
   /// A WebSocket has opened at /ws. Call what is given with the first frame, from any thread; broadcasts wait behind
   /// it. Dropping it without a call lets them through.
   std::function<void(std::function<void(frame)>)> on_websocket;
-  /// How large a body this request (still without body) may have. Unset: `max_body_bytes` for all.
-  std::function<std::size_t(const http_request&)> body_limit;
+  /// The rule for this request, of which only the head is there yet. Unset: `max_body_bytes` for all.
+  std::function<body_rule(const http_request&)> rule_for_body;
 };
 
 /// Counted since start.
 struct server_figures {
-  std::uint64_t connections = 0;      ///< open now, WebSockets included
+  std::uint64_t connections = 0; ///< open now, WebSockets included
   std::uint64_t accepted = 0;
-  std::uint64_t turned_away = 0;      ///< over `max_connections`
-  std::uint64_t requests = 0;         ///< handed to `on_request`
-  std::uint64_t refused = 0;          ///< answered by the server itself with an error
-  std::uint64_t websockets_cut = 0;   ///< too slow or too talkative
+  std::uint64_t turned_away = 0;    ///< over `max_connections`
+  std::uint64_t requests = 0;       ///< handed to `on_request`
+  std::uint64_t refused = 0;        ///< answered by the server itself with an error
+  std::uint64_t websockets_cut = 0; ///< too slow or too talkative
   std::uint64_t frames_sent = 0;
 };
 

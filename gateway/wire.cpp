@@ -63,10 +63,10 @@ bool has_body(int status) { return status >= 200 && status != 204 && status != 3
 std::string response_head(const http_response& answer, bool keep_alive, bool http_1_0, moment now) {
   fmt::memory_buffer out;
   const auto to = std::back_inserter(out);
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(
-    std::chrono::time_point_cast<std::chrono::system_clock::duration>(now));
-  fmt::format_to(to, "HTTP/1.1 {} {}\r\nDate: {:%a, %d %b %Y %H:%M:%S} GMT\r\n", answer.status, reason_of(answer.status),
-                 fmt::gmtime(seconds));
+  const std::time_t seconds =
+    std::chrono::system_clock::to_time_t(std::chrono::time_point_cast<std::chrono::system_clock::duration>(now));
+  fmt::format_to(to, "HTTP/1.1 {} {}\r\nDate: {:%a, %d %b %Y %H:%M:%S} GMT\r\n", answer.status,
+                 reason_of(answer.status), fmt::gmtime(seconds));
   if (has_body(answer.status)) {
     fmt::format_to(to, "Content-Length: {}\r\n", answer.body ? answer.body->size() : 0);
     if (stays_on_its_line(answer.content_type))

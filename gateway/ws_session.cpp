@@ -24,9 +24,8 @@ public:
     if (!session)
       return;
     auto executor = session->ws_.get_executor();
-    net::post(executor, [session = std::move(session), first = std::move(first)]() mutable {
-      session->greet(std::move(first));
-    });
+    net::post(executor,
+              [session = std::move(session), first = std::move(first)]() mutable { session->greet(std::move(first)); });
   }
 
 private:
@@ -100,9 +99,8 @@ void ws_session::on_read(beast::error_code error) {
 }
 
 void ws_session::send(frame text) {
-  net::post(ws_.get_executor(), [self = shared_from_this(), text = std::move(text)]() mutable {
-    self->push(std::move(text));
-  });
+  net::post(ws_.get_executor(),
+            [self = shared_from_this(), text = std::move(text)]() mutable { self->push(std::move(text)); });
 }
 
 void ws_session::greet(frame first) {

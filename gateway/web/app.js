@@ -14,6 +14,7 @@ const state = {
   known: false,
   nodes: new Map(), // name -> {overview, position, samples: [{at, tokens}]}
   publisher: null,
+  demo: false,
   restarts: new Map(), // node -> list
   snapshots: new Map(),
 };
@@ -35,7 +36,7 @@ function take_overview(all) {
   for (const gone of before) state.nodes.delete(gone);
   state.position = all.position;
   state.known = true;
-  if ("publisher" in all) state.publisher = all.publisher;
+  if ("publisher" in all) Object.assign(state, { publisher: all.publisher, demo: all.demo });
 }
 
 function take_usage(update) {

@@ -2,7 +2,7 @@
 
 const words = {
   en: {
-    skip: "Skip to the nodes", other: "中文", other_label: "切换到中文",
+    skip: "Skip to the nodes", demo: "Demo: made-up traffic", other: "中文", other_label: "切换到中文",
     tokens: "Tokens", requests: "Requests", today: "Today", ok: "ok", failed: "failed",
     per_minute: "tokens a minute", now: "now",
     tokens_small: "tokens", tokens_in: "tokens in", requests_small: "requests",
@@ -39,7 +39,7 @@ const words = {
     toast_down: "{node} does not answer.", toast_up: "{node} answers again.", toast_incomplete: "{node} counts more than the ledger holds.",
   },
   zh: {
-    skip: "跳到节点", other: "English", other_label: "Switch to English",
+    skip: "跳到节点", demo: "演示：模拟流量", other: "English", other_label: "Switch to English",
     tokens: "Token 总量", requests: "请求", today: "今日", ok: "成功", failed: "失败",
     per_minute: "Token / 分钟", now: "现在",
     tokens_small: "Token", tokens_in: "Token，共", requests_small: "次请求",

@@ -155,6 +155,7 @@ export function draw_numbers(state) {
   draw_split(total.ok, total.failed);
   draw_rate(state);
   draw_survived(state);
+  by_id("demo").hidden = !state.demo;
   const link = state.publisher;
   if (link) run_to(by_id("shipped"), link.shipped);
   by_id("stream").textContent = say(link ? (link.connected ? "stream_up" : "stream_down") : "stream_none");

@@ -79,6 +79,8 @@ ledger_actor::behavior_type silent_ledger(ledger_actor::stateful_pointer<silent_
 snapshot_keeper_actor::behavior_type fake_keeper() {
   return {
     [](const restart_noticed&) {},
+    [](restore_wanted) {},
+    [](const meet_poller&) {},
     [](const make_snapshot& asked) {
       snapshot_info out;
       out.id = 3;
@@ -105,7 +107,9 @@ snapshot_keeper_actor::behavior_type fake_keeper() {
         return import_report{asked.json->size(), 1};
       return make_error(errc::file_malformed);
     },
-    [](restore_now) { return restore_report{5, 5, 0, 12}; },
+    [](restore_now) {
+      return restore_report{5, 5, 0, 12};
+    },
     [](drain) { return drained{}; },
   };
 }

@@ -36,11 +36,12 @@ question page(std::string path, std::string if_none_match = {}) {
 TEST_CASE("the summary holds all nodes together, each node and the link to NATS") {
   publisher_state link;
   link.connected = true;
-  const auto body = body_of(summary_answer(two_nodes(), link));
+  const auto body = body_of(summary_answer(two_nodes(), link, true));
   CHECK(body.at("totals").at("requests") == 6);
   CHECK(body.at("nodes").size() == 2);
   CHECK(body.at("publisher").at("connected") == true);
-  CHECK(body_of(summary_answer(two_nodes(), std::nullopt)).at("publisher").is_null());
+  CHECK(body.at("demo") == true);
+  CHECK(body_of(summary_answer(two_nodes(), std::nullopt, false)).at("publisher").is_null());
 }
 
 TEST_CASE("lists are objects with items, empty ones, too") {

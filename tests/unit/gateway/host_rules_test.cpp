@@ -15,9 +15,10 @@ TEST_CASE("the names of this machine are taken with and without port, in any cas
 
 TEST_CASE("a name that nobody gave us is refused, however near it comes") {
   const host_rules rules("127.0.0.1", {"portal.example"});
-  for (const char* bad : {"", "evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "xlocalhost", "localhost.",
-                          "evil.example:80", "localhost:", "localhost:80x", "localhost:999999", "::1", "[::1", "[::1]x",
-                          "localhost@evil.example", "evil.example#localhost", " localhost", "portal.example.evil"}) {
+  for (const char* bad :
+       {"", "evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "xlocalhost", "localhost.",
+        "evil.example:80", "localhost:", "localhost:80x", "localhost:999999", "::1", "[::1", "[::1]x",
+        "localhost@evil.example", "evil.example#localhost", " localhost", "portal.example.evil"}) {
     CAPTURE(bad);
     CHECK_FALSE(rules.takes(bad));
   }

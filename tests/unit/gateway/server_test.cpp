@@ -23,7 +23,14 @@ struct bench {
   explicit bench(server_settings settings = {}, std::function<void(std::shared_ptr<http_exchange>)> on_request = echo) {
     server_callbacks callbacks;
     callbacks.on_request = std::move(on_request);
-    callbacks.body_limit = [](const http_request& head) -> std::size_t { return head.path == "/small" ? 10 : 1 << 20; };
+    callbacks.rule_for_body = [](const http_request& head) -> body_rule {
+      if (head.path == "/secret") {
+        http_response refusal;
+        refusal.status = 401;
+        return {10, refusal};
+      }
+      return {head.path == "/small" ? 10u : 1u << 20, {}};
+    };
     auto started = server::start(settings, std::move(callbacks));
     REQUIRE(started);
     it = std::move(*started);
@@ -144,8 +151,20 @@ TEST_CASE("a body over its limit is refused before it is read, and the client ca
 TEST_CASE("a chunked body over its limit is refused") {
   bench b;
   client c(b.it->port());
-  c.send("POST /small HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n12345678\r\n8\r\n12345678\r\n0\r\n\r\n");
+  c.send("POST /small HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: "
+         "chunked\r\n\r\n8\r\n12345678\r\n8\r\n12345678\r\n0\r\n\r\n");
   CHECK(c.answer().status == 413);
+}
+
+TEST_CASE("a body that would be refused anyway is refused for that reason") {
+  bench b;
+  client c(b.it->port());
+  c.send("POST /secret HTTP/1.1\r\nHost: localhost\r\nContent-Length: 11\r\n\r\n");
+  CHECK(c.answer().status == 401);
+  client chunked(b.it->port());
+  chunked.send(
+    "POST /secret HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n12345678901\r\n0\r\n\r\n");
+  CHECK(chunked.answer().status == 401);
 }
 
 TEST_CASE("the answer to a refused body survives a client that goes on sending") {
@@ -168,9 +187,10 @@ TEST_CASE("headers over their limit are refused") {
 TEST_CASE("what is not HTTP is refused and the connection closed") {
   bench b;
   for (const char* bad :
-       {"nonsense\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET / HTTP/1.1\r\nHost localhost\r\n\r\n", "GET /a b HTTP/1.1\r\n\r\n",
-        "GET / HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n", "GET / HTTP/1.1\r\n\r\n",
-        "GET http://localhost/ HTTP/1.1\r\nHost: localhost\r\n\r\n", "GET /%zz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+       {"nonsense\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET / HTTP/1.1\r\nHost localhost\r\n\r\n",
+        "GET /a b HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n",
+        "GET / HTTP/1.1\r\n\r\n", "GET http://localhost/ HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET /%zz HTTP/1.1\r\nHost: localhost\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc",
