@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "actors/cli/client.hpp"
+#include "actors/cli/progress.hpp"
 #include "actors/cli/table.hpp"
 #include "messages/json.hpp"
 
@@ -55,11 +56,14 @@ caf::expected<json> fetch(const service& portal, const std::string& path) {
   return parsed;
 }
 
-/// Calls with the token; the answer as JSON.
-caf::expected<json> post(const service& portal, const std::string& path, std::chrono::seconds timeout) {
+/// Calls with the token, showing how long it takes; the answer as JSON.
+caf::expected<json> post(const context& here, const service& portal, const std::string& path,
+                         const std::string& doing) {
+  progress bar(here.io.err, here.io.err_is_terminal, doing);
   http_call call;
   call.method = "POST";
-  call.timeout = timeout;
+  call.timeout = std::chrono::seconds{900};
+  call.on_progress = [&bar](auto...) { bar.update(0, 0, std::chrono::steady_clock::now()); };
   auto body = portal.call(std::move(call), path, true);
   return body ? caf::expected<json>(json::parse(*body, nullptr, false)) : caf::expected<json>(body.error());
 }
@@ -279,7 +283,7 @@ int make_snapshot(const context& here) {
     const auto node = chosen_node(here, portal);
     if (!node)
       return fail(here, node.error());
-    const auto made = post(portal, fmt::format("/api/v1/nodes/{}/snapshots", *node), std::chrono::seconds{120});
+    const auto made = post(here, portal, fmt::format("/api/v1/nodes/{}/snapshots", *node), "making a snapshot");
     if (!made)
       return fail(here, made.error());
     if (here.asked.json)
@@ -298,7 +302,7 @@ int restore(const context& here) {
       return fail(here, node.error());
     if (!confirmed(here, fmt::format("Put back into {} whatever the ledger holds and it lacks?", *node)))
       return exit_failed;
-    const auto done = post(portal, fmt::format("/api/v1/nodes/{}/restore", *node), std::chrono::seconds{900});
+    const auto done = post(here, portal, fmt::format("/api/v1/nodes/{}/restore", *node), "restoring " + *node);
     if (!done)
       return fail(here, done.error());
     const auto lacking = integer(*done, {"still_lacking"});

@@ -11,8 +11,10 @@ namespace keyportal::cli {
 
 class progress {
 public:
-  progress(std::ostream& to, bool is_terminal, std::string what)
-    : to_(to), shown_(is_terminal), what_(std::move(what)) {}
+  using moment = std::chrono::steady_clock::time_point;
+
+  progress(std::ostream& to, bool is_terminal, std::string what, moment began = std::chrono::steady_clock::now())
+    : to_(to), shown_(is_terminal), what_(std::move(what)), began_(began) {}
   ~progress() {
     if (drawn_)
       to_ << "\r\x1b[K" << std::flush;
@@ -20,14 +22,19 @@ public:
   progress(const progress&) = delete;
   progress& operator=(const progress&) = delete;
 
-  /// At most ten times a second it shows; `total` is 0 where it is not known.
-  void update(std::uint64_t done, std::uint64_t total, std::chrono::steady_clock::time_point now) {
-    if (!shown_ || done == 0 || (drawn_ && now - last_ < std::chrono::milliseconds{100}))
+  /// Shows at most ten times a second, from the first second on; `total` is 0 where it is not known. As long as no byte
+  /// has gone, how long it has been is all there is to say.
+  void update(std::uint64_t done, std::uint64_t total, moment now) {
+    if (!shown_ || now - began_ < std::chrono::seconds{1} || (drawn_ && now - last_ < std::chrono::milliseconds{100}))
       return;
     last_ = now;
     drawn_ = true;
-    to_ << "\r\x1b[K" << what_ << " " << bytes_text(done);
-    if (total >= done && total > 0)
+    to_ << "\r\x1b[K" << what_;
+    if (done == 0)
+      to_ << " (" << std::chrono::duration_cast<std::chrono::seconds>(now - began_).count() << " s)";
+    else
+      to_ << " " << bytes_text(done);
+    if (done > 0 && total >= done)
       to_ << " of " << bytes_text(total) << " (" << done * 100 / total << " %)";
     to_ << std::flush;
   }
@@ -37,7 +44,8 @@ private:
   bool shown_;
   bool drawn_ = false;
   std::string what_;
-  std::chrono::steady_clock::time_point last_{};
+  moment began_;
+  moment last_{};
 };
 
 } // namespace keyportal::cli

@@ -2,7 +2,9 @@
 
 #include <cstdlib>
 #include <ctime>
+#include <sstream>
 
+#include "actors/cli/progress.hpp"
 #include "actors/cli/table.hpp"
 
 using namespace keyportal::cli;
@@ -57,4 +59,25 @@ TEST_CASE("moments are shown in the time zone of the terminal and anything else 
   CHECK(local_time("2026-04-02T15:59:58.123Z") == "2026-04-02 23:59:58");
   CHECK(local_time("") == "-");
   CHECK(local_time("yesterday") == "yesterday");
+}
+
+TEST_CASE("progress is shown in a terminal only, from the first second on, ten times a second at most") {
+  using namespace std::chrono_literals;
+  const std::chrono::steady_clock::time_point began{1h};
+  std::ostringstream out;
+  {
+    progress bar(out, true, "receiving", began);
+    bar.update(1024, 4096, began + 900ms);
+    CHECK(out.str().empty());
+    bar.update(0, 0, began + 1s);
+    CHECK(out.str().find("receiving (1 s)") != std::string::npos);
+    bar.update(1024, 4096, began + 1050ms);
+    CHECK(out.str().find("KiB") == std::string::npos);
+    bar.update(1024, 4096, began + 1200ms);
+    CHECK(out.str().find("receiving 1.0 KiB of 4.0 KiB (25 %)") != std::string::npos);
+  }
+  CHECK(out.str().ends_with("\r\x1b[K")); // wiped away at the end
+  std::ostringstream file;
+  progress(file, false, "receiving", began).update(1024, 4096, began + 5s);
+  CHECK(file.str().empty());
 }
