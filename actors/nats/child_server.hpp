@@ -19,7 +19,7 @@ struct child_settings {
   std::uint16_t port = 0;         ///< 0: the last one used if it is free, else any
   std::string binary = "nats-server"; ///< a path, or a name to be found in PATH
   std::int64_t max_store_bytes = 8LL << 30;
-  std::chrono::milliseconds end_within{5000}; ///< after SIGTERM; then SIGKILL
+  std::chrono::milliseconds end_within{3000}; ///< after SIGTERM; then SIGKILL
 };
 
 /// Keeps one nats-server running: started by an own thread, started again after its death with growing pauses on the

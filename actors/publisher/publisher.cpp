@@ -42,6 +42,7 @@ void read_tail(publisher_pointer self) {
     state.window.tail(std::move(*ids));
   } else {
     state.problem = render(ids.error());
+    state.stuck = true;
     state.window.tail_failed(self->clock().now());
   }
 }
@@ -53,13 +54,14 @@ void send_batch(publisher_pointer self, std::vector<sink::message> batch) {
     seqs.push_back(message.seq);
   if (auto error = self->state.out->publish(std::move(batch))) {
     self->state.problem = render(error);
+    self->state.stuck = true;
     self->state.window.failed(seqs, self->clock().now());
   }
 }
 
 void answer_drain(publisher_pointer self) {
   auto& state = self->state;
-  if (state.draining.empty() || (state.window.connected() && !state.window.idle()))
+  if (state.draining.empty() || (state.window.connected() && !state.window.idle() && !state.stuck))
     return;
   for (auto& promise : state.draining)
     promise.deliver(drained{});
@@ -112,6 +114,7 @@ publisher_actor::behavior_type publisher(publisher_pointer self, ledger_actor le
     },
     // An empty outcome is our own wake-up call.
     [self](const delivery_outcome& outcome) {
+      self->state.stuck = !outcome.failed.empty() || (self->state.stuck && outcome.stored.empty());
       self->state.window.stored(outcome.stored);
       self->state.window.failed(outcome.failed, self->clock().now());
       pump(self);

@@ -25,13 +25,14 @@ struct publisher_memory {
   delivery_window window;
   std::string problem = "not yet connected";
   std::vector<caf::typed_response_promise<drained>> draining;
+  bool stuck = false; // the last thing heard of the sink was a failure
   delivery_window::time woken_at{}; // the wake-up under way, so that there is one at most
   std::unique_ptr<sink> out; // last: its threads end before the rest goes
 };
 
 /// The behaviour. Spawn it detached with a sink that does I/O, since asking for the tail blocks. It makes the sink,
 /// adds itself to the ledger's listeners and ships until it is told to exit; `drain` is answered when the outbox is
-/// empty or the link is down (what waits then is shipped after the next start).
+/// empty, the link is down or delivery fails (what waits then is shipped after the next start).
 publisher_actor::behavior_type publisher(publisher_actor::stateful_pointer<publisher_memory> self, ledger_actor ledger,
                                          publisher_settings settings, sink_factory make_sink);
 

@@ -75,6 +75,26 @@ class Shutdown(unittest.TestCase):
             portal.start()
             wait_until(lambda: portal.ledger() == sim.export(), "nothing is missing")
 
+    def test_sigterm_while_nats_server_hangs_ends_in_time(self):
+        with Place() as place:
+            sim = place.stand_in(preload=100, rate=50)
+            portal = place.portal(sim)
+            wait_until(lambda: portal.requests() > 100, "records")
+            nats = portal.nats_pid()
+            os.kill(nats, signal.SIGSTOP)
+            count = portal.requests()
+            wait_until(lambda: portal.requests() > count + 20, "collecting goes on without NATS")
+            began = time.monotonic()
+            self.assertIn(portal.stop(30), (0, 1))
+            self.assertLess(time.monotonic() - began, 15)
+            self.assertTrue(gone(nats), "nats-server ended too")
+            sim.set_rate(0)
+            portal.start()
+            wait_until(lambda: portal.ledger() == sim.export(), "nothing is missing")
+            total = portal.requests()
+            wait_until(lambda: sum(usage_ids(portal).values()) >= total, "all in the stream")
+            self.assertEqual(set(usage_ids(portal).values()), {1})
+
     def test_sigkill_leaves_no_nats_server_behind(self):
         with Place() as place:
             sim = place.stand_in()

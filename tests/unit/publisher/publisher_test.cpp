@@ -161,6 +161,14 @@ TEST_CASE("Drain is answered at once without a link, else when the outbox is emp
   CHECK(answered);
 }
 
+TEST_CASE("Drain does not wait for what cannot be delivered") {
+  publishing run;
+  run.add(1);
+  run.tell(run.subject, link_changed{true, ""});
+  run.tell(run.subject, delivery_outcome{{}, {1}});
+  CHECK(run.ask<drained>(run.subject, drain{}));
+}
+
 TEST_CASE("A usage event has the record's id and all CloudEvents headers; other events are named by place") {
   outbox_item usage;
   usage.seq = 12;
