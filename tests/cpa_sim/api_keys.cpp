@@ -11,7 +11,8 @@ namespace {
 std::string trimmed(const std::string& text) {
   constexpr const char* blanks = " \t\n\v\f\r";
   const auto first = text.find_first_not_of(blanks);
-  if (first == std::string::npos) return {};
+  if (first == std::string::npos)
+    return {};
   return text.substr(first, text.find_last_not_of(blanks) - first + 1);
 }
 
@@ -27,7 +28,8 @@ bool in_range(std::int64_t index, const std::vector<std::string>& keys) {
 } // namespace
 
 void api_keys::advance(steady_time now) {
-  if (!due_ || now < *due_) return;
+  if (!due_ || now < *due_)
+    return;
   reloaded_ = due_;
   due_.reset();
   shown_ = saved_;
@@ -49,13 +51,15 @@ void api_keys::save(steady_time now) {
 void api_keys::enforce() {
   enforced_.clear();
   for (const auto& key : saved_) {
-    if (std::string text = trimmed(key); !text.empty()) enforced_.insert(std::move(text));
+    if (std::string text = trimmed(key); !text.empty())
+      enforced_.insert(std::move(text));
   }
 }
 
 std::optional<std::string> api_keys::match(const std::vector<std::string>& candidates) const {
   for (const auto& candidate : candidates) {
-    if (enforced_.contains(candidate)) return candidate;
+    if (enforced_.contains(candidate))
+      return candidate;
   }
   return std::nullopt;
 }
@@ -64,14 +68,17 @@ key_change put_keys(std::string_view body) {
   key_change change;
   json_reader list(body);
   read_list(list, change.keys);
-  if (list.finish()) return change;
+  if (list.finish())
+    return change;
   json_reader object(body);
   change.keys.clear();
   object.object([&](std::string_view name) {
-    if (same_name(name, "items")) return read_list(object, change.keys);
+    if (same_name(name, "items"))
+      return read_list(object, change.keys);
     object.skip();
   });
-  if (!object.finish() || change.keys.empty()) change.error = "invalid body";
+  if (!object.finish() || change.keys.empty())
+    change.error = "invalid body";
   return change;
 }
 
@@ -80,14 +87,20 @@ key_change patch_keys(const std::vector<std::string>& keys, std::string_view bod
   std::optional<std::int64_t> index;
   json_reader in(body);
   const auto text = [&](std::optional<std::string>& out) {
-    if (!in.null()) in.string(out.emplace());
+    if (!in.null())
+      in.string(out.emplace());
   };
   in.object([&](std::string_view name) {
-    if (same_name(name, "old")) return text(old_key);
-    if (same_name(name, "new")) return text(new_key);
-    if (same_name(name, "value")) return text(value);
-    if (!same_name(name, "index")) return in.skip();
-    if (!in.null()) in.integer(index.emplace());
+    if (same_name(name, "old"))
+      return text(old_key);
+    if (same_name(name, "new"))
+      return text(new_key);
+    if (same_name(name, "value"))
+      return text(value);
+    if (!same_name(name, "index"))
+      return in.skip();
+    if (!in.null())
+      in.integer(index.emplace());
   });
   key_change change{keys, {}};
   if (!in.ok()) { // what follows the object is not read

@@ -17,7 +17,7 @@ namespace keyportal::cpa_sim {
 class api_keys {
 public:
   api_keys(std::vector<std::string> keys, std::chrono::milliseconds delay, std::chrono::milliseconds run)
-      : shown_(keys), saved_(keys), delay_(delay), run_(run) {
+    : shown_(keys), saved_(keys), delay_(delay), run_(run) {
     enforce();
   }
 

@@ -21,15 +21,18 @@ answer refused(const std::string& why) { return json("{\"error\":" + json_text(w
 
 answer server::control(const request& r) {
   const std::string call = r.method + ' ' + r.path;
-  if (call == "GET /state") return json(state_json());
-  if (call == "POST /fault") return control_fault(r);
+  if (call == "GET /state")
+    return json(state_json());
+  if (call == "POST /fault")
+    return control_fault(r);
   if (call == "POST /fault/clear") {
     clear_faults();
     return json(R"({"ok":true})");
   }
   if (call == "POST /records") {
     const long count = number_of(r.query_value("count").value_or("1"), -1);
-    if (count < 0 || count > 10'000'000) return refused("count must be 0 to 10000000");
+    if (count < 0 || count > 10'000'000)
+      return refused("count must be 0 to 10000000");
     const std::size_t done = record(static_cast<std::size_t>(count));
     return json("{\"recorded\":" + std::to_string(done) + '}', done == static_cast<std::size_t>(count) ? 200 : 503);
   }
@@ -39,13 +42,15 @@ answer server::control(const request& r) {
   }
   if (call == "POST /restart") {
     const long down = number_of(r.query_value("down_ms").value_or("0"), -1);
-    if (down < 0 || down > 600'000) return refused("down_ms must be 0 to 600000");
+    if (down < 0 || down > 600'000)
+      return refused("down_ms must be 0 to 600000");
     ask_restart(std::chrono::milliseconds(down), r.query_value("wait").value_or("1") == "1");
     return json(R"({"ok":true})");
   }
-  answer a = json(R"({"error":"unknown call","calls":["GET /state","POST /fault {name,value,count,path}",)"
-                  R"("POST /fault/clear","POST /records?count=N","POST /rate?value=R","POST /restart?down_ms=N&wait=1"]})",
-                  404);
+  answer a =
+    json(R"({"error":"unknown call","calls":["GET /state","POST /fault {name,value,count,path}",)"
+         R"("POST /fault/clear","POST /records?count=N","POST /rate?value=R","POST /restart?down_ms=N&wait=1"]})",
+         404);
   return a;
 }
 
@@ -54,15 +59,21 @@ answer server::control_fault(const request& r) {
   std::int64_t count = 0;
   json_reader in(r.body);
   in.object([&](std::string_view name) {
-    if (name == "name") return in.string(f.name);
-    if (name == "value") return in.scalar(f.value);
-    if (name == "path") return in.string(f.path);
-    if (name == "count") return in.integer(count);
+    if (name == "name")
+      return in.string(f.name);
+    if (name == "value")
+      return in.scalar(f.value);
+    if (name == "path")
+      return in.string(f.path);
+    if (name == "count")
+      return in.integer(count);
     in.fail();
   });
-  if (!in.finish() || count < 0 || count > 1'000'000) return refused("want {\"name\":…,\"value\":…,\"count\":…,\"path\":…}");
+  if (!in.finish() || count < 0 || count > 1'000'000)
+    return refused("want {\"name\":…,\"value\":…,\"count\":…,\"path\":…}");
   f.count = static_cast<int>(count);
-  if (!fault(f)) return refused("no such fault, or its value makes no sense: " + f.name);
+  if (!fault(f))
+    return refused("no such fault, or its value makes no sense: " + f.name);
   return json(R"({"ok":true})");
 }
 
@@ -90,8 +101,8 @@ std::string server::state_json() const {
   out += ",\"faults\":[";
   bool first = true;
   for (const auto& f : faults_.all()) {
-    out += (first ? "" : ",") + ("{\"name\":" + json_text(f.name)) + ",\"value\":" + json_text(f.value) +
-           ",\"count\":" + std::to_string(f.count) + ",\"path\":" + json_text(f.path) + '}';
+    out += (first ? "" : ",") + ("{\"name\":" + json_text(f.name)) + ",\"value\":" + json_text(f.value)
+           + ",\"count\":" + std::to_string(f.count) + ",\"path\":" + json_text(f.path) + '}';
     first = false;
   }
   out += "],\"calls_by_path\":{";

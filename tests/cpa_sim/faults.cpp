@@ -22,7 +22,8 @@ void make_numeric(std::string& body) {
   for (;;) {
     const std::size_t at = body.find(name, from);
     const std::size_t end = at == std::string::npos ? at : body.find('"', at + name.size());
-    if (end == std::string::npos) break;
+    if (end == std::string::npos)
+      break;
     out.append(body, from, at + name.size() - 1 - from);
     const std::string digits = body.substr(at + name.size(), end - at - name.size());
     out += std::to_string(std::strtoull(digits.c_str(), nullptr, 16));
@@ -36,7 +37,8 @@ void make_numeric(std::string& body) {
 void make_wrong_type(std::string& body) {
   constexpr std::string_view name = "\"total_requests\":";
   const std::size_t at = body.find(name);
-  if (at == std::string::npos) return;
+  if (at == std::string::npos)
+    return;
   const std::size_t begin = at + name.size();
   const std::size_t end = std::min(body.find_first_not_of("-0123456789", begin), body.size());
   body.insert(end, "\"");
@@ -47,15 +49,15 @@ void make_wrong_type(std::string& body) {
 
 const std::vector<std::string>& fault_names() {
   static const std::vector<std::string> names{
-      "hang",  "response_lost", "slow",       "truncate",    "truncate_json", "garbage",            "empty",
-      "ban",   "wrong_key",     "wrong_type", "gigantic",    "http_status",   "numeric_auth_index", "save_fails",
-      "kill",  "lost_write",    "cap1000",    "startup_502", "restart",       "frozen",             "empty_config",
-      "tz"};
+    "hang",      "response_lost", "slow",     "truncate",    "truncate_json",      "garbage",    "empty", "ban",
+    "wrong_key", "wrong_type",    "gigantic", "http_status", "numeric_auth_index", "save_fails", "kill",  "lost_write",
+    "cap1000",   "startup_502",   "restart",  "frozen",      "empty_config",       "tz"};
   return names;
 }
 
 bool fault_list::add(const fault& f) {
-  if (std::find(fault_names().begin(), fault_names().end(), f.name) == fault_names().end()) return false;
+  if (std::find(fault_names().begin(), fault_names().end(), f.name) == fault_names().end())
+    return false;
   const std::lock_guard guard(lock_);
   faults_.push_back(f);
   return true;
@@ -70,9 +72,11 @@ std::vector<fault> fault_list::take(const std::string& path) {
   const std::lock_guard guard(lock_);
   std::vector<fault> taken;
   for (auto& f : faults_) {
-    if (!path.starts_with(f.path)) continue;
+    if (!path.starts_with(f.path))
+      continue;
     taken.push_back(f);
-    if (f.count > 0 && --f.count == 0) f.count = -1;
+    if (f.count > 0 && --f.count == 0)
+      f.count = -1;
   }
   std::erase_if(faults_, [](const fault& f) { return f.count < 0; });
   return taken;
@@ -100,8 +104,10 @@ std::optional<answer> instead(const fault& f) {
     a.how.never = true;
     return a;
   }
-  if (f.name == "garbage") return json(200, "<html><body>Welcome to nginx!</body></html>\x01\x02\xff");
-  if (f.name == "empty") return json(200, "");
+  if (f.name == "garbage")
+    return json(200, "<html><body>Welcome to nginx!</body></html>\x01\x02\xff");
+  if (f.name == "empty")
+    return json(200, "");
   if (f.name == "ban") {
     return json(403, R"({"error":"IP banned due to too many failed attempts. Try again in 29m58s"})");
   }

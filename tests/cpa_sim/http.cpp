@@ -7,9 +7,12 @@ namespace keyportal::cpa_sim {
 namespace {
 
 int hex(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  if (c >= '0' && c <= '9')
+    return c - '0';
+  if (c >= 'a' && c <= 'f')
+    return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F')
+    return c - 'A' + 10;
   return -1;
 }
 
@@ -17,7 +20,8 @@ int hex(char c) {
 
 const std::string* request::header(std::string_view name) const {
   for (const auto& [key, value] : headers) {
-    if (key == name) return &value;
+    if (key == name)
+      return &value;
   }
   return nullptr;
 }
@@ -52,31 +56,33 @@ std::string url_decoded(std::string_view text) {
 
 std::optional<std::string> bearer_value(std::string_view authorization) {
   const std::size_t blank = authorization.find(' ');
-  if (blank != 6) return std::nullopt;
+  if (blank != 6)
+    return std::nullopt;
   std::string scheme(authorization.substr(0, blank));
   std::transform(scheme.begin(), scheme.end(), scheme.begin(), [](unsigned char c) { return std::tolower(c); });
-  if (scheme != "bearer") return std::nullopt;
+  if (scheme != "bearer")
+    return std::nullopt;
   return std::string(authorization.substr(blank + 1));
 }
 
 std::string_view reason(int status) {
   switch (status) {
-  case 200: return "OK";
-  case 204: return "No Content";
-  case 301: return "Moved Permanently";
-  case 307: return "Temporary Redirect";
-  case 400: return "Bad Request";
-  case 401: return "Unauthorized";
-  case 403: return "Forbidden";
-  case 404: return "Not Found";
-  case 413: return "Request Entity Too Large";
-  case 422: return "Unprocessable Entity";
-  case 429: return "Too Many Requests";
-  case 500: return "Internal Server Error";
-  case 502: return "Bad Gateway";
-  case 503: return "Service Unavailable";
-  case 504: return "Gateway Timeout";
-  default: return "Status";
+    case 200: return "OK";
+    case 204: return "No Content";
+    case 301: return "Moved Permanently";
+    case 307: return "Temporary Redirect";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 413: return "Request Entity Too Large";
+    case 422: return "Unprocessable Entity";
+    case 429: return "Too Many Requests";
+    case 500: return "Internal Server Error";
+    case 502: return "Bad Gateway";
+    case 503: return "Service Unavailable";
+    case 504: return "Gateway Timeout";
+    default: return "Status";
   }
 }
 
@@ -84,13 +90,17 @@ std::string head_of(const answer& a, framing f, std::size_t length, bool close, 
   std::string out = "HTTP/1.1 " + std::to_string(a.status) + ' ' + std::string(reason(a.status)) + "\r\n";
   auto headers = a.headers;
   std::stable_sort(headers.begin(), headers.end(), [](const auto& x, const auto& y) { return x.first < y.first; });
-  for (const auto& [name, value] : headers) out += name + ": " + value + "\r\n";
+  for (const auto& [name, value] : headers)
+    out += name + ": " + value + "\r\n";
   out += "Date: ";
   out += date;
   out += "\r\n";
-  if (f == framing::length) out += "Content-Length: " + std::to_string(length) + "\r\n";
-  if (close) out += "Connection: close\r\n";
-  if (f == framing::chunked) out += "Transfer-Encoding: chunked\r\n";
+  if (f == framing::length)
+    out += "Content-Length: " + std::to_string(length) + "\r\n";
+  if (close)
+    out += "Connection: close\r\n";
+  if (f == framing::chunked)
+    out += "Transfer-Encoding: chunked\r\n";
   return out + "\r\n";
 }
 

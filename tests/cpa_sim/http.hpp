@@ -13,8 +13,8 @@ namespace keyportal::cpa_sim {
 
 struct request {
   std::string method;
-  std::string path;  ///< as sent, without query
-  std::string query; ///< as sent, without '?'
+  std::string path;                                         ///< as sent, without query
+  std::string query;                                        ///< as sent, without '?'
   std::vector<std::pair<std::string, std::string>> headers; ///< names in lower case, values trimmed
   std::string body;
   std::string peer; ///< address of the other end
@@ -28,11 +28,11 @@ struct request {
 /// How an answer leaves the server. The default is: at once and whole.
 struct delivery {
   std::chrono::milliseconds delay{0};
-  std::size_t bytes_per_second = 0;        ///< 0: as fast as it goes
-  std::optional<std::size_t> cut_after;    ///< close after so many bytes of the body
-  std::size_t padding = 0;                 ///< so many blanks before the body, sent chunked
-  bool never = false;                      ///< say nothing, keep the connection open
-  bool close_silently = false;             ///< the work is done, the answer is lost
+  std::size_t bytes_per_second = 0;     ///< 0: as fast as it goes
+  std::optional<std::size_t> cut_after; ///< close after so many bytes of the body
+  std::size_t padding = 0;              ///< so many blanks before the body, sent chunked
+  bool never = false;                   ///< say nothing, keep the connection open
+  bool close_silently = false;          ///< the work is done, the answer is lost
 };
 
 struct answer {

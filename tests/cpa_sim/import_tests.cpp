@@ -24,8 +24,8 @@ std::string detail_json(const std::string& part = "", const std::string& by = ""
 }
 
 std::string body_of(const std::string& details, const std::string& api = "k1", const std::string& model = "m1") {
-  return R"({"version":1,"usage":{"apis":{")" + api + R"(":{"models":{")" + model + R"(":{"details":[)" + details +
-         "]}}}}}}";
+  return R"({"version":1,"usage":{"apis":{")" + api + R"(":{"models":{")" + model + R"(":{"details":[)" + details
+         + "]}}}}}}";
 }
 
 struct row {
@@ -43,47 +43,48 @@ TEST_CASE("an import merges, compares by ten fields and refuses as a whole", "[c
   const server s{o};
   const std::string moment = "2026-04-02T23:59:58.123456789+08:00";
   const std::vector<row> rows{
-      {"boot marker", R"({"usage":{"apis":{"portal-boot":{}}}})", 200},
-      {"empty body", "", 400},
-      {"object", "{}", 200},
-      {"null", "null", 200},
-      {"array", "[]", 400},
-      {"no usage", R"({"usage":null})", 200},
-      {"no apis", R"({"usage":{"apis":null}})", 200},
-      {"broken", "{bad", 400},
-      {"trailing", "{} x", 400},
-      {"two documents", "{}{}", 400},
-      {"comma at the end", R"({"version":1,})", 400},
-      {"version 2", R"({"version":2})", 400, 0, 0, "unsupported version"},
-      {"version as text", R"({"version":"1"})", 400},
-      {"version 0", R"({"version":0})", 200},
-      {"version 1.0", R"({"version":1.0})", 400},
-      {"version -1", R"({"version":-1})", 400, 0, 0, "unsupported version"},
-      {"numeric auth_index", body_of(detail_json() + "," + detail_json("\"a35e8f28ad4fc014\"", "12345")), 400},
-      {"no moment", body_of(detail_json() + "," + detail_json(moment, "yesterday")), 400},
-      {"fraction of a token", body_of(detail_json("100", "1.5")), 400},
-      {"total of another type", R"({"usage":{"total_requests":"2"}})", 400},
-      {"bucket of another type", R"({"usage":{"requests_by_day":{"2026-01-01":"2"}}})", 400},
-      {"one", body_of(detail_json()), 200, 1},
-      {"again", body_of(detail_json()), 200, 0, 1},
-      {"other latency", body_of(detail_json(":10,", ":999,")), 200, 0, 1},
-      {"same instant in UTC", body_of(detail_json(moment, "2026-04-02T15:59:58.123456789Z")), 200, 0, 1},
-      {"fewer digits", body_of(detail_json("456789+", "456+")), 200, 1},
-      {"other outcome", body_of(detail_json("\"failed\":false", "\"failed\":true")), 200, 1},
-      {"other source", body_of(detail_json("a@x", "b@x")), 200, 1},
-      {"total 0", body_of(detail_json("\"total_tokens\":120", "\"total_tokens\":0")), 200, 1},
-      {"other model", body_of(detail_json(), "k1", "m2"), 200, 1},
-      {"twice the same", body_of(detail_json() + "," + detail_json(), "twice"), 200, 1, 1},
-      {"blank model", body_of(detail_json(), "  spaced  ", "   "), 200, 1},
-      {"blank api", body_of(detail_json(), "   "), 200},
-      {"odd zone", body_of(detail_json(moment, "2026-01-01T05:00:00-09:30"), "tz"), 200, 1},
-      {"names in other case", R"({"USAGE":{"APIS":{"ci":{"Models":{"m":{"Details":[)" + detail_json() + "]}}}}}}", 200, 1},
-      {"no details", R"({"usage":{"apis":{"k9":{"models":{"m":{"details":null}}}}}})", 200},
-      {"nulls", R"({"usage":{"apis":{"k10":null,"k11":{"models":null},"k12":{"models":{"m":null}}}}})", 200},
-      {"unknown fields", R"({"junk":[1,{"x":null}],"exported_at":7,"usage":{"more":true}})", 200},
-      {"no moment at all", body_of(detail_json("\"timestamp\":\"" + moment + "\",", ""), "nots"), 200, 1},
-      {"no moment again", body_of(detail_json("\"timestamp\":\"" + moment + "\",", ""), "nots"), 200, 1},
-      {"Go's zero moment", body_of(detail_json(moment, "0001-01-01T00:00:00Z"), "nots"), 200, 1},
+    {"boot marker", R"({"usage":{"apis":{"portal-boot":{}}}})", 200},
+    {"empty body", "", 400},
+    {"object", "{}", 200},
+    {"null", "null", 200},
+    {"array", "[]", 400},
+    {"no usage", R"({"usage":null})", 200},
+    {"no apis", R"({"usage":{"apis":null}})", 200},
+    {"broken", "{bad", 400},
+    {"trailing", "{} x", 400},
+    {"two documents", "{}{}", 400},
+    {"comma at the end", R"({"version":1,})", 400},
+    {"version 2", R"({"version":2})", 400, 0, 0, "unsupported version"},
+    {"version as text", R"({"version":"1"})", 400},
+    {"version 0", R"({"version":0})", 200},
+    {"version 1.0", R"({"version":1.0})", 400},
+    {"version -1", R"({"version":-1})", 400, 0, 0, "unsupported version"},
+    {"numeric auth_index", body_of(detail_json() + "," + detail_json("\"a35e8f28ad4fc014\"", "12345")), 400},
+    {"no moment", body_of(detail_json() + "," + detail_json(moment, "yesterday")), 400},
+    {"fraction of a token", body_of(detail_json("100", "1.5")), 400},
+    {"total of another type", R"({"usage":{"total_requests":"2"}})", 400},
+    {"bucket of another type", R"({"usage":{"requests_by_day":{"2026-01-01":"2"}}})", 400},
+    {"one", body_of(detail_json()), 200, 1},
+    {"again", body_of(detail_json()), 200, 0, 1},
+    {"other latency", body_of(detail_json(":10,", ":999,")), 200, 0, 1},
+    {"same instant in UTC", body_of(detail_json(moment, "2026-04-02T15:59:58.123456789Z")), 200, 0, 1},
+    {"fewer digits", body_of(detail_json("456789+", "456+")), 200, 1},
+    {"other outcome", body_of(detail_json("\"failed\":false", "\"failed\":true")), 200, 1},
+    {"other source", body_of(detail_json("a@x", "b@x")), 200, 1},
+    {"total 0", body_of(detail_json("\"total_tokens\":120", "\"total_tokens\":0")), 200, 1},
+    {"other model", body_of(detail_json(), "k1", "m2"), 200, 1},
+    {"twice the same", body_of(detail_json() + "," + detail_json(), "twice"), 200, 1, 1},
+    {"blank model", body_of(detail_json(), "  spaced  ", "   "), 200, 1},
+    {"blank api", body_of(detail_json(), "   "), 200},
+    {"odd zone", body_of(detail_json(moment, "2026-01-01T05:00:00-09:30"), "tz"), 200, 1},
+    {"names in other case", R"({"USAGE":{"APIS":{"ci":{"Models":{"m":{"Details":[)" + detail_json() + "]}}}}}}", 200,
+     1},
+    {"no details", R"({"usage":{"apis":{"k9":{"models":{"m":{"details":null}}}}}})", 200},
+    {"nulls", R"({"usage":{"apis":{"k10":null,"k11":{"models":null},"k12":{"models":{"m":null}}}}})", 200},
+    {"unknown fields", R"({"junk":[1,{"x":null}],"exported_at":7,"usage":{"more":true}})", 200},
+    {"no moment at all", body_of(detail_json("\"timestamp\":\"" + moment + "\",", ""), "nots"), 200, 1},
+    {"no moment again", body_of(detail_json("\"timestamp\":\"" + moment + "\",", ""), "nots"), 200, 1},
+    {"Go's zero moment", body_of(detail_json(moment, "0001-01-01T00:00:00Z"), "nots"), 200, 1},
   };
   int total = 0;
   for (const auto& x : rows) {
@@ -93,8 +94,9 @@ TEST_CASE("an import merges, compares by ten fields and refuses as a whole", "[c
     total += x.added;
     if (x.status == 200) {
       const int failed = total >= 3 ? 1 : 0; // the third that is added
-      CHECK(r.body == "{\"added\":" + std::to_string(x.added) + ",\"failed_requests\":" + std::to_string(failed) +
-                          ",\"skipped\":" + std::to_string(x.skipped) + ",\"total_requests\":" + std::to_string(total) + "}");
+      CHECK(r.body
+            == "{\"added\":" + std::to_string(x.added) + ",\"failed_requests\":" + std::to_string(failed)
+                 + ",\"skipped\":" + std::to_string(x.skipped) + ",\"total_requests\":" + std::to_string(total) + "}");
     } else {
       CHECK(r.body == std::string("{\"error\":\"") + x.error + "\"}");
     }
@@ -109,9 +111,9 @@ TEST_CASE("an import merges, compares by ten fields and refuses as a whole", "[c
 
   // What it exports, it takes back.
   const std::string own = manage(s.port(), "GET", "usage/export").body;
-  CHECK(manage(s.port(), "POST", "usage/import", own).body ==
-        "{\"added\":0,\"failed_requests\":1,\"skipped\":" + std::to_string(total) + ",\"total_requests\":" +
-            std::to_string(total) + "}");
+  CHECK(manage(s.port(), "POST", "usage/import", own).body
+        == "{\"added\":0,\"failed_requests\":1,\"skipped\":" + std::to_string(total)
+             + ",\"total_requests\":" + std::to_string(total) + "}");
   CHECK(manage(s.port(), "POST", "usage/import", usage).body.starts_with("{\"added\":0,"));
 }
 
@@ -179,11 +181,11 @@ TEST_CASE("moments are read as strictly as Go reads them and written back the sa
   }
   CHECK(to_text(*parse_instant("2026-04-02T23:59:58.120000000+00:00")) == "2026-04-02T23:59:58.12Z");
   CHECK(to_text(*parse_instant("2026-04-02T23:59:58.1234567899Z")) == "2026-04-02T23:59:58.123456789Z");
-  for (const char* text : {"", "yesterday", "2026-04-02", "2026-04-02T23:59:58", "2026-04-02t23:59:58Z",
-                           "2026-04-02T23:59:58z", "2026-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-04-02T24:00:00Z",
-                           "2026-04-02T23:59:60Z", "2026-04-02T23:59:58,5Z", "2026-04-02T23:59:58.Z",
-                           "2026-04-02T23:59:58+24:00", "2026-04-02T23:59:58+0800", "2026-04-02T23:59:58Zx",
-                           "2026-04-02 23:59:58Z", "-026-04-02T23:59:58Z"}) {
+  for (const char* text :
+       {"", "yesterday", "2026-04-02", "2026-04-02T23:59:58", "2026-04-02t23:59:58Z", "2026-04-02T23:59:58z",
+        "2026-02-29T00:00:00Z", "2026-13-01T00:00:00Z", "2026-04-02T24:00:00Z", "2026-04-02T23:59:60Z",
+        "2026-04-02T23:59:58,5Z", "2026-04-02T23:59:58.Z", "2026-04-02T23:59:58+24:00", "2026-04-02T23:59:58+0800",
+        "2026-04-02T23:59:58Zx", "2026-04-02 23:59:58Z", "-026-04-02T23:59:58Z"}) {
     INFO(text);
     CHECK_FALSE(parse_instant(text));
   }

@@ -14,7 +14,8 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 int number(std::string_view text, std::size_t at, std::size_t count) {
   int value = 0;
   for (std::size_t i = at; i < at + count; ++i) {
-    if (i >= text.size() || !is_digit(text[i])) return -1;
+    if (i >= text.size() || !is_digit(text[i]))
+      return -1;
     value = value * 10 + (text[i] - '0');
   }
   return value;
@@ -50,19 +51,24 @@ void append_day(std::string& out, const std::chrono::year_month_day& day) {
 }
 
 std::optional<std::int32_t> parse_offset(std::string_view text) {
-  if (text == "Z") return 0;
-  if (text.size() != 6 || (text[0] != '+' && text[0] != '-') || text[3] != ':') return std::nullopt;
+  if (text == "Z")
+    return 0;
+  if (text.size() != 6 || (text[0] != '+' && text[0] != '-') || text[3] != ':')
+    return std::nullopt;
   const int hours = number(text, 1, 2);
   const int minutes = number(text, 4, 2);
-  if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59) return std::nullopt;
+  if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59)
+    return std::nullopt;
   const int offset = hours * 3600 + minutes * 60;
   return text[0] == '-' ? -offset : offset;
 }
 
 std::int64_t big_endian(std::string_view bytes, std::size_t at, std::size_t width) {
   std::uint64_t value = 0;
-  for (std::size_t i = 0; i < width; ++i) value = (value << 8) | static_cast<unsigned char>(bytes[at + i]);
-  if (width == 4) return static_cast<std::int32_t>(static_cast<std::uint32_t>(value));
+  for (std::size_t i = 0; i < width; ++i)
+    value = (value << 8) | static_cast<unsigned char>(bytes[at + i]);
+  if (width == 4)
+    return static_cast<std::int32_t>(static_cast<std::uint32_t>(value));
   return static_cast<std::int64_t>(value);
 }
 
@@ -78,23 +84,27 @@ std::optional<instant> parse_instant(std::string_view text) {
   const int hour = number(text, 11, 2);
   const int minute = number(text, 14, 2);
   const int second = number(text, 17, 2);
-  if (year < 0 || month < 1 || day < 1 || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 ||
-      second > 59) {
+  if (year < 0 || month < 1 || day < 1 || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0
+      || second > 59) {
     return std::nullopt;
   }
   const std::chrono::year_month_day date{std::chrono::year{year}, std::chrono::month{static_cast<unsigned>(month)},
                                          std::chrono::day{static_cast<unsigned>(day)}};
-  if (!date.ok()) return std::nullopt;
+  if (!date.ok())
+    return std::nullopt;
   std::size_t at = 19;
   std::int32_t nanoseconds = 0;
   if (text[at] == '.') {
     std::int32_t unit = 100'000'000;
     const std::size_t first = ++at;
-    for (; at < text.size() && is_digit(text[at]); ++at, unit /= 10) nanoseconds += (text[at] - '0') * unit;
-    if (at == first) return std::nullopt;
+    for (; at < text.size() && is_digit(text[at]); ++at, unit /= 10)
+      nanoseconds += (text[at] - '0') * unit;
+    if (at == first)
+      return std::nullopt;
   }
   const auto offset = parse_offset(text.substr(at));
-  if (!offset) return std::nullopt;
+  if (!offset)
+    return std::nullopt;
   const std::int64_t days = std::chrono::sys_days{date}.time_since_epoch().count();
   return instant{days * 86'400 + hour * 3600 + minute * 60 + second - *offset, nanoseconds, *offset};
 }
@@ -111,7 +121,8 @@ void append_instant(std::string& out, const instant& t) {
   if (t.nanoseconds != 0) {
     out += '.';
     append_padded(out, t.nanoseconds, 9);
-    while (out.back() == '0') out.pop_back();
+    while (out.back() == '0')
+      out.pop_back();
   }
   if (t.offset_seconds == 0) {
     out += 'Z';
@@ -140,7 +151,8 @@ int hour_of(const instant& t) { return wall(t).second_of_day / 3600; }
 
 std::optional<zone> zone::named(std::string_view name) {
   zone result;
-  if (name.empty() || name == "UTC" || name == "Z") return result;
+  if (name.empty() || name == "UTC" || name == "Z")
+    return result;
   if (name == "Asia/Shanghai") { // the proxy's own image has it; must work without tzdata
     result.first_ = 8 * 3600;
     return result;
@@ -149,11 +161,12 @@ std::optional<zone> zone::named(std::string_view name) {
     result.first_ = *offset;
     return result;
   }
-  const bool plain = name.size() < 64 && name.find("..") == std::string_view::npos && name[0] != '/' &&
-                     std::all_of(name.begin(), name.end(), [](unsigned char c) {
-                       return std::isalnum(c) != 0 || c == '/' || c == '_' || c == '-' || c == '+';
-                     });
-  if (!plain) return std::nullopt;
+  const bool plain = name.size() < 64 && name.find("..") == std::string_view::npos && name[0] != '/'
+                     && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+                          return std::isalnum(c) != 0 || c == '/' || c == '_' || c == '-' || c == '+';
+                        });
+  if (!plain)
+    return std::nullopt;
   std::ifstream file("/usr/share/zoneinfo/" + std::string(name), std::ios::binary);
   const std::string data{std::istreambuf_iterator<char>(file), {}};
   // A TZif file: a 32-bit block that is skipped, then the 64-bit block that is read.
@@ -161,23 +174,26 @@ std::optional<zone> zone::named(std::string_view name) {
   const auto counts = [&data](std::size_t at, std::size_t i) {
     return static_cast<std::size_t>(big_endian(data, at + 20 + 4 * i, 4));
   };
-  if (data.size() < header || data.compare(0, 4, "TZif") != 0) return std::nullopt;
-  const std::size_t second = header + counts(0, 3) * 5 + counts(0, 4) * 6 + counts(0, 5) + counts(0, 2) * 8 +
-                             counts(0, 1) + counts(0, 0);
-  if (data.size() < second + header || data.compare(second, 4, "TZif") != 0) return std::nullopt;
+  if (data.size() < header || data.compare(0, 4, "TZif") != 0)
+    return std::nullopt;
+  const std::size_t second =
+    header + counts(0, 3) * 5 + counts(0, 4) * 6 + counts(0, 5) + counts(0, 2) * 8 + counts(0, 1) + counts(0, 0);
+  if (data.size() < second + header || data.compare(second, 4, "TZif") != 0)
+    return std::nullopt;
   const std::size_t times = counts(second, 3);
   const std::size_t types = counts(second, 4);
   const std::size_t time_at = second + header;
   const std::size_t index_at = time_at + times * 8;
   const std::size_t type_at = index_at + times;
-  if (types == 0 || times > data.size() || types > data.size() || type_at + types * 6 > data.size()) return std::nullopt;
+  if (types == 0 || times > data.size() || types > data.size() || type_at + types * 6 > data.size())
+    return std::nullopt;
   const auto offset_of = [&](std::size_t type) {
     return static_cast<std::int32_t>(big_endian(data, type_at + std::min(type, types - 1) * 6, 4));
   };
   result.first_ = offset_of(0);
   for (std::size_t i = 0; i < times; ++i) {
-    result.changes_.push_back({big_endian(data, time_at + i * 8, 8),
-                               offset_of(static_cast<unsigned char>(data[index_at + i]))});
+    result.changes_.push_back(
+      {big_endian(data, time_at + i * 8, 8), offset_of(static_cast<unsigned char>(data[index_at + i]))});
   }
   return result;
 }

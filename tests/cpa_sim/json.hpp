@@ -62,12 +62,14 @@ bool same_name(std::string_view field, std::string_view name);
 
 template <class F>
 void json_reader::object(F&& field) {
-  if (null() || !open('{', '}')) return;
+  if (null() || !open('{', '}'))
+    return;
   std::string buffer;
   for (bool first = true; more('}', first);) {
     const std::string_view name = string_token(buffer);
     blanks();
-    if (failed_ || peek() != ':') return fail();
+    if (failed_ || peek() != ':')
+      return fail();
     ++at_;
     field(name);
   }
@@ -75,8 +77,10 @@ void json_reader::object(F&& field) {
 
 template <class F>
 void json_reader::array(F&& element) {
-  if (null() || !open('[', ']')) return;
-  for (bool first = true; more(']', first);) element();
+  if (null() || !open('[', ']'))
+    return;
+  for (bool first = true; more(']', first);)
+    element();
 }
 
 } // namespace keyportal::cpa_sim

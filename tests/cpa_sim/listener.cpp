@@ -38,7 +38,8 @@ request to_request(const parser::value_type& message, const std::string& peer) {
   target = target.substr(0, target.find('#'));
   const auto question = target.find('?');
   r.path = target.substr(0, question);
-  if (question != std::string::npos) r.query = target.substr(question + 1);
+  if (question != std::string::npos)
+    r.query = target.substr(question + 1);
   for (const auto& field : message) {
     std::string name(field.name_string());
     std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
@@ -55,14 +56,17 @@ bool is_resp(char first) { return std::string_view("*$+-:").find(first) != std::
 std::string listener::open(std::uint16_t port) {
   const auto problem = [this](const char* what) {
     std::string text = std::string(what) + ": " + std::strerror(errno);
-    if (listen_fd_ >= 0) ::close(listen_fd_);
-    if (wake_fd_ >= 0) ::close(wake_fd_);
+    if (listen_fd_ >= 0)
+      ::close(listen_fd_);
+    if (wake_fd_ >= 0)
+      ::close(wake_fd_);
     listen_fd_ = wake_fd_ = -1;
     return text;
   };
   listen_fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   wake_fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (listen_fd_ < 0 || wake_fd_ < 0) return problem("no socket");
+  if (listen_fd_ < 0 || wake_fd_ < 0)
+    return problem("no socket");
   const int on = 1;
   ::setsockopt(listen_fd_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   sockaddr_in address{};
@@ -71,8 +75,8 @@ std::string listener::open(std::uint16_t port) {
   address.sin_port = htons(port);
   socklen_t length = sizeof address;
   auto* const generic = reinterpret_cast<sockaddr*>(&address);
-  if (::bind(listen_fd_, generic, sizeof address) != 0 || ::listen(listen_fd_, 128) != 0 ||
-      ::getsockname(listen_fd_, generic, &length) != 0) {
+  if (::bind(listen_fd_, generic, sizeof address) != 0 || ::listen(listen_fd_, 128) != 0
+      || ::getsockname(listen_fd_, generic, &length) != 0) {
     return problem(("cannot listen on 127.0.0.1:" + std::to_string(port)).c_str());
   }
   port_ = ntohs(address.sin_port);
@@ -85,18 +89,21 @@ std::string listener::open(std::uint16_t port) {
 }
 
 void listener::close() {
-  if (listen_fd_ < 0) return;
+  if (listen_fd_ < 0)
+    return;
   {
     const std::lock_guard guard(lock_);
     stopping_ = true;
     const std::uint64_t one = 1;
     [[maybe_unused]] const auto written = ::write(wake_fd_, &one, sizeof one);
     for (auto& c : connections_) {
-      if (c.fd >= 0) ::shutdown(c.fd, SHUT_RDWR);
+      if (c.fd >= 0)
+        ::shutdown(c.fd, SHUT_RDWR);
     }
   }
   changed_.notify_all();
-  if (accepter_.joinable()) accepter_.join();
+  if (accepter_.joinable())
+    accepter_.join();
   ::close(listen_fd_);
   reap(true);
   ::close(wake_fd_);
@@ -118,8 +125,7 @@ bool listener::pause(std::chrono::milliseconds time) {
 
 bool listener::wait_readable(int fd) {
   std::array<pollfd, 2> fds{pollfd{fd, POLLIN, 0}, pollfd{wake_fd_, POLLIN, 0}};
-  while (::poll(fds.data(), fds.size(), -1) < 0 && errno == EINTR) {
-  }
+  while (::poll(fds.data(), fds.size(), -1) < 0 && errno == EINTR) {}
   return fds[1].revents == 0;
 }
 
@@ -129,11 +135,13 @@ void listener::reap(bool all) {
     const std::lock_guard guard(lock_);
     for (auto c = connections_.begin(); c != connections_.end();) {
       const auto next = std::next(c);
-      if (all || c->done) finished.splice(finished.end(), connections_, c);
+      if (all || c->done)
+        finished.splice(finished.end(), connections_, c);
       c = next;
     }
   }
-  for (auto& c : finished) c.thread.join();
+  for (auto& c : finished)
+    c.thread.join();
 }
 
 void listener::accept_loop() {
@@ -141,14 +149,22 @@ void listener::accept_loop() {
     {
       std::unique_lock guard(lock_);
       changed_.wait(guard, [this] { return stopping_ || !frozen_; });
-      if (stopping_) return;
+      if (stopping_)
+        return;
     }
-    if (!wait_readable(listen_fd_)) return;
+    if (!wait_readable(listen_fd_))
+      return;
+    {
+      const std::lock_guard guard(lock_);
+      if (frozen_)
+        continue; // since we began to wait
+    }
     reap(false);
     sockaddr_in address{};
     socklen_t length = sizeof address;
     const int fd = ::accept4(listen_fd_, reinterpret_cast<sockaddr*>(&address), &length, SOCK_CLOEXEC);
-    if (fd < 0) continue;
+    if (fd < 0)
+      continue;
     const int on = 1;
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (first_byte_first_) {
@@ -194,23 +210,28 @@ void listener::serve_connection(connection& c) {
       if (!pending.empty()) {
         const std::size_t used = p.put(boost::asio::buffer(pending), error);
         pending.erase(0, used);
-        if (error == http::error::need_more) error = {};
-        if (error) break;
-        if (p.is_done()) break;
+        if (error == http::error::need_more)
+          error = {};
+        if (error)
+          break;
+        if (p.is_done())
+          break;
       }
       if (p.is_header_done() && !continued) {
         const auto expect = p.get()[http::field::expect];
         continued = true;
-        if (!expect.empty() && !send_all(c.fd, "HTTP/1.1 100 Continue\r\n\r\n", 25, 0)) return;
+        if (!expect.empty() && !send_all(c.fd, "HTTP/1.1 100 Continue\r\n\r\n", 25, 0))
+          return;
       }
       const ssize_t got = ::recv(c.fd, block.data(), block.size(), 0);
-      if (got <= 0) return;
+      if (got <= 0)
+        return;
       pending.append(block.data(), static_cast<std::size_t>(got));
     }
     const bool no_host = !error && p.get().version() == 11 && p.get()[http::field::host].empty();
     if (error || no_host) {
-      static constexpr std::string_view bad =
-          "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request";
+      static constexpr std::string_view bad = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; "
+                                              "charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request";
       send_all(c.fd, bad.data(), bad.size(), 0);
       return;
     }
@@ -218,27 +239,31 @@ void listener::serve_connection(connection& c) {
     r.body = std::move(p.get().body());
     close_after = !p.get().keep_alive();
     answer a = serve_(r);
-    if (!send_answer(c.fd, r, std::move(a), close_after)) return;
+    if (!send_answer(c.fd, r, std::move(a), close_after))
+      return;
   }
 }
 
 bool listener::send_answer(int fd, const request& r, answer a, bool close_after) {
   if (a.how.never) { // until the other side gives up, or we close
     char ignored[256];
-    while (wait_readable(fd) && ::recv(fd, ignored, sizeof ignored, 0) > 0) {
-    }
+    while (wait_readable(fd) && ::recv(fd, ignored, sizeof ignored, 0) > 0) {}
     return false;
   }
-  if (a.how.delay.count() > 0 && !pause(a.how.delay)) return false;
-  if (a.how.close_silently) return false;
+  if (a.how.delay.count() > 0 && !pause(a.how.delay))
+    return false;
+  if (a.how.close_silently)
+    return false;
   const bool stream = !a.chunks.empty();
   const bool bodiless = r.method == "HEAD" || !a.length;
   const bool chunked = stream || a.how.padding != 0 || (a.body.size() > chunked_above && r.method != "HEAD");
   const framing f = !a.length ? framing::none : chunked ? framing::chunked : framing::length;
   const std::string head = head_of(a, f, a.body.size(), close_after, http_date());
   const std::size_t speed = a.how.bytes_per_second;
-  if (!send_all(fd, head.data(), head.size(), speed)) return false;
-  if (bodiless) return true;
+  if (!send_all(fd, head.data(), head.size(), speed))
+    return false;
+  if (bodiless)
+    return true;
   if (!chunked) {
     const std::size_t size = std::min(a.body.size(), a.how.cut_after.value_or(a.body.size()));
     return send_all(fd, a.body.data(), size, speed) && !a.how.cut_after;
@@ -246,9 +271,9 @@ bool listener::send_answer(int fd, const request& r, answer a, bool close_after)
   const auto send_chunk = [&](std::string_view piece, std::size_t announced) {
     char size[32];
     const int length = std::snprintf(size, sizeof size, "%zx\r\n", announced);
-    return send_all(fd, size, static_cast<std::size_t>(length), speed) &&
-           send_all(fd, piece.data(), piece.size(), speed) &&
-           (piece.size() != announced || send_all(fd, "\r\n", 2, speed));
+    return send_all(fd, size, static_cast<std::size_t>(length), speed)
+           && send_all(fd, piece.data(), piece.size(), speed)
+           && (piece.size() != announced || send_all(fd, "\r\n", 2, speed));
   };
   if (a.how.cut_after) {
     send_chunk(std::string_view(a.body).substr(0, *a.how.cut_after), a.body.size() + 1);
@@ -256,25 +281,32 @@ bool listener::send_answer(int fd, const request& r, answer a, bool close_after)
   }
   const std::string blanks(a.how.padding == 0 ? 0 : std::size_t{1} << 20, ' ');
   for (std::size_t sent = 0; sent < a.how.padding; sent += blanks.size()) {
-    if (!send_chunk(blanks, blanks.size())) return false;
+    if (!send_chunk(blanks, blanks.size()))
+      return false;
   }
   for (const auto& piece : a.chunks) {
-    if (!send_chunk(piece, piece.size())) return false;
+    if (!send_chunk(piece, piece.size()))
+      return false;
   }
-  if (!a.body.empty() && !send_chunk(a.body, a.body.size())) return false;
+  if (!a.body.empty() && !send_chunk(a.body, a.body.size()))
+    return false;
   return send_all(fd, "0\r\n\r\n", 5, speed);
 }
 
 bool listener::send_all(int fd, const char* data, std::size_t size, std::size_t bytes_per_second) {
   while (size > 0) {
     // Slow sending: ten pieces a second.
-    const std::size_t piece = bytes_per_second == 0 ? size : std::min(size, std::max<std::size_t>(bytes_per_second / 10, 1));
+    const std::size_t piece =
+      bytes_per_second == 0 ? size : std::min(size, std::max<std::size_t>(bytes_per_second / 10, 1));
     const ssize_t sent = ::send(fd, data, piece, MSG_NOSIGNAL);
-    if (sent < 0 && errno == EINTR) continue;
-    if (sent <= 0) return false;
+    if (sent < 0 && errno == EINTR)
+      continue;
+    if (sent <= 0)
+      return false;
     data += sent;
     size -= static_cast<std::size_t>(sent);
-    if (bytes_per_second != 0 && size > 0 && !pause(std::chrono::milliseconds(100))) return false;
+    if (bytes_per_second != 0 && size > 0 && !pause(std::chrono::milliseconds(100)))
+      return false;
   }
   return true;
 }

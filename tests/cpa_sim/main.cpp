@@ -72,7 +72,8 @@ bool parse(int argc, char** argv, settings& s) {
   };
   const auto pair = [](const char* v, std::string& left, std::string& right) {
     const char* const equals = std::strchr(v, '=');
-    if (equals == nullptr) return false;
+    if (equals == nullptr)
+      return false;
     left.assign(v, equals);
     right = equals + 1;
     return true;
@@ -80,23 +81,25 @@ bool parse(int argc, char** argv, settings& s) {
   std::vector<std::string> upstream_keys;
   std::vector<sim::model_name> models;
   const std::map<std::string, std::function<bool(const char*)>> with_value{
-      {"--port", [&](const char* v) { return port(v, o.port); }},
-      {"--control-port", [&](const char* v) { return port(v, o.control_port); }},
-      {"--secret", [&](const char* v) { return o.secret = v, true; }},
-      {"--provider", [&](const char* v) { return pair(v, o.provider, o.provider_url); }},
-      {"--upstream-key", [&](const char* v) { return text(v, upstream_keys.emplace_back()); }},
-      {"--model", [&](const char* v) { return models.emplace_back(), pair(v, models.back().alias, models.back().upstream); }},
-      {"--key", [&](const char* v) { return text(v, o.keys.emplace_back()); }},
-      {"--state", [&](const char* v) { return text(v, o.state_file); }},
-      {"--oracle", [&](const char* v) { return text(v, o.oracle_file); }},
-      {"--tz", [&](const char* v) { return text(v, o.time_zone); }},
-      {"--version", [&](const char* v) { return text(v, o.version); }},
-      {"--ready-file", [&](const char* v) { return text(v, s.ready_file); }},
-      {"--rate", [&](const char* v) { return number(v, 0, 1e6, o.rate); }},
-      {"--bcrypt-ms", [&](const char* v) { return ms(v, o.bcrypt); }},
-      {"--starting-up-ms", [&](const char* v) { return ms(v, o.starting_up); }},
-      {"--preload", [&](const char* v) { return number(v, 0, 1e7, n) && (o.preload = static_cast<std::size_t>(n), true); }},
-      {"--seed", [&](const char* v) { return number(v, 0, 1e15, n) && (o.seed = static_cast<std::uint64_t>(n), true); }},
+    {"--port", [&](const char* v) { return port(v, o.port); }},
+    {"--control-port", [&](const char* v) { return port(v, o.control_port); }},
+    {"--secret", [&](const char* v) { return o.secret = v, true; }},
+    {"--provider", [&](const char* v) { return pair(v, o.provider, o.provider_url); }},
+    {"--upstream-key", [&](const char* v) { return text(v, upstream_keys.emplace_back()); }},
+    {"--model",
+     [&](const char* v) { return models.emplace_back(), pair(v, models.back().alias, models.back().upstream); }},
+    {"--key", [&](const char* v) { return text(v, o.keys.emplace_back()); }},
+    {"--state", [&](const char* v) { return text(v, o.state_file); }},
+    {"--oracle", [&](const char* v) { return text(v, o.oracle_file); }},
+    {"--tz", [&](const char* v) { return text(v, o.time_zone); }},
+    {"--version", [&](const char* v) { return text(v, o.version); }},
+    {"--ready-file", [&](const char* v) { return text(v, s.ready_file); }},
+    {"--rate", [&](const char* v) { return number(v, 0, 1e6, o.rate); }},
+    {"--bcrypt-ms", [&](const char* v) { return ms(v, o.bcrypt); }},
+    {"--starting-up-ms", [&](const char* v) { return ms(v, o.starting_up); }},
+    {"--preload",
+     [&](const char* v) { return number(v, 0, 1e7, n) && (o.preload = static_cast<std::size_t>(n), true); }},
+    {"--seed", [&](const char* v) { return number(v, 0, 1e15, n) && (o.seed = static_cast<std::uint64_t>(n), true); }},
   };
   for (int i = 1; i < argc; ++i) {
     const std::string name = argv[i];
@@ -112,9 +115,12 @@ bool parse(int argc, char** argv, settings& s) {
       return false;
     }
   }
-  if (!upstream_keys.empty()) o.upstream_keys = upstream_keys;
-  if (!models.empty()) o.models = models;
-  if (o.keys.empty()) o.keys = sim::traffic(o.seed).keys();
+  if (!upstream_keys.empty())
+    o.upstream_keys = upstream_keys;
+  if (!models.empty())
+    o.models = models;
+  if (o.keys.empty())
+    o.keys = sim::traffic(o.seed).keys();
   return true;
 }
 
@@ -128,7 +134,8 @@ int main(int argc, char** argv) {
     }
   }
   settings s;
-  if (!parse(argc, argv, s)) return 2;
+  if (!parse(argc, argv, s))
+    return 2;
   // Signals are taken here, not by the server's threads.
   sigset_t signals;
   sigemptyset(&signals);
@@ -144,7 +151,7 @@ int main(int argc, char** argv) {
     return server.problem().find("auth directory") != std::string::npos ? 0 : 1;
   }
   const std::string line =
-      fmt::format("{{\"listening\":\"{}\",\"control\":\"{}\"}}\n", server.url(), server.control_url());
+    fmt::format("{{\"listening\":\"{}\",\"control\":\"{}\"}}\n", server.url(), server.control_url());
   fmt::print("{}", line);
   std::fflush(stdout);
   if (!s.ready_file.empty()) {
@@ -155,7 +162,6 @@ int main(int argc, char** argv) {
     }
   }
   const timespec moment{0, 100'000'000};
-  while (!server.ended() && sigtimedwait(&signals, nullptr, &moment) < 0) {
-  }
+  while (!server.ended() && sigtimedwait(&signals, nullptr, &moment) < 0) {}
   return 0;
 }

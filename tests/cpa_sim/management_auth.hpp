@@ -23,7 +23,7 @@ std::string shown_management_key(const request& r);
 class management_auth {
 public:
   management_auth(std::string secret, bool allow_remote, bool ban_localhost = true)
-      : secret_(std::move(secret)), allow_remote_(allow_remote), ban_localhost_(ban_localhost) {}
+    : secret_(std::move(secret)), allow_remote_(allow_remote), ban_localhost_(ban_localhost) {}
 
   /// Empty when the call may go on; else status and body are in `refusal`.
   struct refusal {

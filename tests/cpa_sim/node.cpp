@@ -28,12 +28,12 @@ std::string html_escaped(const std::string& text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
-    case '&': out += "&amp;"; break;
-    case '<': out += "&lt;"; break;
-    case '>': out += "&gt;"; break;
-    case '"': out += "&#34;"; break;
-    case '\'': out += "&#39;"; break;
-    default: out += c;
+      case '&': out += "&amp;"; break;
+      case '<': out += "&lt;"; break;
+      case '>': out += "&gt;"; break;
+      case '"': out += "&#34;"; break;
+      case '\'': out += "&#39;"; break;
+      default: out += c;
     }
   }
   return out;
@@ -60,7 +60,8 @@ answer error(int status, const std::string& text) {
 }
 
 std::string trimmed(std::string text) {
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.pop_back();
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t'))
+    text.pop_back();
   text.erase(0, std::min(text.find_first_not_of(" \t"), text.size()));
   return text;
 }
@@ -69,11 +70,15 @@ std::string trimmed(std::string text) {
 std::vector<std::string> client_keys_of(const request& r) {
   std::vector<std::string> keys;
   const auto add = [&keys](std::string value) {
-    if (!value.empty()) keys.push_back(std::move(value));
+    if (!value.empty())
+      keys.push_back(std::move(value));
   };
-  if (const auto* value = r.header("authorization")) add(trimmed(bearer_value(*value).value_or(*value)));
-  if (const auto* value = r.header("x-goog-api-key")) add(*value);
-  if (const auto* value = r.header("x-api-key")) add(*value);
+  if (const auto* value = r.header("authorization"))
+    add(trimmed(bearer_value(*value).value_or(*value)));
+  if (const auto* value = r.header("x-goog-api-key"))
+    add(*value);
+  if (const auto* value = r.header("x-api-key"))
+    add(*value);
   add(r.query_value("key").value_or(""));
   add(r.query_value("auth_token").value_or(""));
   return keys;
@@ -81,7 +86,8 @@ std::vector<std::string> client_keys_of(const request& r) {
 
 /// Uses the processor as long as one bcrypt comparison would.
 void burn(std::chrono::milliseconds time) {
-  if (time.count() <= 0) return;
+  if (time.count() <= 0)
+    return;
   timespec begin{}, now{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begin);
   do {
@@ -92,13 +98,14 @@ void burn(std::chrono::milliseconds time) {
 } // namespace
 
 std::int64_t unix_now_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch())
+    .count();
 }
 
 node::node(const options& o, const zone& place, oracle& memory, std::vector<std::string> keys, bool statistics)
-    : options_(o), traits_(traits_of(o.version)), place_(place), memory_(memory), usage_(traits_.latency),
-      auth_(o.secret, o.allow_remote, traits_.ban_localhost),
-      keys_(std::move(keys), o.reload_delay, o.reload_run), upstream_(o, unix_now_ns() / 1'000'000'000) {
+  : options_(o), traits_(traits_of(o.version)), place_(place), memory_(memory), usage_(traits_.latency),
+    auth_(o.secret, o.allow_remote, traits_.ban_localhost), keys_(std::move(keys), o.reload_delay, o.reload_run),
+    upstream_(o, unix_now_ns() / 1'000'000'000) {
   flags_["usage-statistics-enabled"] = statistics;
   for (const char* name : {"debug", "request-log", "logging-to-file", "ws-auth", "quota-exceeded/switch-project",
                            "quota-exceeded/switch-preview-model"}) {
@@ -112,17 +119,17 @@ instant node::wall_now() const { return place_.at(unix_now_ns()); }
 const std::map<std::string, node::action>& node::routes() {
   static const std::map<std::string, action> table = [] {
     std::map<std::string, action> t{
-        {"GET /", &node::get_root},
-        {"GET /healthz", &node::get_healthz},
-        {"HEAD /healthz", &node::get_healthz},
-        {"GET /management.html", &node::get_management_page},
-        {"GET /v1/models", &node::get_models},
-        {"GET /v1beta/models", &node::get_gemini_models},
-        {"POST /v1/chat/completions", &node::post_chat},
-        {"POST /v1/completions", &node::post_chat},
-        {"POST /v1/messages", &node::post_messages},
-        {"POST /v1/messages/count_tokens", &node::post_count_tokens},
-        {"POST /v1/responses", &node::post_responses},
+      {"GET /", &node::get_root},
+      {"GET /healthz", &node::get_healthz},
+      {"HEAD /healthz", &node::get_healthz},
+      {"GET /management.html", &node::get_management_page},
+      {"GET /v1/models", &node::get_models},
+      {"GET /v1beta/models", &node::get_gemini_models},
+      {"POST /v1/chat/completions", &node::post_chat},
+      {"POST /v1/completions", &node::post_chat},
+      {"POST /v1/messages", &node::post_messages},
+      {"POST /v1/messages/count_tokens", &node::post_count_tokens},
+      {"POST /v1/responses", &node::post_responses},
     };
     const auto manage = [&t](const std::string& method, const std::string& path, action act) {
       t[method + ' ' + std::string(management_prefix) + path] = act;
@@ -131,7 +138,8 @@ const std::map<std::string, node::action>& node::routes() {
     manage("GET", "usage/export", &node::get_export);
     manage("POST", "usage/import", &node::post_import);
     manage("GET", "api-keys", &node::get_keys);
-    for (const char* method : {"PUT", "PATCH", "DELETE"}) manage(method, "api-keys", &node::change_keys);
+    for (const char* method : {"PUT", "PATCH", "DELETE"})
+      manage(method, "api-keys", &node::change_keys);
     for (const char* flag : {"usage-statistics-enabled", "debug", "request-log", "logging-to-file", "ws-auth",
                              "quota-exceeded/switch-project", "quota-exceeded/switch-preview-model"}) {
       manage("GET", flag, &node::get_flag);
@@ -154,13 +162,18 @@ const std::map<std::string, node::action>& node::routes() {
 }
 
 node::action node::find_route(const std::string& method, const std::string& path) {
-  if (const auto found = routes().find(method + ' ' + path); found != routes().end()) return found->second;
+  if (const auto found = routes().find(method + ' ' + path); found != routes().end())
+    return found->second;
   const auto below = [&path](std::string_view prefix) {
-    return path.starts_with(prefix) && path.size() > prefix.size() && path.find('/', prefix.size()) == std::string::npos;
+    return path.starts_with(prefix) && path.size() > prefix.size()
+           && path.find('/', prefix.size()) == std::string::npos;
   };
-  if (method == "POST" && path.starts_with("/v1beta/models/")) return &node::post_gemini;
-  if (method == "GET" && below("/v0/management/model-definitions/")) return &node::get_model_definitions;
-  if (method == "GET" && below("/v0/management/request-log-by-id/")) return &node::get_log_by_id;
+  if (method == "POST" && path.starts_with("/v1beta/models/"))
+    return &node::post_gemini;
+  if (method == "GET" && below("/v0/management/model-definitions/"))
+    return &node::get_model_definitions;
+  if (method == "GET" && below("/v0/management/request-log-by-id/"))
+    return &node::get_log_by_id;
   return nullptr;
 }
 
@@ -178,8 +191,10 @@ answer node::handle(const request& r, const switches& s) {
   }
   const bool managed = r.path.starts_with(management_prefix);
   action act = managed && options_.secret.empty() ? nullptr : find_route(r.method, r.path);
-  if (r.path == "/healthz" && !(r.method == "HEAD" ? traits_.healthz_head : traits_.healthz)) act = nullptr;
-  if (r.path == "/v0/management/api-key-usage" && !traits_.api_key_usage) act = nullptr;
+  if (r.path == "/healthz" && !(r.method == "HEAD" ? traits_.healthz_head : traits_.healthz))
+    act = nullptr;
+  if (r.path == "/v0/management/api-key-usage" && !traits_.api_key_usage)
+    act = nullptr;
   if (act == nullptr) {
     const std::string other = r.path.ends_with('/') ? r.path.substr(0, r.path.size() - 1) : r.path + '/';
     if (other.size() > 1 && find_route(r.method, other) != nullptr && !(managed && options_.secret.empty())) {
@@ -207,7 +222,8 @@ answer node::management(const request& r, const switches& s, action act) {
     no = auth_.before_key(address, std::chrono::steady_clock::now());
   }
   if (no.status == 0) {
-    if (!key.empty()) burn(options_.bcrypt);
+    if (!key.empty())
+      burn(options_.bcrypt);
     const std::lock_guard guard(lock_);
     no = auth_.check(address, s.wrong_key && !key.empty() ? "\n" : key, std::chrono::steady_clock::now());
     if (no.status == 0) {
@@ -233,19 +249,24 @@ answer node::client(const request& r, const switches& s, action act) {
   if (r.path.starts_with("/v1") && !keys_.open()) {
     const auto shown = client_keys_of(r);
     const auto match = keys_.match(shown);
-    if (!match) return error(401, shown.empty() ? "Missing API key" : "Invalid API key");
+    if (!match)
+      return error(401, shown.empty() ? "Missing API key" : "Invalid API key");
     client_key_ = *match;
   }
   return (this->*act)(r, s);
 }
 
 bool node::show_records(const std::vector<record>& records) {
-  if (records.empty() || !flags_["usage-statistics-enabled"]) return false;
+  if (records.empty() || !flags_["usage-statistics-enabled"])
+    return false;
   const instant now = wall_now();
   std::vector<record> ready = records;
-  for (auto& r : ready) normalise(r.what, now);
-  if (!memory_.append(ready, unix_now_ns() / 1'000'000)) return false;
-  for (const auto& r : ready) usage_.record(r.api, r.model, r.what, now);
+  for (auto& r : ready)
+    normalise(r.what, now);
+  if (!memory_.append(ready, unix_now_ns() / 1'000'000))
+    return false;
+  for (const auto& r : ready)
+    usage_.record(r.api, r.model, r.what, now);
   return true;
 }
 

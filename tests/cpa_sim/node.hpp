@@ -108,7 +108,7 @@ private:
   std::map<std::string, bool> flags_;
   bool file_wiped_ = false;
   bool management_off_ = false; // the secret was taken out of the config while running
-  std::string client_key_; // of the client call being answered
+  std::string client_key_;      // of the client call being answered
   numbers counted_;
 };
 

@@ -1,4 +1,4 @@
-// The client and public API of a node. Every function here runs under the node's lock, after the client key was checked.
+// The client and public API of a node. Every function here runs under the node's lock, after the key was checked.
 #include "json.hpp"
 #include "node.hpp"
 
@@ -20,7 +20,8 @@ answer node::get_root(const request&, const switches&) {
 }
 
 answer node::get_healthz(const request& r, const switches&) {
-  if (r.method != "HEAD") return json(R"({"status":"ok"})");
+  if (r.method != "HEAD")
+    return json(R"({"status":"ok"})");
   answer a;
   a.length = false;
   return a;
@@ -56,9 +57,7 @@ answer node::post_messages(const request& r, const switches& s) {
   return upstream_call(client_api::messages, r, s, r.path, "");
 }
 
-answer node::post_count_tokens(const request&, const switches&) {
-  return upstream_.count_tokens(wall_now());
-}
+answer node::post_count_tokens(const request&, const switches&) { return upstream_.count_tokens(wall_now()); }
 
 answer node::post_responses(const request& r, const switches& s) {
   return upstream_call(client_api::responses, r, s, r.path, "");

@@ -30,19 +30,23 @@ answer node::get_export(const request&, const switches&) { return json(usage_.ex
 answer node::post_import(const request& r, const switches&) {
   snapshot in;
   std::int64_t version = 0;
-  if (!read_import(r.body, version, in)) return error(400, "invalid json");
-  if (version != 0 && version != 1) return error(400, "unsupported version");
+  if (!read_import(r.body, version, in))
+    return error(400, "invalid json");
+  if (version != 0 && version != 1)
+    return error(400, "unsupported version");
   const auto result = usage_.merge(in, wall_now());
-  return json("{\"added\":" + std::to_string(result.added) + ",\"failed_requests\":" +
-              std::to_string(usage_.totals().failed) + ",\"skipped\":" + std::to_string(result.skipped) +
-              ",\"total_requests\":" + std::to_string(usage_.totals().requests) + '}');
+  return json("{\"added\":" + std::to_string(result.added) + ",\"failed_requests\":"
+              + std::to_string(usage_.totals().failed) + ",\"skipped\":" + std::to_string(result.skipped)
+              + ",\"total_requests\":" + std::to_string(usage_.totals().requests) + '}');
 }
 
 std::string node::keys_json() const {
-  if (keys_.shown_as_null()) return "null";
+  if (keys_.shown_as_null())
+    return "null";
   std::string list = "[";
   for (const auto& key : keys_.shown()) {
-    if (list.size() > 1) list += ',';
+    if (list.size() > 1)
+      list += ',';
     append_json_text(list, key);
   }
   return list + ']';
@@ -54,9 +58,11 @@ answer node::change_keys(const request& r, const switches& s) {
   key_change change = r.method == "PUT"     ? put_keys(r.body)
                       : r.method == "PATCH" ? patch_keys(keys_.shown(), r.body)
                                             : delete_keys(keys_.shown(), r);
-  if (!change.error.empty()) return error(400, change.error);
+  if (!change.error.empty())
+    return error(400, change.error);
   // The list the reload is about to install does not have this change, nor will the file.
-  if (s.lose_write || keys_.reloading(std::chrono::steady_clock::now())) return json(R"({"status":"ok"})");
+  if (s.lose_write || keys_.reloading(std::chrono::steady_clock::now()))
+    return json(R"({"status":"ok"})");
   keys_.show(std::move(change.keys));
   return saved(s);
 }
@@ -65,13 +71,17 @@ answer node::change_keys(const request& r, const switches& s) {
 answer node::saved(const switches& s) {
   const auto failed = [](const std::string& why) { return error(500, "failed to save config: " + why); };
   const std::string& path = options_.state_file;
-  if (s.save_fails) return failed("open " + (path.empty() ? "config.yaml" : path) + ": operation not permitted");
-  if (file_wiped_) return failed("invalid yaml document structure");
+  if (s.save_fails)
+    return failed("open " + (path.empty() ? "config.yaml" : path) + ": operation not permitted");
+  if (file_wiped_)
+    return failed("invalid yaml document structure");
   if (!path.empty()) {
-    if (const auto text = read_file(path); text && text->empty()) return failed("invalid yaml document structure");
+    if (const auto text = read_file(path); text && text->empty())
+      return failed("invalid yaml document structure");
     const std::string problem =
-        write_in_place(path, config_text(options_, keys_.shown(), flags_["usage-statistics-enabled"]));
-    if (!problem.empty()) return failed(problem);
+      write_in_place(path, config_text(options_, keys_.shown(), flags_["usage-statistics-enabled"]));
+    if (!problem.empty())
+      return failed(problem);
   }
   keys_.save(std::chrono::steady_clock::now());
   return json(R"({"status":"ok"})");
@@ -88,12 +98,15 @@ answer node::put_flag(const request& r, const switches& s) {
   bool value = false;
   bool present = false;
   in.object([&](std::string_view name) {
-    if (!same_name(name, "value")) return in.skip();
-    if (in.null()) return;
+    if (!same_name(name, "value"))
+      return in.skip();
+    if (in.null())
+      return;
     in.boolean(value);
     present = true;
   });
-  if (!in.ok() || !present) return error(400, "invalid body");
+  if (!in.ok() || !present)
+    return error(400, "invalid body");
   flags_[after(r.path, prefix)] = value;
   return saved(s);
 }
@@ -103,7 +116,8 @@ answer node::get_strategy(const request&, const switches&) { return json(R"({"st
 answer node::get_auth_files(const request&, const switches&) { return json(R"({"files":[]})"); }
 
 answer node::get_auth_file_models(const request& r, const switches&) {
-  if (r.query_value("name").value_or("").empty()) return error(400, "name is required");
+  if (r.query_value("name").value_or("").empty())
+    return error(400, "name is required");
   return json(R"({"models":[]})");
 }
 
@@ -131,10 +145,12 @@ answer node::put_config_yaml(const request& r, const switches& s) {
   const auto refused = [](int status, const char* code, const std::string& why) {
     return json("{\"error\":\"" + std::string(code) + "\",\"message\":" + json_text(why) + '}', status);
   };
-  if (s.save_fails) return refused(500, "write_failed", "open config.yaml: operation not permitted");
+  if (s.save_fails)
+    return refused(500, "write_failed", "open config.yaml: operation not permitted");
   const config_values values = read_config(r.body);
   const bool empty = r.body.find_first_not_of(" \t\r\n") == std::string::npos;
-  if (!empty && r.body.find(':') == std::string::npos) return refused(400, "invalid_yaml", "yaml: no mapping");
+  if (!empty && r.body.find(':') == std::string::npos)
+    return refused(400, "invalid_yaml", "yaml: no mapping");
   if (!options_.state_file.empty()) {
     if (const std::string problem = write_in_place(options_.state_file, r.body); !problem.empty()) {
       return refused(500, "write_failed", problem);
@@ -166,25 +182,28 @@ answer node::get_log_by_id(const request&, const switches&) { return error(404, 
 
 answer node::get_model_definitions(const request& r, const switches&) {
   const std::string channel = after(r.path, "/v0/management/model-definitions/");
-  if (channel != "codex") return json("{\"channel\":" + json_text(channel) + R"(,"error":"unknown channel"})", 400);
+  if (channel != "codex")
+    return json("{\"channel\":" + json_text(channel) + R"(,"error":"unknown channel"})", 400);
   struct row {
     const char *id, *name, *about;
   };
   static constexpr std::array rows{
-      row{"gpt-5.2", "GPT 5.2", "General model"},
-      row{"gpt-5.3-codex", "GPT 5.3 Codex", "Model for programming"},
-      row{"gpt-5.3-codex-spark", "GPT 5.3 Codex Spark", "Quick model for programming"},
-      row{"gpt-5.4", "GPT 5.4", "General model"},
-      row{"gpt-5.4-mini", "GPT 5.4 Mini", "Small general model"},
-      row{"gpt-5.5", "GPT 5.5", "Large general model"},
-      row{"codex-auto-review", "Codex Auto Review", "Model for reviews"},
+    row{"gpt-5.2", "GPT 5.2", "General model"},
+    row{"gpt-5.3-codex", "GPT 5.3 Codex", "Model for programming"},
+    row{"gpt-5.3-codex-spark", "GPT 5.3 Codex Spark", "Quick model for programming"},
+    row{"gpt-5.4", "GPT 5.4", "General model"},
+    row{"gpt-5.4-mini", "GPT 5.4 Mini", "Small general model"},
+    row{"gpt-5.5", "GPT 5.5", "Large general model"},
+    row{"codex-auto-review", "Codex Auto Review", "Model for reviews"},
   };
   std::string models;
   for (const auto& m : rows) {
-    models += "{\"id\":" + json_text(m.id) + R"(,"object":"model","created":1765440000,"owned_by":"openai",)"
-              R"("type":"openai","display_name":)" + json_text(m.name) + ",\"version\":" + json_text(m.id) +
-              ",\"description\":" + json_text(m.about) + R"(,"context_length":400000,"max_completion_tokens":128000,)"
-              R"("supported_parameters":["tools"],"thinking":{"levels":["low","medium","high","xhigh"]}},)";
+    models += "{\"id\":" + json_text(m.id)
+              + R"(,"object":"model","created":1765440000,"owned_by":"openai",)"
+                R"("type":"openai","display_name":)"
+              + json_text(m.name) + ",\"version\":" + json_text(m.id) + ",\"description\":" + json_text(m.about)
+              + R"(,"context_length":400000,"max_completion_tokens":128000,)"
+                R"("supported_parameters":["tools"],"thinking":{"levels":["low","medium","high","xhigh"]}},)";
   }
   models += R"({"id":"gpt-image-2","object":"model","created":1704067200,"owned_by":"openai","type":"openai",)"
             R"("display_name":"GPT Image 2","version":"gpt-image-2"})";

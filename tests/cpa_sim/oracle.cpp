@@ -13,7 +13,8 @@
 namespace keyportal::cpa_sim {
 
 oracle::oracle(std::string path) : path_(std::move(path)) {
-  if (path_.empty()) return;
+  if (path_.empty())
+    return;
   fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   if (fd_ < 0) {
     problem_ = "cannot open the oracle " + path_ + ": " + std::strerror(errno);
@@ -28,7 +29,8 @@ oracle::oracle(std::string path) : path_(std::move(path)) {
 }
 
 oracle::~oracle() {
-  if (fd_ >= 0) ::close(fd_);
+  if (fd_ >= 0)
+    ::close(fd_);
 }
 
 bool oracle::append(const std::vector<record>& records, std::int64_t recorded_at_ms) {
@@ -68,20 +70,25 @@ std::vector<remembered> read_oracle(std::string_view text) {
   std::vector<remembered> records;
   for (std::size_t begin = 0;;) {
     const std::size_t end = text.find('\n', begin);
-    if (end == std::string_view::npos) return records;
+    if (end == std::string_view::npos)
+      return records;
     const std::string_view line = text.substr(begin, end - begin);
     begin = end + 1;
     remembered r;
     json_reader names(line);
     names.object([&](std::string_view name) {
-      if (name == "recorded_at") return names.integer(r.recorded_at_ms);
-      if (name == "api") return names.string(r.what.api);
-      if (name == "model") return names.string(r.what.model);
+      if (name == "recorded_at")
+        return names.integer(r.recorded_at_ms);
+      if (name == "api")
+        return names.string(r.what.api);
+      if (name == "model")
+        return names.string(r.what.model);
       names.skip();
     });
     json_reader rest(line);
     read_detail(rest, r.what.what);
-    if (names.finish() && rest.finish()) records.push_back(std::move(r));
+    if (names.finish() && rest.finish())
+      records.push_back(std::move(r));
   }
 }
 

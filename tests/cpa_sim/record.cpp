@@ -20,23 +20,32 @@ std::int64_t sum(std::int64_t a, std::int64_t b) {
 
 /// A Go time value reads the raw text between the quotes, so a backslash in it is no escape.
 void read_timestamp(json_reader& in, instant& out) {
-  if (in.null()) return;
-  if (in.peek() != '"') return in.fail();
+  if (in.null())
+    return;
+  if (in.peek() != '"')
+    return in.fail();
   std::string text;
   in.string(text);
-  if (!in.ok()) return;
+  if (!in.ok())
+    return;
   const auto parsed = parse_instant(text);
-  if (!parsed) return in.fail();
+  if (!parsed)
+    return in.fail();
   out = *parsed;
 }
 
 void read_tokens(json_reader& in, token_counts& t) {
   in.object([&](std::string_view name) {
-    if (same_name(name, "input_tokens")) return in.integer(t.input);
-    if (same_name(name, "output_tokens")) return in.integer(t.output);
-    if (same_name(name, "reasoning_tokens")) return in.integer(t.reasoning);
-    if (same_name(name, "cached_tokens")) return in.integer(t.cached);
-    if (same_name(name, "total_tokens")) return in.integer(t.total);
+    if (same_name(name, "input_tokens"))
+      return in.integer(t.input);
+    if (same_name(name, "output_tokens"))
+      return in.integer(t.output);
+    if (same_name(name, "reasoning_tokens"))
+      return in.integer(t.reasoning);
+    if (same_name(name, "cached_tokens"))
+      return in.integer(t.cached);
+    if (same_name(name, "total_tokens"))
+      return in.integer(t.total);
     in.skip();
   });
 }
@@ -60,8 +69,10 @@ void read_models(json_reader& in, models_map& models) {
     std::vector<detail> details;
     const std::string model(model_name);
     in.object([&](std::string_view name) {
-      if (is_total(name)) return ignored_number(in);
-      if (!same_name(name, "details")) return in.skip();
+      if (is_total(name))
+        return ignored_number(in);
+      if (!same_name(name, "details"))
+        return in.skip();
       details.clear();
       in.array([&] { read_detail(in, details.emplace_back()); });
     });
@@ -74,8 +85,10 @@ void read_apis(json_reader& in, snapshot& apis) {
     models_map models;
     const std::string api(api_name);
     in.object([&](std::string_view name) {
-      if (is_total(name)) return ignored_number(in);
-      if (same_name(name, "models")) return read_models(in, models);
+      if (is_total(name))
+        return ignored_number(in);
+      if (same_name(name, "models"))
+        return read_models(in, models);
       in.skip();
     });
     apis[api] = std::move(models);
@@ -84,12 +97,14 @@ void read_apis(json_reader& in, snapshot& apis) {
 
 void read_usage(json_reader& in, snapshot& apis) {
   in.object([&](std::string_view name) {
-    if (same_name(name, "apis")) return read_apis(in, apis);
+    if (same_name(name, "apis"))
+      return read_apis(in, apis);
     if (is_total(name) || same_name(name, "success_count") || same_name(name, "failure_count")) {
       return ignored_number(in);
     }
     for (const char* buckets : {"requests_by_day", "requests_by_hour", "tokens_by_day", "tokens_by_hour"}) {
-      if (same_name(name, buckets)) return ignored_numbers(in);
+      if (same_name(name, buckets))
+        return ignored_numbers(in);
     }
     in.skip();
   });
@@ -119,10 +134,14 @@ std::string dedup_key(const std::string& api, const std::string& model, const de
 
 void normalise(detail& d, const instant& now) {
   auto& t = d.tokens;
-  if (t.total == 0) t.total = sum(sum(t.input, t.output), t.reasoning);
-  if (t.total == 0) t.total = t.cached;
-  if (d.latency_ms < 0) d.latency_ms = 0;
-  if (d.timestamp.is_zero()) d.timestamp = now;
+  if (t.total == 0)
+    t.total = sum(sum(t.input, t.output), t.reasoning);
+  if (t.total == 0)
+    t.total = t.cached;
+  if (d.latency_ms < 0)
+    d.latency_ms = 0;
+  if (d.timestamp.is_zero())
+    d.timestamp = now;
 }
 
 void append_detail(std::string& out, const detail& d, bool with_latency) {
@@ -152,12 +171,18 @@ void append_detail(std::string& out, const detail& d, bool with_latency) {
 
 void read_detail(json_reader& in, detail& d) {
   in.object([&](std::string_view name) {
-    if (same_name(name, "timestamp")) return read_timestamp(in, d.timestamp);
-    if (same_name(name, "latency_ms")) return in.integer(d.latency_ms);
-    if (same_name(name, "source")) return in.string(d.source);
-    if (same_name(name, "auth_index")) return in.string(d.auth_index);
-    if (same_name(name, "tokens")) return read_tokens(in, d.tokens);
-    if (same_name(name, "failed")) return in.boolean(d.failed);
+    if (same_name(name, "timestamp"))
+      return read_timestamp(in, d.timestamp);
+    if (same_name(name, "latency_ms"))
+      return in.integer(d.latency_ms);
+    if (same_name(name, "source"))
+      return in.string(d.source);
+    if (same_name(name, "auth_index"))
+      return in.string(d.auth_index);
+    if (same_name(name, "tokens"))
+      return read_tokens(in, d.tokens);
+    if (same_name(name, "failed"))
+      return in.boolean(d.failed);
     in.skip();
   });
 }
@@ -166,8 +191,10 @@ bool read_import(std::string_view body, std::int64_t& version, snapshot& out) {
   json_reader in(body);
   version = 0;
   in.object([&](std::string_view name) {
-    if (same_name(name, "version")) return in.integer(version);
-    if (same_name(name, "usage")) return read_usage(in, out);
+    if (same_name(name, "version"))
+      return in.integer(version);
+    if (same_name(name, "usage"))
+      return read_usage(in, out);
     in.skip();
   });
   return in.finish();

@@ -12,7 +12,7 @@ namespace {
 
 std::int64_t steady_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
-      .count();
+    .count();
 }
 
 constexpr std::size_t batch = 1000; // records that become visible together
@@ -20,9 +20,9 @@ constexpr std::size_t batch = 1000; // records that become visible together
 } // namespace
 
 server::server(options o)
-    : options_(std::move(o)), memory_(options_.oracle_file), traffic_(options_.seed), rate_(options_.rate),
-      front_([this](const request& r) { return serve(r); }, options_.silent_socket_blocks),
-      control_([this](const request& r) { return control(r); }, false) {
+  : options_(std::move(o)), memory_(options_.oracle_file), traffic_(options_.seed), rate_(options_.rate),
+    front_([this](const request& r) { return serve(r); }, options_.silent_socket_blocks),
+    control_([this](const request& r) { return control(r); }, false) {
   const auto place = zone::named(options_.time_zone);
   if (!place) {
     problem_ = "unknown time zone " + options_.time_zone;
@@ -30,10 +30,12 @@ server::server(options o)
     problem_ = memory_.problem();
   } else {
     place_ = *place;
-    if (begin(problem_)) problem_ = front_.open(options_.port);
+    if (begin(problem_))
+      problem_ = front_.open(options_.port);
     port_ = front_.port();
     options_.port = port_;
-    if (problem_.empty()) problem_ = control_.open(options_.control_port);
+    if (problem_.empty())
+      problem_ = control_.open(options_.control_port);
   }
   if (!problem_.empty()) {
     ended_ = true;
@@ -42,8 +44,8 @@ server::server(options o)
   if (memory_.size() == 0 && options_.preload != 0) {
     // A day's worth of records that were there before anybody looked.
     const std::int64_t now = unix_now_ns();
-    const std::int64_t step = std::min<std::int64_t>(86'400'000'000'000 / static_cast<std::int64_t>(options_.preload),
-                                                     5'000'000'000);
+    const std::int64_t step =
+      std::min<std::int64_t>(86'400'000'000'000 / static_cast<std::int64_t>(options_.preload), 5'000'000'000);
     std::vector<cpa_sim::record> records;
     for (std::size_t left = options_.preload; left > 0;) {
       records.push_back(traffic_.next(now - static_cast<std::int64_t>(left) * step, place_));
@@ -61,9 +63,11 @@ server::~server() {
     const std::lock_guard guard(lock_);
     stopping_ = true;
   }
+  down_ = true; // ends a long POST /records
   changed_.notify_all();
   control_.close(); // may be waiting for a restart, which `stopping_` ends
-  if (worker_.joinable()) worker_.join();
+  if (worker_.joinable())
+    worker_.join();
   front_.close();
 }
 
@@ -90,7 +94,8 @@ bool server::begin(std::string& why) {
   }
   auto fresh = std::make_shared<node>(options_, place_, memory_, std::move(keys), statistics);
   for (const auto& f : faults_.all()) {
-    if (f.name == "cap1000") fresh->keep_newest(1000);
+    if (f.name == "cap1000")
+      fresh->keep_newest(1000);
   }
   starting_until_ms_ = steady_ms() + options_.starting_up.count();
   const std::lock_guard guard(lock_);
@@ -107,7 +112,8 @@ answer server::serve(const request& r) {
   const auto taken = faults_.take(r.path);
   {
     const std::lock_guard guard(lock_);
-    if (calls_by_path_.size() < 1000 || calls_by_path_.contains(r.path)) ++calls_by_path_[r.path];
+    if (calls_by_path_.size() < 1000 || calls_by_path_.contains(r.path))
+      ++calls_by_path_[r.path];
   }
   switches s;
   s.starting_up = steady_ms() < starting_until_ms_;
@@ -117,12 +123,15 @@ answer server::serve(const request& r) {
     s.lose_write = s.lose_write || f.name == "lost_write";
     s.wrong_key = s.wrong_key || f.name == "wrong_key";
     s.starting_up = s.starting_up || f.name == "startup_502";
-    if (!a) a = instead(f);
+    if (!a)
+      a = instead(f);
   }
-  if (!a) a = current()->handle(r, s);
+  if (!a)
+    a = current()->handle(r, s);
   for (const auto& f : taken) {
     spoil(*a, f);
-    if (f.name == "kill" && options_.may_kill_itself) ::kill(::getpid(), SIGKILL);
+    if (f.name == "kill" && options_.may_kill_itself)
+      ::kill(::getpid(), SIGKILL);
     if (f.name == "restart" || f.name == "kill") {
       ask_restart(std::chrono::milliseconds(number_of(f.value, 0)), false);
       a->how.close_silently = true;
@@ -170,7 +179,8 @@ void server::worker() {
 void server::emit_traffic(double seconds) {
   {
     const std::lock_guard guard(lock_);
-    if (rate_ <= 0 || ended_) return;
+    if (rate_ <= 0 || ended_)
+      return;
     owed_ += rate_ * std::min(seconds, 1.0);
   }
   const auto count = static_cast<std::size_t>(owed_);
@@ -190,9 +200,11 @@ std::size_t server::record(std::size_t count) {
     }
     {
       const std::lock_guard guard(record_lock_);
-      for (std::size_t i = 0; i < size; ++i) records.push_back(traffic_.next(unix_now_ns(), place));
+      for (std::size_t i = 0; i < size; ++i)
+        records.push_back(traffic_.next(unix_now_ns(), place));
     }
-    if (!record(records)) break;
+    if (!record(records))
+      break;
     done += size;
   }
   return done;
@@ -219,7 +231,8 @@ void server::ask_restart(std::chrono::milliseconds down, bool wait) {
   restart_asked_ = down;
   const std::uint64_t mine = ++restarts_asked_;
   changed_.notify_all();
-  if (wait) changed_.wait(guard, [&] { return stopping_ || restarts_done_ >= mine; });
+  if (wait)
+    changed_.wait(guard, [&] { return stopping_ || restarts_done_ >= mine; });
 }
 
 void server::restart_now(std::chrono::milliseconds down) {
@@ -231,10 +244,12 @@ void server::restart_now(std::chrono::milliseconds down) {
   {
     std::unique_lock guard(lock_);
     changed_.wait_for(guard, down, [this] { return stopping_; });
-    if (stopping_) return;
+    if (stopping_)
+      return;
   }
   for (const auto& f : faults_.all()) {
-    if (f.name != "tz") continue;
+    if (f.name != "tz")
+      continue;
     if (const auto place = zone::named(f.value)) {
       const std::lock_guard guard(lock_);
       place_ = *place;
@@ -258,7 +273,8 @@ bool server::fault(const cpa_sim::fault& f) {
     return true;
   }
   if (f.name == "kill" && f.path.empty()) {
-    if (options_.may_kill_itself) ::kill(::getpid(), SIGKILL);
+    if (options_.may_kill_itself)
+      ::kill(::getpid(), SIGKILL);
     ask_restart(std::chrono::milliseconds(0), false);
     return true;
   }
@@ -269,7 +285,8 @@ bool server::fault(const cpa_sim::fault& f) {
     front_.freeze(true);
     const long time = number_of(f.value, 0);
     const std::lock_guard guard(lock_);
-    if (time > 0) thaw_at_ = std::chrono::steady_clock::now() + std::chrono::milliseconds(time);
+    if (time > 0)
+      thaw_at_ = std::chrono::steady_clock::now() + std::chrono::milliseconds(time);
     changed_.notify_all();
     return true;
   }
@@ -277,8 +294,10 @@ bool server::fault(const cpa_sim::fault& f) {
     starting_until_ms_ = steady_ms() + number_of(f.value, 100);
     return true;
   }
-  if (f.name == "tz" && !zone::named(f.value)) return false;
-  if (f.name == "cap1000") current()->keep_newest(1000);
+  if (f.name == "tz" && !zone::named(f.value))
+    return false;
+  if (f.name == "cap1000")
+    current()->keep_newest(1000);
   return faults_.add(f);
 }
 

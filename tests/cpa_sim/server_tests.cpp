@@ -97,9 +97,10 @@ TEST_CASE("a second write puts the reload off", "[contract]") {
 TEST_CASE("a ban ends after half an hour", "[contract]") {
   management_auth auth("s", false);
   const steady_time start{std::chrono::hours(1)};
-  for (int i = 0; i < 5; ++i) CHECK(auth.check("127.0.0.1", "x", start).status == 401);
-  CHECK(auth.check("127.0.0.1", "s", start + std::chrono::minutes(5)).error ==
-        "IP banned due to too many failed attempts. Try again in 25m0s");
+  for (int i = 0; i < 5; ++i)
+    CHECK(auth.check("127.0.0.1", "x", start).status == 401);
+  CHECK(auth.check("127.0.0.1", "s", start + std::chrono::minutes(5)).error
+        == "IP banned due to too many failed attempts. Try again in 25m0s");
   CHECK(auth.check("127.0.0.1", "s", start + std::chrono::seconds(1741)).error.ends_with("in 59s"));
   CHECK(auth.banned(start) == 1);
   CHECK(auth.check("127.0.0.1", "s", start + std::chrono::minutes(30)).status == 0);
@@ -205,13 +206,14 @@ TEST_CASE("a restart can come after the work of a request and before its answer"
   s.record(4);
   s.fault({"restart", "", 1, "/v0/management/usage"});
   CHECK(manage(s.port(), "GET", "usage").status == 0);
-  CHECK(eventually([&] { return manage(s.port(), "GET", "usage").body.find("\"total_requests\":0") != std::string::npos; }));
+  CHECK(eventually(
+    [&] { return manage(s.port(), "GET", "usage").body.find("\"total_requests\":0") != std::string::npos; }));
 }
 
 TEST_CASE("frozen, it accepts nobody until it thaws", "[contract]") {
   server s{usual()};
   REQUIRE(s.fault({"frozen", "", 0, ""}));
-  CHECK(eventually([&] { return call(s.port(), "GET", "/healthz", {}, {}, 60).status == 0; }));
+  CHECK(call(s.port(), "GET", "/healthz", {}, {}, 100).status == 0);
   s.clear_faults();
   CHECK(call(s.port(), "GET", "/healthz").status == 200);
   REQUIRE(s.fault({"frozen", "80", 0, ""}));
@@ -231,7 +233,7 @@ TEST_CASE("key writes fail, are lost, or find the config file empty", "[contract
   CHECK(failed.status == 500);
   CHECK(failed.body.starts_with("{\"error\":\"failed to save config: open "));
   CHECK(manage(s.port(), "GET", "api-keys").body == R"({"api-keys":["sk-alice","ro"]})"); // shown
-  CHECK(models(s, "ro") == 401);                                                         // not enforced
+  CHECK(models(s, "ro") == 401);                                                          // not enforced
   s.fault({"lost_write", "", 1, keys});
   CHECK(manage(s.port(), "PATCH", "api-keys", R"({"old":"lost","new":"lost"})").status == 200);
   CHECK(manage(s.port(), "GET", "api-keys").body.find("lost") == std::string::npos);
@@ -239,8 +241,8 @@ TEST_CASE("key writes fail, are lost, or find the config file empty", "[contract
   CHECK(manage(s.port(), "PUT", "debug", R"({"value":false})").status == 200);
   CHECK(eventually([&] { return models(s, "ro") == 200; }));
   REQUIRE(s.fault({"empty_config", "", 0, ""}));
-  CHECK(manage(s.port(), "PATCH", "api-keys", R"({"old":"x","new":"x"})").body ==
-        R"({"error":"failed to save config: invalid yaml document structure"})");
+  CHECK(manage(s.port(), "PATCH", "api-keys", R"({"old":"x","new":"x"})").body
+        == R"({"error":"failed to save config: invalid yaml document structure"})");
   CHECK(models(s, "ro") == 200); // the old keys stay enforced
   s.restart();
   CHECK(s.ended());
@@ -261,7 +263,8 @@ TEST_CASE("clients get 502 for a moment after a start", "[contract]") {
   o.starting_up = milliseconds(50);
   const server s{o};
   const auto chat = [&] {
-    return call(s.port(), "POST", "/v1/chat/completions", {{"X-Api-Key", "sk-alice"}}, R"({"model":"team-model"})").status;
+    return call(s.port(), "POST", "/v1/chat/completions", {{"X-Api-Key", "sk-alice"}}, R"({"model":"team-model"})")
+      .status;
   };
   CHECK(chat() == 502);
   CHECK(s.oracle_records().empty());
@@ -323,7 +326,8 @@ TEST_CASE("traffic of one seed is the same but for its moments", "[contract]") {
     y.what.timestamp = x.what.timestamp;
     CHECK(x == y);
     failed += x.what.failed ? 1 : 0;
-    if (x.what.failed) CHECK(x.what.tokens == token_counts{});
+    if (x.what.failed)
+      CHECK(x.what.tokens == token_counts{});
   }
   CHECK(differs);
   CHECK(failed > 200);
@@ -360,8 +364,10 @@ TEST_CASE("whatever was shown before a kill is in the oracle", "[contract]") {
     if (child == 0) {
       server s{o};
       const std::uint16_t port = s.port();
-      if (::write(ready[1], &port, sizeof port) != sizeof port) ::_exit(1);
-      for (;;) ::pause();
+      if (::write(ready[1], &port, sizeof port) != sizeof port)
+        ::_exit(1);
+      for (;;)
+        ::pause();
     }
     REQUIRE(child > 0);
     std::uint16_t port = 0;
@@ -370,7 +376,8 @@ TEST_CASE("whatever was shown before a kill is in the oracle", "[contract]") {
     REQUIRE(eventually([&] {
       const std::string body = manage(port, "GET", "usage").body;
       const auto at = body.find("\"total_requests\":");
-      if (at != std::string::npos) shown = std::atoll(body.c_str() + at + 17);
+      if (at != std::string::npos)
+        shown = std::atoll(body.c_str() + at + 17);
       return shown > 2000;
     }));
     ::kill(child, SIGKILL);

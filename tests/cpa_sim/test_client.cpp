@@ -13,7 +13,8 @@ namespace keyportal::cpa_sim::test {
 
 std::string reply::header(std::string_view name) const {
   for (const auto& [key, value] : head) {
-    if (key == name) return value;
+    if (key == name)
+      return value;
   }
   return {};
 }
@@ -21,7 +22,8 @@ std::string reply::header(std::string_view name) const {
 std::string reply::names() const {
   std::string out;
   for (const auto& [key, value] : head) {
-    if (key != "Date") out += (out.empty() ? "" : " ") + key;
+    if (key != "Date")
+      out += (out.empty() ? "" : " ") + key;
   }
   return out;
 }
@@ -39,13 +41,15 @@ connection::connection(std::uint16_t port) {
 }
 
 connection::~connection() {
-  if (fd_ >= 0) ::close(fd_);
+  if (fd_ >= 0)
+    ::close(fd_);
 }
 
 void connection::send(std::string_view bytes) const {
   while (fd_ >= 0 && !bytes.empty()) {
     const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (sent <= 0) return;
+    if (sent <= 0)
+      return;
     bytes.remove_prefix(static_cast<std::size_t>(sent));
   }
 }
@@ -54,16 +58,19 @@ std::string connection::read(int milliseconds, bool* closed) const {
   std::string out;
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds);
   for (;;) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    const auto left =
+      std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     pollfd waiting{fd_, POLLIN, 0};
     if (fd_ < 0 || left.count() <= 0 || ::poll(&waiting, 1, static_cast<int>(left.count())) <= 0) {
-      if (closed != nullptr) *closed = fd_ < 0;
+      if (closed != nullptr)
+        *closed = fd_ < 0;
       return out;
     }
     char block[65'536];
     const ssize_t got = ::recv(fd_, block, sizeof block, 0);
     if (got <= 0) {
-      if (closed != nullptr) *closed = true;
+      if (closed != nullptr)
+        *closed = true;
       return out;
     }
     out.append(block, static_cast<std::size_t>(got));
@@ -76,11 +83,14 @@ namespace {
 bool unchunk(const std::string& raw, std::string& out) {
   for (std::size_t at = 0;;) {
     const std::size_t line = raw.find("\r\n", at);
-    if (line == std::string::npos) return false;
+    if (line == std::string::npos)
+      return false;
     const std::size_t size = std::strtoul(raw.c_str() + at, nullptr, 16);
-    if (size == 0) return raw.compare(line, 4, "\r\n\r\n") == 0;
+    if (size == 0)
+      return raw.compare(line, 4, "\r\n\r\n") == 0;
     out.append(raw, line + 2, size);
-    if (line + 2 + size + 2 > raw.size()) return false;
+    if (line + 2 + size + 2 > raw.size())
+      return false;
     at = line + 2 + size + 2;
   }
 }
@@ -90,15 +100,18 @@ bool unchunk(const std::string& raw, std::string& out) {
 reply call(std::uint16_t port, const std::string& method, const std::string& target, const headers& extra,
            const std::string& body, int milliseconds) {
   std::string bytes = method + ' ' + target + " HTTP/1.1\r\nHost: sim\r\nConnection: close\r\n";
-  for (const auto& [name, value] : extra) bytes += name + ": " + value + "\r\n";
-  if (!body.empty()) bytes += "Content-Length: " + std::to_string(body.size()) + "\r\n";
+  for (const auto& [name, value] : extra)
+    bytes += name + ": " + value + "\r\n";
+  if (!body.empty())
+    bytes += "Content-Length: " + std::to_string(body.size()) + "\r\n";
   const connection c(port);
   c.send(bytes + "\r\n" + body);
   bool closed = false;
   const std::string raw = c.read(milliseconds, &closed);
   reply r;
   const std::size_t end = raw.find("\r\n\r\n");
-  if (end == std::string::npos) return r;
+  if (end == std::string::npos)
+    return r;
   r.status = std::atoi(raw.c_str() + std::string_view("HTTP/1.1 ").size());
   for (std::size_t at = raw.find("\r\n") + 2; at < end;) {
     const std::size_t line = raw.find("\r\n", at);

@@ -72,7 +72,8 @@ template <class F>
 bool keyportal::cpa_sim::test::eventually(F&& condition) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
   while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return condition();
+    if (std::chrono::steady_clock::now() > deadline)
+      return condition();
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
   return true;

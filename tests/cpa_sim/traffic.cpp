@@ -9,14 +9,16 @@
 namespace keyportal::cpa_sim {
 namespace {
 
-constexpr std::array people{"ada",   "bela",  "chen", "dora", "emil", "fang", "gita", "hugo", "ines", "jun",  "kofi", "lena",
-                            "mario", "nadia", "omar", "ping", "quin", "rosa", "sven", "tara", "uwe",  "vera", "wei",  "yuki"};
-constexpr std::array models{"gpt-5.4", "gpt-5.4-mini", "gpt-5.3-codex", "claude-sonnet-4-6", "claude-opus-4-6",
-                            "gemini-3-pro", "gemini-3-flash"};
+constexpr std::array people{"ada",  "bela", "chen", "dora", "emil",  "fang",  "gita", "hugo",
+                            "ines", "jun",  "kofi", "lena", "mario", "nadia", "omar", "ping",
+                            "quin", "rosa", "sven", "tara", "uwe",   "vera",  "wei",  "yuki"};
+constexpr std::array models{"gpt-5.4",         "gpt-5.4-mini", "gpt-5.3-codex", "claude-sonnet-4-6",
+                            "claude-opus-4-6", "gemini-3-pro", "gemini-3-flash"};
 
 std::string hex16(std::uint64_t value) {
   std::string out(16, '0');
-  for (auto digit = out.rbegin(); digit != out.rend(); ++digit, value >>= 4) *digit = "0123456789abcdef"[value & 15];
+  for (auto digit = out.rbegin(); digit != out.rend(); ++digit, value >>= 4)
+    *digit = "0123456789abcdef"[value & 15];
   return out;
 }
 
@@ -27,8 +29,8 @@ std::string invented_auth_index(const std::string& text) { return hex16(XXH3_64b
 traffic::traffic(std::uint64_t seed) : random_(seed) {
   // Keys and accounts do not depend on the seed, so that several runs of one demo go on with the same people.
   for (std::size_t i = 0; i < 2 * people.size(); ++i) {
-    keys_.push_back(std::string("sk-demo-") + people[i % people.size()] + (i < people.size() ? "-laptop-" : "-ci-") +
-                    invented_auth_index("key " + std::to_string(i)).substr(0, 8));
+    keys_.push_back(std::string("sk-demo-") + people[i % people.size()] + (i < people.size() ? "-laptop-" : "-ci-")
+                    + invented_auth_index("key " + std::to_string(i)).substr(0, 8));
   }
   for (std::size_t i = 0; i < 12; ++i) {
     const std::string source = "account" + std::to_string(i + 1) + "@example.com";

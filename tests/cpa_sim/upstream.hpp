@@ -16,9 +16,10 @@ namespace keyportal::cpa_sim {
 /// The client API a call came by; decides the form of the answer.
 enum class client_api { chat, messages, responses, gemini };
 
-/// A provider with some credentials, tried in turn. The prompt steers it: `in=900 out=120 cached=300 reason=40 total=0`
-/// set tokens, `status=429` makes every credential fail, `nousage=1` leaves the usage out,
-/// `usagenull=1` puts an empty one into the early chunks of a stream, which makes CPA record no tokens. Not thread-safe.
+/// A provider with some credentials, tried in turn. The prompt steers it: `in=900 out=120 cached=300 reason=40
+/// total=0` set tokens, `status=429` makes every credential fail, `nousage=1` leaves the usage out,
+/// `usagenull=1` puts an empty one into the early chunks of a stream, which makes CPA record no tokens.
+/// Not thread-safe.
 class fake_upstream {
 public:
   fake_upstream(const options& o, std::int64_t started_unix) : options_(o), started_(started_unix) {}

@@ -19,7 +19,8 @@ std::string short_key(const std::string& api, const std::string& model, const de
 std::string trimmed(const std::string& text) {
   constexpr const char* blanks = " \t\n\v\f\r";
   const auto first = text.find_first_not_of(blanks);
-  if (first == std::string::npos) return {};
+  if (first == std::string::npos)
+    return {};
   return text.substr(first, text.find_last_not_of(blanks) - first + 1);
 }
 
@@ -29,7 +30,8 @@ void append_buckets(std::string& out, const char* name, const std::map<std::stri
   out += "\":{";
   bool first = true;
   for (const auto& [bucket, count] : buckets) {
-    if (!first) out += ',';
+    if (!first)
+      out += ',';
     first = false;
     out += '"' + bucket + "\":" + std::to_string(count);
   }
@@ -45,7 +47,8 @@ void add(std::int64_t& to, std::int64_t what) {
 
 void usage_store::append(api_entry& api, const std::string& model, const detail& d, std::string key) {
   model_entry& list = api.models[model];
-  if (!list.json.empty()) list.json += ',';
+  if (!list.json.empty())
+    list.json += ',';
   const std::size_t before = list.json.size();
   append_detail(list.json, d, with_latency_);
   list.order.push_back({key, list.json.size() - before});
@@ -56,7 +59,8 @@ void usage_store::append(api_entry& api, const std::string& model, const detail&
     list.order.pop_front();
   }
   add(totals_.requests, 1);
-  if (d.failed) add(totals_.failed, 1);
+  if (d.failed)
+    add(totals_.failed, 1);
   // A negative total lowers the sums of its api and model, but neither the grand total nor the buckets.
   const std::int64_t tokens = std::max<std::int64_t>(d.tokens.total, 0);
   add(totals_.tokens, tokens);
@@ -84,11 +88,13 @@ usage_store::merged usage_store::merge(const snapshot& in, const instant& now) {
   merged result;
   for (const auto& [api_text, models] : in) {
     const std::string api = trimmed(api_text);
-    if (api.empty()) continue;
+    if (api.empty())
+      continue;
     api_entry& entry = apis_[api];
     for (const auto& [model_text, details] : models) {
       std::string model = trimmed(model_text);
-      if (model.empty()) model = "unknown";
+      if (model.empty())
+        model = "unknown";
       for (detail d : details) {
         normalise(d, now);
         std::string key = short_key(api, model, d);
@@ -110,7 +116,8 @@ std::size_t usage_store::bytes() const {
   std::size_t size = 1024;
   for (const auto& [name, api] : apis_) {
     size += name.size() + 80;
-    for (const auto& [model, list] : api.models) size += model.size() + list.json.size() + 80;
+    for (const auto& [model, list] : api.models)
+      size += model.size() + list.json.size() + 80;
   }
   return size;
 }
@@ -126,14 +133,16 @@ void usage_store::append_snapshot(std::string& out) const {
   out += ",\"apis\":{";
   bool first_api = true;
   for (const auto& [name, api] : apis_) {
-    if (!first_api) out += ',';
+    if (!first_api)
+      out += ',';
     first_api = false;
     append_json_text(out, name);
     entry(api.requests, api.tokens);
     out += ",\"models\":{";
     bool first_model = true;
     for (const auto& [model, list] : api.models) {
-      if (!first_model) out += ',';
+      if (!first_model)
+        out += ',';
       first_model = false;
       append_json_text(out, model);
       entry(list.requests, list.tokens);
