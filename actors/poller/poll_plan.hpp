@@ -1,6 +1,7 @@
 // When to look at a node, and whether it is there. Pure: time is an argument.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 
@@ -25,6 +26,9 @@ public:
 
   /// What to do now; the caller does it and reports its end with one of the functions below.
   step next(time now);
+
+  /// When `next` should be asked again, as long as nothing is under way.
+  [[nodiscard]] time wake_at() const { return away_ ? next_probe_ : std::min(next_poll_, next_probe_); }
 
   void poll_succeeded(time now);
   /// The poll raised a suspicion: look again at once.

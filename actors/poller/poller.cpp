@@ -1,5 +1,6 @@
 #include "actors/poller/poller.hpp"
 
+#include <algorithm>
 #include <optional>
 
 #include <caf/all.hpp>
@@ -13,7 +14,9 @@
 
 namespace keyportal {
 namespace {
-struct tick {};
+struct tick {
+  std::uint64_t number = 0; ///< only the newest one counts: a planned look may have been moved
+};
 } // namespace
 } // namespace keyportal
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyportal::tick)
@@ -27,7 +30,6 @@ using poller_impl = poller_actor::extend<caf::reacts_to<tick>>;
 struct poller_state;
 using self_ptr = poller_impl::stateful_pointer<poller_state>;
 
-constexpr auto beat = 50ms;                  ///< how often the plan is asked
 constexpr auto ledger_patience = 60s;        ///< a commit waits for the disk at most this long
 
 /// Everything of one poller; the decisions are in poll_plan, usage_book and the detector's rules.
@@ -55,10 +57,12 @@ struct poller_core {
   std::uint64_t gaps = 0;
   bool draining = false;
   bool busy = false;
+  std::uint64_t newest_tick = 0;
   caf::typed_response_promise<drained> drain_promise;
 
   void start(self_ptr self);
-  void beat_once(self_ptr self);
+  void act(self_ptr self);
+  void plan_ahead(self_ptr self);
   void do_probe(self_ptr self);
   void do_poll(self_ptr self);
   void judge(self_ptr self, usage_answer answer);
@@ -122,7 +126,7 @@ void poller_core::start(self_ptr self) {
                       .then(
                         [this, self](const ledger_state& state) {
                           note_held(state.sums);
-                          beat_once(self);
+                          act(self);
                         },
                         [self](const caf::error& e) { self->quit(e); });
                   },
@@ -133,15 +137,20 @@ void poller_core::start(self_ptr self) {
       [self](const caf::error& e) { self->quit(e); });
 }
 
-void poller_core::beat_once(self_ptr self) {
-  if (draining)
+/// Does what the plan wants now. Whatever is begun ends in `ended`, which plans ahead.
+void poller_core::act(self_ptr self) {
+  if (draining || busy)
     return;
   switch (plan.next(self->clock().now())) {
-    case poll_plan::step::nothing: break;
-    case poll_plan::step::probe: do_probe(self); break;
-    case poll_plan::step::poll: do_poll(self); break;
+    case poll_plan::step::nothing: return plan_ahead(self);
+    case poll_plan::step::probe: return do_probe(self);
+    case poll_plan::step::poll: return do_poll(self);
   }
-  self->delayed_send(self, beat, tick{});
+}
+
+void poller_core::plan_ahead(self_ptr self) {
+  const auto wait = std::max<std::chrono::steady_clock::duration>(plan.wake_at() - self->clock().now(), 1ms);
+  self->delayed_send(self, std::chrono::ceil<std::chrono::milliseconds>(wait), tick{++newest_tick});
 }
 
 void poller_core::do_probe(self_ptr self) {
@@ -268,7 +277,9 @@ void poller_core::failed(self_ptr self, const caf::error& why) {
 void poller_core::ended(self_ptr self) {
   busy = false;
   tell_link(self);
-  if (draining && drain_promise.pending())
+  if (!draining)
+    plan_ahead(self);
+  else if (drain_promise.pending())
     drain_promise.deliver(drained{});
 }
 
@@ -307,7 +318,10 @@ poller_impl::behavior_type poller(self_ptr self, poller_settings settings, polle
   auto* core = self->state.core.get();
   core->start(self);
   return {
-    [core](const poll_now&) { core->plan.poll_soon(); },
+    [core, self](const poll_now&) {
+      core->plan.poll_soon();
+      core->act(self);
+    },
     [core](const node_counted& m) { core->before.requests = std::max(core->before.requests, m.requests); },
     [core, self](const drain&) -> caf::result<drained> {
       core->draining = true;
@@ -316,7 +330,10 @@ poller_impl::behavior_type poller(self_ptr self, poller_settings settings, polle
       core->drain_promise = self->make_response_promise<drained>();
       return core->drain_promise;
     },
-    [core, self](const tick&) { core->beat_once(self); },
+    [core, self](const tick& m) {
+      if (m.number == core->newest_tick)
+        core->act(self);
+    },
   };
 }
 

@@ -91,6 +91,8 @@ def push(rounds):
                 assert condition["counters"]["requests"] == total and time.monotonic() < deadline
                 delays["nats"] += [1000 * (at - began) for at, _ in arrived["nats"][before:]]
                 delays["websocket"].append(1000 * ([at for at, n in arrived["websocket"] if n == total][0] - began))
+            for reader in (socket, nats):
+                reader.socket.shutdown(2)  # lets the threads go
         for way, samples in delays.items():
             figure(f"push.{way}.p99", percentile(samples, 0.99), "ms", len(samples),
                    median=round(percentile(samples, 0.5), 2))
