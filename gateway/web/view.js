@@ -129,7 +129,7 @@ function draw_survived(state) {
   for (const one of state.nodes.values()) restarts += one.overview.restarts;
   for (const list of state.restarts.values()) for (const one of list) lost += one.lost.expected_records;
   by_id("survived").textContent = restarts === 0 ? say("survived_none")
-    : lost > 0 ? say("survived_lost", { n: whole(restarts), lost: whole(lost) })
+    : lost > 0 ? say(restarts === 1 ? "survived_lost_one" : "survived_lost", { n: whole(restarts), lost: whole(lost) })
     : say(restarts === 1 ? "survived_one" : "survived_many", { n: whole(restarts) });
 }
 
