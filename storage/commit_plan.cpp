@@ -57,8 +57,8 @@ caf::error commit_plan::add(const collection& write) {
     held_.push_back(*client_key);
     held_.push_back(*model);
     for (const auto& detail : group.details)
-      candidates.push_back({{(*of)->number, detail.at.unix_ns, detail.id}, &group, &detail, client_key->get(),
-                            model->get()});
+      candidates.push_back(
+        {{(*of)->number, detail.at.unix_ns, detail.id}, &group, &detail, client_key->get(), model->get()});
   }
   // In order of time: so the stream tells it, and so the rows lie.
   std::sort(candidates.begin(), candidates.end(), [](const candidate& a, const candidate& b) {
@@ -130,15 +130,9 @@ caf::error commit_plan::insert(const candidate& one, const node_name& name, node
     return auth_index.error();
   const auto seq = ++after_.position.last;
   const auto& d = *one.detail;
-  const record_value value{seq,
-                           one.client_key->number,
-                           one.model->number,
-                           (*source)->number,
-                           (*auth_index)->number,
-                           d.at.offset_minutes,
-                           d.failed,
-                           d.latency_ms,
-                           d.tokens};
+  const record_value value{
+    seq,      one.client_key->number, one.model->number, (*source)->number, (*auth_index)->number, d.at.offset_minutes,
+    d.failed, d.latency_ms,           d.tokens};
   key_bytes_.clear();
   append_key(key_bytes_, one.key);
   value_bytes_.clear();
@@ -153,8 +147,8 @@ caf::error commit_plan::insert(const candidate& one, const node_name& name, node
   of.value.sums.add(d.tokens, d.latency_ms, d.failed);
   ++after_.position.records;
   ++after_.position.outbox;
-  out.push_back({seq, d.id, name, one.client_key->key, one.model->text, (*auth_index)->text, d.at, d.latency_ms, d.tokens,
-                 d.failed});
+  out.push_back({seq, d.id, name, one.client_key->key, one.model->text, (*auth_index)->text, d.at, d.latency_ms,
+                 d.tokens, d.failed});
   return {};
 }
 

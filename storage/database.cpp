@@ -66,8 +66,7 @@ rocksdb::ColumnFamilyOptions family_options(family which, const database_setup& 
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
 
   switch (which) {
-    case family::meta:
-      break;
+    case family::meta: break;
     case family::rollups:
       options.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(1));
       break;
@@ -81,8 +80,7 @@ rocksdb::ColumnFamilyOptions family_options(family which, const database_setup& 
     case family::outbox:
       options.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(1));
       // A queue: without this, reading its head would wade through what was taken off it.
-      options.table_properties_collector_factories.push_back(
-        rocksdb::NewCompactOnDeletionCollectorFactory(4096, 2048));
+      options.table_properties_collector_factories.push_back(rocksdb::NewCompactOnDeletionCollectorFactory(4096, 2048));
       break;
     case family::snapshots:
       options.compression = rocksdb::kNoCompression; // compressed and sealed already
@@ -124,8 +122,8 @@ caf::error check_schema(database& db, const std::string& path) {
   if (!decode_number(**found, version))
     return damaged("schema");
   if (version > schema_version)
-    return make_error(errc::storage_newer, fmt::format("{}: schema {}, this program knows {}", path, version,
-                                                       schema_version));
+    return make_error(errc::storage_newer,
+                      fmt::format("{}: schema {}, this program knows {}", path, version, schema_version));
   return {};
 }
 

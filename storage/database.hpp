@@ -52,9 +52,8 @@ public:
   /// Calls `visit(key, value)` for the rows that begin with `prefix`, from `from` on (empty: from the first), in
   /// order, until it returns an error or sets `stop`. A row visited lives only during the call.
   using visitor = std::function<caf::error(std::string_view key, std::string_view value, bool& stop)>;
-  [[nodiscard]] caf::error each(family where, const std::string& prefix, const std::string& from,
-                                const visitor& visit, const rocksdb::Snapshot* as_of = nullptr,
-                                bool newest_first = false) const;
+  [[nodiscard]] caf::error each(family where, const std::string& prefix, const std::string& from, const visitor& visit,
+                                const rocksdb::Snapshot* as_of = nullptr, bool newest_first = false) const;
 
   [[nodiscard]] rocksdb::DB& raw() const { return *db_; }
   [[nodiscard]] rocksdb::ColumnFamilyHandle* handle(family where) const {

@@ -144,9 +144,13 @@ struct snapshot_piece_key {
 namespace key_fields {
 inline void put_field(std::string& out, name_kind kind) { put_fixed(out, static_cast<std::uint8_t>(kind)); }
 template <std::size_t N>
-void put_field(std::string& out, const std::array<std::uint8_t, N>& bytes) { put_bytes(out, bytes); }
+void put_field(std::string& out, const std::array<std::uint8_t, N>& bytes) {
+  put_bytes(out, bytes);
+}
 template <std::integral T>
-void put_field(std::string& out, T value) { put_fixed(out, value); }
+void put_field(std::string& out, T value) {
+  put_fixed(out, value);
+}
 
 inline bool get_field(std::string_view& in, name_kind& out) {
   std::uint8_t value = 0;
@@ -156,9 +160,13 @@ inline bool get_field(std::string_view& in, name_kind& out) {
   return true;
 }
 template <std::size_t N>
-bool get_field(std::string_view& in, std::array<std::uint8_t, N>& out) { return get_bytes(in, out); }
+bool get_field(std::string_view& in, std::array<std::uint8_t, N>& out) {
+  return get_bytes(in, out);
+}
 template <std::integral T>
-bool get_field(std::string_view& in, T& out) { return get_fixed(in, out); }
+bool get_field(std::string_view& in, T& out) {
+  return get_fixed(in, out);
+}
 } // namespace key_fields
 
 template <class Key>
@@ -181,7 +189,8 @@ template <class Key>
   if (in.empty() || static_cast<std::uint8_t>(in[0]) != static_cast<std::uint8_t>(Key::of))
     return false;
   in.remove_prefix(1);
-  return std::apply([&](auto&... field) { return (key_fields::get_field(in, field) && ...); }, out.fields()) && in.empty();
+  return std::apply([&](auto&... field) { return (key_fields::get_field(in, field) && ...); }, out.fields())
+         && in.empty();
 }
 
 /// What all keys of a type begin with whose first fields have these values; none given: all keys of the type.
@@ -195,7 +204,8 @@ std::string key_prefix(Leading... leading) {
     std::string out(1, static_cast<char>(Key::of));
     (key_fields::put_field(out, std::get<I>(fields)), ...);
     return out;
-  }(std::index_sequence_for<Leading...>{});
+  }
+  (std::index_sequence_for<Leading...>{});
 }
 
 /// The smallest text after all that begin with `prefix`: where a scan ends. Not for a prefix of 0xff bytes only.

@@ -35,8 +35,7 @@ caf::error check_seal(database& db, const sealer& seal, const std::filesystem::p
   if (*found)
     return **found == seal.fingerprint()
              ? caf::error{}
-             : make_error(errc::seal_key_unusable,
-                          fmt::format("{}: belongs to another database", key_file.string()));
+             : make_error(errc::seal_key_unusable, fmt::format("{}: belongs to another database", key_file.string()));
   rocksdb::WriteBatch batch;
   batch.Put(db.handle(family::meta), key, seal.fingerprint());
   return db.write(batch, true);
@@ -286,13 +285,9 @@ caf::expected<std::vector<snapshot_info>> ledger::snapshots(const node_name& nod
   return parts_->shelf.list(node);
 }
 
-caf::expected<std::string> ledger::read_snapshot(std::uint64_t id) const {
-  return parts_->shelf.read(id);
-}
+caf::expected<std::string> ledger::read_snapshot(std::uint64_t id) const { return parts_->shelf.read(id); }
 
-key_id ledger::id_of_key(std::string_view client_key) const {
-  return parts_->dictionary->seal().id_of_key(client_key);
-}
+key_id ledger::id_of_key(std::string_view client_key) const { return parts_->dictionary->seal().id_of_key(client_key); }
 
 caf::error ledger::compact() const {
   auto& db = *parts_->db;

@@ -25,8 +25,8 @@ struct settings {
   std::filesystem::path folder; ///< made if missing; holds `db/` and the key file `seal.key`
   std::size_t block_cache_bytes = std::size_t{8} << 20;
   std::size_t write_buffer_bytes = std::size_t{8} << 20; ///< per family; all together at most three times this
-  bool sync = true;             ///< false only to show that tests notice
-  int snapshots_kept = 12;      ///< per node, the newest ones; at least 1
+  bool sync = true;                                      ///< false only to show that tests notice
+  int snapshots_kept = 12;                               ///< per node, the newest ones; at least 1
   int daily_snapshots_kept = 7; ///< per node, besides: the newest one of each of that many days (UTC)
   rocksdb::Env* env = nullptr;  ///< null: the machine's own; tests put faults here; must outlive the ledger
 };

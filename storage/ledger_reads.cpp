@@ -22,8 +22,16 @@ caf::error fill(stored_record& out, const record_key& key, const record_value& v
   const auto auth_index = dictionary.get(name_kind::auth_index, value.auth_index);
   if (!auth_index)
     return auth_index.error();
-  out = {value.seq, key.id, (*node)->text, (*client_key)->key, (*model)->text, (*auth_index)->text,
-         {key.at_ns, value.offset_minutes}, value.latency_ms, value.tokens, value.failed};
+  out = {value.seq,
+         key.id,
+         (*node)->text,
+         (*client_key)->key,
+         (*model)->text,
+         (*auth_index)->text,
+         {key.at_ns, value.offset_minutes},
+         value.latency_ms,
+         value.tokens,
+         value.failed};
   return {};
 }
 
@@ -76,8 +84,8 @@ caf::expected<outbox_page> ledger::read_outbox(sequence after, std::uint32_t lim
     stop = page.items.size() == limit;
     return failed;
   };
-  if (auto failed = db.each(family::outbox, key_prefix<outbox_key>(), encode_key(outbox_key{after + 1}), read,
-                            as_of.get()))
+  if (auto failed =
+        db.each(family::outbox, key_prefix<outbox_key>(), encode_key(outbox_key{after + 1}), read, as_of.get()))
     return failed;
   return page;
 }
@@ -162,7 +170,7 @@ struct ledger::scan::parts {
   std::string upper;
   rocksdb::Slice lower_bound;
   rocksdb::Slice upper_bound;
-  std::unique_ptr<rocksdb::Iterator> row; ///< an iterator is a consistent view of itself; null: no such node
+  std::unique_ptr<rocksdb::Iterator> row;        ///< an iterator is a consistent view of itself; null: no such node
   std::unordered_map<name_number, name_ptr> met; ///< spares asking the dictionary for every record
 
   caf::expected<name_ptr> name(name_kind kind, name_number number) {
@@ -229,8 +237,13 @@ caf::expected<std::vector<record_group>> ledger::scan::next(std::size_t max_reco
     const auto auth_index = parts_->name(name_kind::auth_index, value.auth_index);
     if (!auth_index)
       return auth_index.error();
-    out[place->second].details.push_back({key.id, {key.at_ns, value.offset_minutes}, value.latency_ms, (*source)->text,
-                                          (*auth_index)->text, value.tokens, value.failed});
+    out[place->second].details.push_back({key.id,
+                                          {key.at_ns, value.offset_minutes},
+                                          value.latency_ms,
+                                          (*source)->text,
+                                          (*auth_index)->text,
+                                          value.tokens,
+                                          value.failed});
     ++taken;
   }
   if (auto failed = to_error(row.status()))

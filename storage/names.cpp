@@ -10,13 +10,9 @@ namespace {
 constexpr std::size_t most_cached = 50'000;
 constexpr char text_version = 1;
 
-bool is_sealed(name_kind kind) {
-  return kind == name_kind::client_key || kind == name_kind::source;
-}
+bool is_sealed(name_kind kind) { return kind == name_kind::client_key || kind == name_kind::source; }
 
-std::size_t index_of(name_kind kind) {
-  return static_cast<std::size_t>(kind);
-}
+std::size_t index_of(name_kind kind) { return static_cast<std::size_t>(kind); }
 
 name_ptr nameless(name_kind kind) {
   auto entry = std::make_shared<name_entry>();
@@ -68,7 +64,8 @@ caf::expected<name_ptr> names::get(name_kind kind, name_number number) const {
   const auto row = db_->get(family::meta, key);
   if (!row)
     return row.error();
-  if (!*row || (*row)->size() < 2 || (**row)[0] != text_version || static_cast<std::uint8_t>((**row)[1]) != index_of(kind))
+  if (!*row || (*row)->size() < 2 || (**row)[0] != text_version
+      || static_cast<std::uint8_t>((**row)[1]) != index_of(kind))
     return damaged("name");
   auto entry = std::make_shared<name_entry>();
   entry->number = number;

@@ -21,13 +21,9 @@ std::string row_key(const rollup_place& place) {
 
 } // namespace
 
-std::int32_t hour_of(std::int64_t unix_ns) {
-  return floor_div(unix_ns, hour_ns);
-}
+std::int32_t hour_of(std::int64_t unix_ns) { return floor_div(unix_ns, hour_ns); }
 
-std::int32_t day_of(std::int64_t unix_ns) {
-  return floor_div(unix_ns, day_ns);
-}
+std::int32_t day_of(std::int64_t unix_ns) { return floor_div(unix_ns, day_ns); }
 
 std::size_t rollup_place_hash::operator()(const rollup_place& place) const {
   std::uint64_t mix = (std::uint64_t{place.node} << 32) ^ static_cast<std::uint32_t>(place.start);

@@ -83,13 +83,9 @@ struct context_deleter {
 };
 using cipher_context = std::unique_ptr<EVP_CIPHER_CTX, context_deleter>;
 
-const unsigned char* bytes_of(std::string_view text) {
-  return reinterpret_cast<const unsigned char*>(text.data());
-}
+const unsigned char* bytes_of(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
 
-unsigned char* bytes_of(std::string& text) {
-  return reinterpret_cast<unsigned char*>(text.data());
-}
+unsigned char* bytes_of(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
 
 constexpr std::string_view base32 = "abcdefghijklmnopqrstuvwxyz234567";
 

@@ -63,7 +63,8 @@ std::vector<std::uint64_t> snapshots_to_drop(const std::vector<snapshot_info>& k
   std::set<std::int32_t> days;
   int seen = 0;
   for (const auto& info : kept) {
-    const bool first_of_day = static_cast<int>(days.size()) < daily && days.insert(day_of(unix_ns(info.made_at))).second;
+    const bool first_of_day =
+      static_cast<int>(days.size()) < daily && days.insert(day_of(unix_ns(info.made_at))).second;
     if (seen++ >= newest && !first_of_day)
       out.push_back(info.id);
   }

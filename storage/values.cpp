@@ -10,9 +10,7 @@ namespace {
 constexpr char version_1 = 1;
 constexpr char failed_flag = 1;
 
-std::string begin() {
-  return std::string(1, version_1);
-}
+std::string begin() { return std::string(1, version_1); }
 
 bool take_version(std::string_view& in) {
   if (in.empty() || in[0] != version_1)
@@ -21,9 +19,7 @@ bool take_version(std::string_view& in) {
   return true;
 }
 
-bool take_byte(std::string_view& in, std::uint8_t& out) {
-  return get_fixed(in, out);
-}
+bool take_byte(std::string_view& in, std::uint8_t& out) { return get_fixed(in, out); }
 
 void put(std::string& out, const token_counts& t) {
   for (auto number : {t.input, t.output, t.reasoning, t.cached, t.total})
@@ -31,8 +27,8 @@ void put(std::string& out, const token_counts& t) {
 }
 
 bool take(std::string_view& in, token_counts& t) {
-  return get_zigzag(in, t.input) && get_zigzag(in, t.output) && get_zigzag(in, t.reasoning)
-         && get_zigzag(in, t.cached) && get_zigzag(in, t.total);
+  return get_zigzag(in, t.input) && get_zigzag(in, t.output) && get_zigzag(in, t.reasoning) && get_zigzag(in, t.cached)
+         && get_zigzag(in, t.total);
 }
 
 void put(std::string& out, const node_counters& c) {
@@ -55,9 +51,7 @@ bool take(std::string_view& in, totals& t) {
          && get_zigzag(in, t.latency_ms_sum) && take(in, t.tokens);
 }
 
-void put(std::string& out, moment at) {
-  put_fixed(out, unix_ns(at));
-}
+void put(std::string& out, moment at) { put_fixed(out, unix_ns(at)); }
 
 bool take(std::string_view& in, moment& at) {
   std::int64_t ns = 0;

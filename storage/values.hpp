@@ -18,10 +18,10 @@ namespace keyportal::storage {
 using name_number = std::uint32_t;
 
 struct position_value {
-  sequence last = 0;             ///< highest sequence given
-  std::uint64_t records = 0;     ///< rows under tag::record
-  std::uint64_t outbox = 0;      ///< rows under tag::outbox
-  name_number last_name = 0;     ///< highest name number given
+  sequence last = 0;         ///< highest sequence given
+  std::uint64_t records = 0; ///< rows under tag::record
+  std::uint64_t outbox = 0;  ///< rows under tag::outbox
+  name_number last_name = 0; ///< highest name number given
   bool operator==(const position_value&) const = default;
 };
 

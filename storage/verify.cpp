@@ -6,9 +6,7 @@
 namespace keyportal::storage {
 namespace {
 
-caf::error differs(std::string what) {
-  return make_error(errc::storage_corrupt, std::move(what));
-}
+caf::error differs(std::string what) { return make_error(errc::storage_corrupt, std::move(what)); }
 
 struct recount {
   std::map<name_number, totals> nodes;
@@ -88,8 +86,8 @@ caf::error check_outbox(const database& db, const view& as_of, recount& counted,
         return damaged("outbox");
       items += row.kind == event_kind::usage ? row.records.size() : 1;
       for (const auto& waiting : row.records) {
-        const auto bytes_of_record
-          = db.get(family::records, encode_key(record_key{row.node, waiting.at_ns, waiting.id}), as_of.get());
+        const auto bytes_of_record =
+          db.get(family::records, encode_key(record_key{row.node, waiting.at_ns, waiting.id}), as_of.get());
         if (!bytes_of_record)
           return bytes_of_record.error();
         record_value record;

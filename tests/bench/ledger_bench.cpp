@@ -117,7 +117,8 @@ double run_ledger(const std::filesystem::path& folder, std::uint64_t records) {
       must(result.error());
     done += batch;
     if (done == 100'000 || done == 1'000'000 || done == records) {
-      figure("ledger.insert.at", static_cast<double>(done - counted_before) / (spent - spent_before), "records/s", done);
+      figure("ledger.insert.at", static_cast<double>(done - counted_before) / (spent - spent_before), "records/s",
+             done);
       counted_before = done;
       spent_before = spent;
     }
@@ -128,7 +129,8 @@ double run_ledger(const std::filesystem::path& folder, std::uint64_t records) {
   traffic again{10};
   collection poll;
   poll.node = "node-1";
-  poll.groups = std::make_shared<const std::vector<record_group>>(again.next(std::min<std::uint64_t>(records, 100'000)));
+  poll.groups =
+    std::make_shared<const std::vector<record_group>>(again.next(std::min<std::uint64_t>(records, 100'000)));
   const auto start = clock_type::now();
   const auto result = books.commit({poll}, moment{});
   if (!result)

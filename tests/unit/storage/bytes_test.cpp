@@ -67,7 +67,8 @@ TEST_CASE("Numbers and texts come back, and short input is refused at every leng
 TEST_CASE("A varint of more than 64 bits and a text longer than what is there are refused") {
   std::uint64_t number = 0;
   std::string text;
-  for (const std::string& bad : {std::string(10, '\xff') + '\1', std::string(9, '\xff') + '\2', std::string(20, '\x80')}) {
+  for (const std::string& bad :
+       {std::string(10, '\xff') + '\1', std::string(9, '\xff') + '\2', std::string(20, '\x80')}) {
     std::string_view in{bad};
     CHECK_FALSE(get_varint(in, number));
   }
@@ -104,17 +105,21 @@ TEMPLATE_TEST_CASE("A key comes back from its bytes and from nothing shorter or 
 
 TEST_CASE("Tags differ, so no prefix of one kind of key matches a key of another") {
   const std::vector<std::string> smallest{
-    encode_key(schema_key{}), encode_key(position_key{}), encode_key(seal_check_key{}),
-    encode_key(name_number_key{name_kind::node, {}}), encode_key(name_text_key{}), encode_key(node_key{}),
-    encode_key(mark_key{}), encode_key(restart_key{}), encode_key(gap_key{}), encode_key(record_key{}),
-    encode_key(outbox_key{}), encode_key(hour_key{}), encode_key(day_key{}), encode_key(snapshot_key{}),
+    encode_key(schema_key{}),        encode_key(position_key{}),
+    encode_key(seal_check_key{}),    encode_key(name_number_key{name_kind::node, {}}),
+    encode_key(name_text_key{}),     encode_key(node_key{}),
+    encode_key(mark_key{}),          encode_key(restart_key{}),
+    encode_key(gap_key{}),           encode_key(record_key{}),
+    encode_key(outbox_key{}),        encode_key(hour_key{}),
+    encode_key(day_key{}),           encode_key(snapshot_key{}),
     encode_key(snapshot_piece_key{})};
   std::set<char> tags;
   for (const auto& key : smallest)
     tags.insert(key[0]);
   CHECK(tags.size() == smallest.size());
   for (const auto& prefix : {key_prefix<record_key>(), key_prefix<hour_key>(), key_prefix<mark_key>()})
-    CHECK(std::count_if(smallest.begin(), smallest.end(), [&](const auto& key) { return key.starts_with(prefix); }) == 1);
+    CHECK(std::count_if(smallest.begin(), smallest.end(), [&](const auto& key) { return key.starts_with(prefix); })
+          == 1);
 }
 
 TEST_CASE("Record keys sort by node, then time, then id") {

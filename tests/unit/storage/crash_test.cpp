@@ -43,14 +43,12 @@ std::uint64_t write_until_killed(const std::filesystem::path& folder, std::uint6
       told.append(buffer, static_cast<std::size_t>(n));
     return n > 0;
   };
-  while (std::count(told.begin(), told.end(), '\n') < commits && read_more()) {
-  }
+  while (std::count(told.begin(), told.end(), '\n') < commits && read_more()) {}
   ::usleep(static_cast<useconds_t>(delay_us)); // a random moment within the next commits
   ::kill(writer, SIGKILL);
   int status = 0;
   ::waitpid(writer, &status, 0);
-  while (read_more()) {
-  }
+  while (read_more()) {}
   ::close(ends[0]);
   CHECK(WIFSIGNALED(status));
   std::uint64_t last = first;
@@ -94,8 +92,8 @@ TEST_CASE("Killed at any moment, the ledger has all it told, nothing by halves, 
   const scratch_folder folder;
   std::uint64_t next = 0;
   for (int kill = 0; kill < 20; ++kill) {
-    const auto told = write_until_killed(folder.path(), next, static_cast<int>(random() % 30),
-                                         static_cast<int>(random() % 3000));
+    const auto told =
+      write_until_killed(folder.path(), next, static_cast<int>(random() % 30), static_cast<int>(random() % 3000));
     const auto books = must_open(small_settings(folder.path()));
     const auto state = books->state();
     INFO("kill " << kill << ", told " << told);

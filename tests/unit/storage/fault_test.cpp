@@ -11,8 +11,8 @@ namespace keyportal::storage::test {
 namespace {
 
 void set_schema(const settings& how, std::uint32_t version) {
-  const auto db
-    = must(database::open_store({how.folder / "db", how.block_cache_bytes, how.write_buffer_bytes, nullptr}));
+  const auto db =
+    must(database::open_store({how.folder / "db", how.block_cache_bytes, how.write_buffer_bytes, nullptr}));
   rocksdb::WriteBatch batch;
   batch.Put(db->handle(family::meta), encode_key(schema_key{}), encode_number(version));
   must(db->write(batch, true));
@@ -95,8 +95,8 @@ TEST_CASE("A database with a family that this program does not know is refused")
   const auto how = small_settings(folder.path());
   must_open(how);
   {
-    const auto db
-      = must(database::open_store({how.folder / "db", how.block_cache_bytes, how.write_buffer_bytes, nullptr}));
+    const auto db =
+      must(database::open_store({how.folder / "db", how.block_cache_bytes, how.write_buffer_bytes, nullptr}));
     rocksdb::ColumnFamilyHandle* handle = nullptr;
     REQUIRE(db->raw().CreateColumnFamily({}, "registry", &handle).ok());
     db->raw().DestroyColumnFamilyHandle(handle);
@@ -122,8 +122,8 @@ TEST_CASE("What verification compares, it does notice") {
   must(must_open(how)->verify());
   const auto which = GENERATE(0, 1, 2, 3, 4);
   {
-    const auto db
-      = must(database::open_store({how.folder / "db", how.block_cache_bytes, how.write_buffer_bytes, nullptr}));
+    const auto db =
+      must(database::open_store({how.folder / "db", how.block_cache_bytes, how.write_buffer_bytes, nullptr}));
     rocksdb::WriteBatch batch;
     std::string first_record;
     must(db->each(family::records, key_prefix<record_key>(), {},

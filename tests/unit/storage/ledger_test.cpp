@@ -65,8 +65,8 @@ TEST_CASE("A record given again changes nothing, whether later, in the same comm
   auto groups = numbered_groups("alpha", 1, 20);
   for (const auto& group : numbered_groups("alpha", 11, 20))
     groups.push_back(group); // 11 to 20 are there twice
-  const auto results
-    = must(books->commit({polled("alpha", groups), polled("alpha", numbered_groups("alpha", 21, 20))}, at_seconds(0)));
+  const auto results =
+    must(books->commit({polled("alpha", groups), polled("alpha", numbered_groups("alpha", 21, 20))}, at_seconds(0)));
   REQUIRE(results.size() == 2);
   CHECK(results[0].records->size() == 30);
   CHECK(results[0].duplicates == 10);

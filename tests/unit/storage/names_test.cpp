@@ -9,8 +9,8 @@ namespace {
 struct opened {
   scratch_folder folder;
   sealer seal = must(sealer::load(folder.path() / "seal.key", true));
-  std::shared_ptr<database> db
-    = must(database::open_store({folder.path() / "db", std::size_t{1} << 20, std::size_t{1} << 20, nullptr}));
+  std::shared_ptr<database> db =
+    must(database::open_store({folder.path() / "db", std::size_t{1} << 20, std::size_t{1} << 20, nullptr}));
 };
 
 void write(name_changes& changes, database& db) {

@@ -7,7 +7,8 @@
 namespace keyportal::storage::test {
 namespace {
 
-record_group one_record(const std::string& client_key, const std::string& model, std::int64_t at_s, bool failed = false) {
+record_group one_record(const std::string& client_key, const std::string& model, std::int64_t at_s,
+                        bool failed = false) {
   record_group group;
   group.client_key = secret{client_key};
   group.model = model;
@@ -69,7 +70,8 @@ TEST_CASE("Sums since an hour count all records at or after it") {
 TEST_CASE("Absurd counts wrap round and are kept; nothing breaks") {
   const scratch_folder folder;
   const auto books = must_open(small_settings(folder.path()));
-  std::vector<record_group> groups{one_record("sk-1", "m1", 0), one_record("sk-1", "m1", 1), one_record("sk-1", "m1", 2)};
+  std::vector<record_group> groups{one_record("sk-1", "m1", 0), one_record("sk-1", "m1", 1),
+                                   one_record("sk-1", "m1", 2)};
   for (auto& group : groups) {
     group.details[0].tokens = {INT64_MAX, INT64_MIN, -1, 0, INT64_MAX};
     group.details[0].latency_ms = INT64_MAX;

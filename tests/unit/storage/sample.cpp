@@ -29,9 +29,7 @@ settings small_settings(const std::filesystem::path& folder) {
   return how;
 }
 
-std::unique_ptr<ledger> must_open(const settings& how) {
-  return must(ledger::open(how));
-}
+std::unique_ptr<ledger> must_open(const settings& how) { return must(ledger::open(how)); }
 
 void must(const caf::error& error) {
   if (error)

@@ -124,7 +124,8 @@ TEST_CASE("No file below the data folder holds a client key, a source or a snaps
     auto poll = polled("alpha", numbered_groups("alpha", compacted ? 1000 : 0, 500));
     poll.marks.push_back({secret{"sk-client-secret-of-a-mark"}, "model-0", 1, 2, {}, {}, 3});
     must_commit(*books, poll);
-    must(books->keep_snapshot({0, "alpha", at_seconds(9), "request", 1, {}, 0, 0, {}}, "{\"api_key\":\"sk-client-secret-1\"}"));
+    must(books->keep_snapshot({0, "alpha", at_seconds(9), "request", 1, {}, 0, 0, {}},
+                              "{\"api_key\":\"sk-client-secret-1\"}"));
     if (compacted)
       must(books->compact());
     const auto bytes = all_bytes(how.folder);

@@ -31,8 +31,8 @@ std::string random_text(std::size_t size, std::uint64_t seed) {
 struct opened {
   scratch_folder folder;
   sealer seal = must(sealer::load(folder.path() / "seal.key", true));
-  std::shared_ptr<database> db
-    = must(database::open_store({folder.path() / "db", std::size_t{1} << 20, std::size_t{1} << 20, nullptr}));
+  std::shared_ptr<database> db =
+    must(database::open_store({folder.path() / "db", std::size_t{1} << 20, std::size_t{1} << 20, nullptr}));
   snapshot_shelf shelf{db, seal, 3, 0};
 
   void put(const std::string& key, const std::string& value) {
