@@ -14,6 +14,8 @@ template <typename... Cases>
 struct overloaded : Cases... {
   using Cases::operator()...;
 };
+template <typename... Cases>
+overloaded(Cases...) -> overloaded<Cases...>; // clang 14 does not deduce it
 
 struct unit {
   std::string_view name;
