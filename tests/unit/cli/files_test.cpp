@@ -35,7 +35,11 @@ TEST_CASE("a written file is whole, its owner's alone, and leaves nothing beside
   test::temporary_folder folder;
   const auto file = folder.path() / "usage.json";
   REQUIRE_FALSE(write_file(file, "first"));
+  std::ifstream reader(file); // whoever reads meanwhile has the old file, whole
   REQUIRE_FALSE(write_file(file, "second, and longer"));
+  std::string seen;
+  std::getline(reader, seen);
+  CHECK(seen == "first");
   CHECK(content(file) == "second, and longer");
   struct stat info {};
   REQUIRE(stat(file.c_str(), &info) == 0);
