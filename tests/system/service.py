@@ -124,7 +124,8 @@ class StandIn(Program):
 
     def answers(self):
         try:
-            return call(self.url + "/healthz", timeout=2)[0] == 200
+            return (call(self.url + "/healthz", timeout=2)[0] == 200
+                    and call(f"http://127.0.0.1:{self.control_port}/state", timeout=2)[0] == 200)
         except OSError:
             if not self.alive():
                 raise AssertionError(f"{self.name} ended: {self.log()[-2000:]}")
