@@ -5,6 +5,7 @@
 #include <ctime>
 #include <filesystem>
 #include <mutex>
+#include <optional>
 
 #include <caf/all.hpp>
 #include <fmt/format.h>
@@ -61,6 +62,39 @@ std::vector<nats::stream_settings> streams(const settings& s) {
   }
   return out;
 }
+
+/// Our own nats-server may stay unusable after its disk was full, though it runs: then it is ended, and started anew by
+/// its supervision. Called from the sink's threads.
+class child_doctor {
+public:
+  explicit child_doctor(nats::child_server* child) : child_(child) {}
+  void on(const link_changed& link) {
+    std::lock_guard guard{mutex_};
+    const auto now = std::chrono::steady_clock::now();
+    if (!child_ || (link.connected && link.problem.empty())) {
+      ill_since_.reset();
+      return;
+    }
+    if (!ill_since_ || now - last_said_ > patience / 2) // a complaint now and then is no illness
+      ill_since_ = now;
+    last_said_ = now;
+    if (now - *ill_since_ < patience)
+      return;
+    ill_since_ = now;
+    const int process = child_->process();
+    if (process > 0) {
+      log::warn("nats", "child-ended", "nats-server has been unusable for {} s and is started anew", patience.count());
+      kill(process, SIGKILL);
+    }
+  }
+
+private:
+  static constexpr std::chrono::seconds patience{20};
+  std::mutex mutex_;
+  nats::child_server* child_;
+  std::optional<std::chrono::steady_clock::time_point> ill_since_;
+  std::chrono::steady_clock::time_point last_said_{};
+};
 
 /// Our own server has the streams bounded by age and together by the store's size.
 caf::expected<std::unique_ptr<nats::child_server>> child_if_wanted(const settings& s) {
@@ -138,8 +172,10 @@ int run_service(const settings& s) {
   if (*child)
     sink.server.url = (*child)->url();
   around->shipping.url = *child ? (*child)->reader_url() : nats::without_credentials(s.nats.url);
-  around->make_sink = [sink, &numbers](sink::callbacks told) -> std::unique_ptr<keyportal::sink> {
-    told.on_link = [&numbers, next = std::move(told.on_link)](link_changed link) {
+  child_doctor doctor{child->get()};
+  around->make_sink = [sink, &numbers, &doctor](sink::callbacks told) -> std::unique_ptr<keyportal::sink> {
+    told.on_link = [&numbers, &doctor, next = std::move(told.on_link)](link_changed link) {
+      doctor.on(link);
       numbers.nats_connected.Set(link.connected ? 1 : 0);
       next(std::move(link));
     };

@@ -83,6 +83,7 @@ node_actors spawn_node(caf::actor_system& system, const surroundings& around, co
                           {.node = node.name,
                            .url = node.url,
                            .poll = {s.poll.interval, s.poll.probe_interval, s.poll.slack_factor},
+                           .boot_marker = s.restore.boot_marker,
                            .now = around.now},
                           {a.upstream, a.detector, shared.ledger, a.keeper, shared.feed}, *around.numbers);
   caf::anon_send(a.keeper, meet_poller{a.poller});

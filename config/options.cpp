@@ -41,10 +41,8 @@ constexpr option table[] = {
 
   {"restore.enabled", HERE(restore.enabled), "true", {},
    "Whether usage is put back into a node that restarted. When false, restarts are only noticed and told."},
-  {"restore.piece_records", HERE(restore.piece_records), "5000", {"1", "1000000", {}},
+  {"restore.piece_records", HERE(restore.piece_records), "20000", {"1", "1000000", {}},
    "Records in one import at most."},
-  {"restore.piece_bytes", HERE(restore.piece_bytes), "4MiB", {"64KiB", "64MiB", {}},
-   "Bytes in one import, about."},
   {"restore.retries", HERE(restore.retries), "3", {"0", "100", {}},
    "How often a restore that did not come out whole is tried again."},
   {"restore.boot_marker", HERE(restore.boot_marker), "false", {},

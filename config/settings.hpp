@@ -45,7 +45,6 @@ struct settings {
   struct restore_settings {
     bool enabled = false;
     int piece_records = 0;
-    std::uint64_t piece_bytes = 0;
     int retries = 0;
     bool boot_marker = false;
   } restore;

@@ -63,10 +63,13 @@ struct poll_now {};
 struct node_counted {
   std::int64_t requests = 0;
 };
+/// Tell the keeper when the node was looked at next, so that a restart is seen before anything is restored into it.
+struct tell_when_seen {};
 
 using poller_actor = caf::typed_actor<
   caf::reacts_to<poll_now>,
   caf::reacts_to<node_counted>,
+  caf::reacts_to<tell_when_seen>,
   // Stops looking; answered when no poll is under way any more.
   caf::replies_to<drain>::with<drained>>;
 
@@ -81,11 +84,14 @@ struct observation {
   std::uint64_t lists_broken = 0;   ///< of those: gone, shorter, or with another beginning
   std::uint64_t lists_capped = 0;   ///< broken, but the CPA caps its lists and counts on: excused
   std::uint64_t details_gone = 0;   ///< details known to have been there that are not there any more
+  bool marker_gone = false;         ///< the boot marker that was there is not
   bool connection_lost = false;     ///< since the last observation
   moment last_seen_at{};            ///< of the last good poll, and
   node_counters before;             ///< what the node counted then, or said since
 };
 struct verdict {
+  /// Set when it cannot be told whether the process is the one before, since nothing had been seen of that one.
+  std::optional<gap_record> gap;
   enum class kind : std::uint8_t {
     same,     ///< the process that was there before
     suspect,  ///< look again at once; remember nothing yet
@@ -105,6 +111,10 @@ struct restart_noticed {
 };
 /// The node holds fewer records than the ledger, restart or not: compare, and import what it lacks.
 struct restore_wanted {};
+/// Leave a boot marker in the node.
+struct place_marker {};
+/// The poller has looked at the node and judged it.
+struct node_seen {};
 /// Whom to tell what the node says while it is being restored.
 struct meet_poller {
   poller_actor poller;
@@ -141,6 +151,8 @@ struct restore_report {
 using snapshot_keeper_actor = caf::typed_actor<
   caf::reacts_to<restart_noticed>,
   caf::reacts_to<restore_wanted>,
+  caf::reacts_to<place_marker>,
+  caf::reacts_to<node_seen>,
   caf::reacts_to<meet_poller>,
   caf::replies_to<make_snapshot>::with<snapshot_info>,
   caf::replies_to<list_snapshots>::with<std::vector<snapshot_info>>,
@@ -330,7 +342,10 @@ KEYPORTAL_MESSAGE(probe)
 KEYPORTAL_MESSAGE(probe_answer)
 KEYPORTAL_MESSAGE(poll_now)
 KEYPORTAL_MESSAGE(node_counted)
+KEYPORTAL_MESSAGE(tell_when_seen)
+KEYPORTAL_MESSAGE(node_seen)
 KEYPORTAL_MESSAGE(restore_wanted)
+KEYPORTAL_MESSAGE(place_marker)
 KEYPORTAL_MESSAGE(meet_poller)
 KEYPORTAL_MESSAGE(observation)
 KEYPORTAL_MESSAGE(verdict)

@@ -105,9 +105,9 @@ void each_detail(od::parser& parser, std::string_view array, OnDetail&& on_detai
 bool is_null(od::value v) { return v.type() == od::json_type::null; }
 
 /// Walks `{"usage":{…,"apis":{key:{"models":{model:{"total_requests":n,"details":[…]}}}}}}`; calls
-/// `on_list(key, model, total_requests, text of the array with its brackets)`. Returns the counters.
-template <class OnList>
-node_counters walk(od::object root, std::int64_t* version, OnList&& on_list) {
+/// `on_key(key)` and `on_list(key, model, total_requests, text of the array with its brackets)`. Returns the counters.
+template <class OnKey, class OnList>
+node_counters walk(od::object root, std::int64_t* version, OnKey&& on_key, OnList&& on_list) {
   node_counters counters;
   bool has_usage = false;
   std::string key, model; // copies: simdjson reuses the buffer behind a key
@@ -134,6 +134,7 @@ node_counters walk(od::object root, std::int64_t* version, OnList&& on_list) {
           continue;
         for (auto api : apis.get_object()) {
           key = std::string_view{api.unescaped_key()};
+          on_key(key);
           for (auto api_part : api.value().get_object()) {
             if (std::string_view{api_part.unescaped_key()} != "models")
               continue;
@@ -210,6 +211,7 @@ struct usage_book::impl {
     return name.append(key).append(1, '\0').append(model);
   }
 
+  void read_key(usage_reading& out, const std::string& key, std::uint64_t& met);
   void read_list(usage_reading& out, std::string_view key, std::string_view model, std::int64_t total_requests,
                  std::string_view array, const list_mark* known);
 };
@@ -230,6 +232,22 @@ void usage_book::accept(const usage_reading& reading, bool anew) {
     impl_->marks.clear();
   for (const auto& m : reading.marks)
     impl_->marks.insert_or_assign(impl::name_of(m.client_key.reveal(), m.model), m);
+}
+
+/// A boot marker is remembered as a list without a model, which no real list is.
+void usage_book::impl::read_key(usage_reading& out, const std::string& key, std::uint64_t& met) {
+  if (!key.starts_with(boot_marker_prefix))
+    return;
+  const auto known = marks.find(name_of(key, {}));
+  if (known != marks.end()) {
+    ++met;
+    out.marker_here = true;
+  } else if (!out.marker_here) {
+    list_mark mark;
+    mark.client_key = secret{key};
+    out.marks.push_back(std::move(mark));
+    out.marker_here = true;
+  }
 }
 
 void usage_book::impl::read_list(usage_reading& out, std::string_view key, std::string_view model,
@@ -311,7 +329,7 @@ caf::expected<usage_reading> usage_book::read(const std::string& body) {
     out.lists_known = book.marks.size();
     std::uint64_t met = 0;
     od::document document = book.outer.iterate(simdjson::padded_string_view(body, body.capacity()));
-    out.counters = walk(document.get_object(), nullptr,
+    out.counters = walk(document.get_object(), nullptr, [&](const std::string& key) { book.read_key(out, key, met); },
                         [&](const std::string& key, const std::string& model, std::int64_t requests, std::string_view array) {
                           ++out.lists;
                           const auto known = book.marks.find(impl::name_of(key, model));
@@ -323,10 +341,12 @@ caf::expected<usage_reading> usage_book::read(const std::string& body) {
     if (met < book.marks.size()) { // some are gone altogether: rare, so look which only then
       std::unordered_map<std::string, bool> here;
       auto again = book.outer.iterate(simdjson::padded_string_view(body, body.capacity()));
-      walk(again.get_object(), nullptr, [&](const std::string& key, const std::string& model, std::int64_t, std::string_view) {
-        here.emplace(impl::name_of(key, model), true);
-      });
+      walk(again.get_object(), nullptr, [](const std::string&) {},
+           [&](const std::string& key, const std::string& model, std::int64_t, std::string_view) {
+             here.emplace(impl::name_of(key, model), true);
+           });
       for (const auto& [name, mark] : book.marks) {
+        out.marker_gone |= mark.model.empty() && !out.marker_here;
         if (mark.count > 0 && !here.contains(name)) {
           ++out.lists_broken;
           out.details_gone += mark.count;
@@ -355,6 +375,7 @@ caf::expected<std::vector<record_group>> read_export(node_name node, std::string
     od::parser outer, inner;
     od::document document = outer.iterate(simdjson::padded_string_view(json, json.capacity()));
     walk(document.get_object(), &version,
+         [](const std::string&) {},
          [&](const std::string& key, const std::string& model, std::int64_t, std::string_view array) {
            if (trimmed(key).empty())
              return; // CPA's import skips these too

@@ -15,6 +15,9 @@
 
 namespace keyportal::cpa {
 
+/// Name of an empty entry among CPA's client keys by which a restart shows (`restore.boot_marker`); a random end follows.
+inline constexpr std::string_view boot_marker_prefix = "keyportal-boot-";
+
 /// What one document said, compared with what was remembered.
 struct usage_reading {
   node_counters counters;
@@ -26,6 +29,8 @@ struct usage_reading {
   std::uint64_t lists_broken = 0;  ///< of those: gone, shorter, or with another beginning; not the capped ones
   std::uint64_t lists_capped = 0;  ///< cut by a CPA that caps its lists (v6.6.96) but counts on: no sign of a restart
   std::uint64_t details_gone = 0;  ///< details of broken lists that are not where they were
+  bool marker_here = false;        ///< a boot marker is in the document
+  bool marker_gone = false;        ///< one was remembered and is not
 };
 
 /// What is known of one node's lists. One owner, no threads. `read` changes nothing; `accept` is called when what was

@@ -57,6 +57,7 @@ struct poller_core {
   std::uint64_t gaps = 0;
   bool draining = false;
   bool busy = false;
+  bool keeper_waits = false; ///< for our next look at the node
   std::uint64_t newest_tick = 0;
   caf::typed_response_promise<drained> drain_promise;
 
@@ -66,7 +67,7 @@ struct poller_core {
   void do_probe(self_ptr self);
   void do_poll(self_ptr self);
   void judge(self_ptr self, usage_answer answer);
-  void commit(self_ptr self, std::shared_ptr<cpa::usage_reading> reading, std::optional<restart_record> restart);
+  void commit(self_ptr self, std::shared_ptr<cpa::usage_reading> reading, verdict judged);
   void note_held(const std::vector<std::pair<node_name, totals>>& sums);
   void compare_with_ledger(self_ptr self, const cpa::usage_reading& reading);
   void failed(self_ptr self, const caf::error& why);
@@ -93,16 +94,22 @@ collection to_collection(const poller_core& core, cpa::usage_reading& reading, b
   return out;
 }
 
-journal_entry facts_of(const restart_record& restart, std::uint64_t gap_number) {
+/// Numbers are given by the ledger (0 asks for the next one) and are the same that the events say.
+journal_entry facts_of(const gap_record& gap) {
   journal_entry out;
-  out.restart = restart;
-  out.restart->number = 0; // the ledger gives the same number
-  gap_record gap{restart.node, gap_number, restart.last_seen_at, restart.noticed_at, restart.expected_loss,
-                 "the node restarted; what it recorded after it was last looked at is gone"};
   out.gap = gap;
   out.gap->number = 0;
-  out.events.push_back({0, event_kind::restarted, restart.node, restart.noticed_at, dump(to_json(restart))});
-  out.events.push_back({0, event_kind::gap, restart.node, restart.noticed_at, dump(to_json(gap))});
+  out.events.push_back({0, event_kind::gap, gap.node, gap.to, dump(to_json(gap))});
+  return out;
+}
+
+journal_entry facts_of(const restart_record& restart, std::uint64_t gap_number) {
+  auto out = facts_of(gap_record{restart.node, gap_number, restart.last_seen_at, restart.noticed_at, restart.expected_loss,
+                                 "the node restarted; what it recorded after it was last looked at is gone"});
+  out.restart = restart;
+  out.restart->number = 0;
+  out.events.insert(out.events.begin(),
+                    {0, event_kind::restarted, restart.node, restart.noticed_at, dump(to_json(restart))});
   return out;
 }
 
@@ -184,8 +191,8 @@ void poller_core::judge(self_ptr self, usage_answer answer) {
   answer.body.reset(); // megabytes that nobody needs while the disk works
   auto reading = std::make_shared<cpa::usage_reading>(std::move(*read));
   const observation seen{settings.node,         settings.now(),        reading->counters,      reading->lists_known,
-                         reading->lists_broken, reading->lists_capped, reading->details_gone, plan.connection_lost(),
-                         last_seen_at,          before};
+                         reading->lists_broken, reading->lists_capped, reading->details_gone, reading->marker_gone,
+                         plan.connection_lost(), last_seen_at,         before};
   self->request(peers.detector, ledger_patience, seen)
     .then(
       [this, self, reading](verdict& judged) {
@@ -194,37 +201,41 @@ void poller_core::judge(self_ptr self, usage_answer answer) {
             log::info("poller", "restart-suspected", "Restart suspected at {}: looking again", settings.node);
             plan.poll_again();
             return ended(self);
-          case verdict::kind::restarted: return commit(self, reading, std::move(judged.restart));
-          case verdict::kind::same: return commit(self, reading, std::nullopt);
+          case verdict::kind::restarted:
+          case verdict::kind::same: return commit(self, reading, std::move(judged));
         }
       },
       [this, self](const caf::error& e) { failed(self, e); });
 }
 
-void poller_core::commit(self_ptr self, std::shared_ptr<cpa::usage_reading> reading,
-                         std::optional<restart_record> restart) {
-  const bool anew = restart.has_value();
+void poller_core::commit(self_ptr self, std::shared_ptr<cpa::usage_reading> reading, verdict judged) {
+  const bool anew = judged.is == verdict::kind::restarted;
   auto message = to_collection(*this, *reading, anew);
+  auto restart = std::make_shared<restart_record>(std::move(judged.restart));
   if (anew) {
     restart->number = restarts + 1;
     message.facts = facts_of(*restart, gaps + 1);
+  } else if (judged.gap) {
+    judged.gap->number = gaps + 1;
+    message.facts = facts_of(*judged.gap);
   }
+  const bool has_gap = message.facts.has_value();
   const auto seen_at = message.seen_at;
   self->request(peers.ledger, ledger_patience, std::move(message))
     .then(
-      [this, self, reading, restart, anew, seen_at](const committed& done) {
+      [this, self, reading, restart, anew, has_gap, seen_at](const committed& done) {
         const auto now = self->clock().now();
         book.accept(*reading, anew);
         before = reading->counters;
         last_seen_at = seen_at;
         plan.poll_succeeded(now);
         note_held(done.sums);
+        gaps += has_gap;
         numbers.polls_ok.Increment();
         numbers.records.Increment(static_cast<double>(done.records->size()));
         numbers.duplicates.Increment(static_cast<double>(done.duplicates));
         if (anew) {
           ++restarts;
-          ++gaps;
           numbers.restarts.Increment();
           log::warn("restart-detector", "restarted", "Restart of {} noticed: {} requests before, {} after; {}",
                     settings.node, restart->before.requests, restart->after.requests,
@@ -235,6 +246,10 @@ void poller_core::commit(self_ptr self, std::shared_ptr<cpa::usage_reading> read
         } else {
           compare_with_ledger(self, *reading);
         }
+        if (std::exchange(keeper_waits, false))
+          self->send(peers.keeper, node_seen{});
+        if (settings.boot_marker && !reading->marker_here)
+          self->send(peers.keeper, place_marker{});
         condition.last_poll = seen_at;
         condition.counters = reading->counters;
         tell(self, node_condition::light::up, {});
@@ -319,6 +334,11 @@ poller_impl::behavior_type poller(self_ptr self, poller_settings settings, polle
   core->start(self);
   return {
     [core, self](const poll_now&) {
+      core->plan.poll_soon();
+      core->act(self);
+    },
+    [core, self](const tell_when_seen&) {
+      core->keeper_waits = true;
       core->plan.poll_soon();
       core->act(self);
     },

@@ -1,6 +1,7 @@
 #include "actors/snapshot_keeper/snapshot_keeper.hpp"
 
 #include <optional>
+#include <random>
 
 #include <caf/all.hpp>
 #include <nlohmann/json.hpp>
@@ -41,6 +42,7 @@ struct restore_run {
   node_counters counters; ///< of the node, as last read
   std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
   std::chrono::milliseconds backoff = 200ms;
+  bool interrupted = false; ///< waits until the poller has judged the node anew
 };
 
 struct keeper_core {
@@ -53,6 +55,7 @@ struct keeper_core {
   std::optional<restart_record> next_restart; ///< noticed while a restore was under way: that one begins anew
 
   void start(self_ptr self);
+  void leave_marker(self_ptr self);
   void begin_restore(self_ptr self, std::optional<restart_record> restart);
   void read_node(self_ptr self);
   void next_piece(self_ptr self);
@@ -102,6 +105,7 @@ void keeper_core::begin_restore(self_ptr self, std::optional<restart_record> res
 }
 
 void keeper_core::read_node(self_ptr self) {
+  run->interrupted = false;
   self->request(peers.upstream, caf::infinite, fetch_usage{})
     .then(
       [this, self](const usage_answer& answer) {
@@ -153,7 +157,8 @@ void keeper_core::next_piece(self_ptr self) {
   }
 }
 
-/// The node went away, or answers nonsense: the state is on disk, so patience costs nothing. A node that refuses our key
+/// The node went away, or answers nonsense: the state is on disk, so patience costs nothing. It goes on only when the
+/// poller has looked at the node again: were another process filled before that, its restart would not show. A node that refuses our key
 /// is not asked again until something changes.
 void keeper_core::fail(self_ptr self, const caf::error& why) {
   run->scan.reset();
@@ -168,6 +173,7 @@ void keeper_core::fail(self_ptr self, const caf::error& why) {
     run.reset();
     return;
   }
+  run->interrupted = true;
   self->delayed_send(self, run->backoff, try_again{});
   run->backoff = std::min<std::chrono::milliseconds>(run->backoff * 2, 5s);
 }
@@ -206,6 +212,14 @@ void keeper_core::finish(self_ptr self, bool complete) {
   }
   if (next_restart)
     begin_restore(self, std::exchange(next_restart, std::nullopt));
+}
+
+/// An entry without details: nothing is counted, and it lasts as long as the process (contract of CPA's import).
+void keeper_core::leave_marker(self_ptr self) {
+  const auto name = fmt::format("{}{:08x}", cpa::boot_marker_prefix, std::random_device{}());
+  const auto document = fmt::format(R"({{"version":1,"usage":{{"apis":{{"{}":{{}}}}}}}})", name);
+  self->request(peers.upstream, caf::infinite, import_usage{std::make_shared<const std::string>(document)})
+    .then([](const import_answer&) {}, [](const caf::error&) {}); // the next poll sees whether it is there
 }
 
 // --- snapshots ----------------------------------------------------------------------------------------------------
@@ -341,6 +355,11 @@ keeper_impl::behavior_type keeper(self_ptr self, keeper_settings settings, keepe
       if (core->settings.restore_enabled && !core->run)
         core->begin_restore(self, std::nullopt);
     },
+    [core, self](const place_marker&) { core->leave_marker(self); },
+    [core, self](const node_seen&) {
+      if (core->run && core->run->interrupted)
+        core->read_node(self);
+    },
     [core](const meet_poller& m) { core->poller = m.poller; },
     [core, self](const make_snapshot& m) { return pass(core->snapshot(self, m.reason)); },
     [core](const list_snapshots&) { return pass(core->store->snapshots(core->settings.node)); },
@@ -386,8 +405,8 @@ keeper_impl::behavior_type keeper(self_ptr self, keeper_settings settings, keepe
       self->delayed_send(self, core->settings.snapshot_interval, snapshot_tick{});
     },
     [core, self](const try_again&) {
-      if (core->run && !core->run->scan)
-        core->read_node(self);
+      if (core->run && core->poller)
+        self->send(core->poller, tell_when_seen{});
     },
   };
 }

@@ -111,6 +111,7 @@ struct bench {
   snapshot_keeper_actor keeper;
   poller_actor poller;
   std::size_t piece_records = 20'000;
+  bool boot_marker = false;
 
   bench() { start(); }
   ~bench() { stop(); }
@@ -135,7 +136,7 @@ struct bench {
                                    {.node = "n", .snapshot_interval = 5min, .restore_enabled = true,
                                     .piece_records = piece_records, .retries = 3, .now = now},
                                    {up, ledger, feed_}, store, numbers);
-    poller = spawn_poller(system, false, {.node = "n", .url = "http://n", .poll = {3s, 500ms, 10}, .now = now},
+    poller = spawn_poller(system, false, {.node = "n", .url = "http://n", .poll = {3s, 500ms, 10}, .boot_marker = boot_marker, .now = now},
                           {up, detector, ledger, keeper, feed_}, numbers);
     actors->tell(keeper, meet_poller{poller});
     actors->settle();
@@ -294,6 +295,30 @@ TEST_CASE("Our own restart alone brings nothing twice and tells of no restart") 
   CHECK(b.restarts().empty());
   b.all_is_one();
   CHECK(b.store->state().last <= position + 1); // the event that the node is up
+}
+
+TEST_CASE("With a boot marker the restart of a node without a single record is seen too, without one it is not") {
+  bench b;
+  b.stop();
+  b.boot_marker = true;
+  b.start();
+  b.pass(7s);
+  CHECK(b.node.import_calls == 1);
+  CHECK(b.node.usage.usage_json().find("keyportal-boot-") != std::string::npos);
+  b.node.restart();
+  b.pass(7s);
+  REQUIRE(b.restarts().size() == 1);
+  CHECK(b.restarts()[0].evidence.at(0) == "the boot marker is gone");
+  b.pass(30s);
+  CHECK(b.node.import_calls == 2);
+  CHECK(b.restarts().size() == 1);
+  b.stop();
+  b.start(); // the marker is remembered
+  b.pass(10s);
+  CHECK(b.node.import_calls == 2);
+  b.node.record(5);
+  b.pass(4s);
+  b.all_is_one();
 }
 
 TEST_CASE("A restore that we did not live to finish is finished after our next start") {

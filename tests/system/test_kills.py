@@ -51,13 +51,14 @@ class Kills(unittest.TestCase):
         recorded = collections.Counter(each for each, _ in oracle)
         self.assertEqual(sum((ledger - recorded).values()), 0, "the ledger holds what was never recorded, or twice")
         # What is missing was recorded between the last look at a process and its end.
-        spans = [(milliseconds(r["last_seen_at"]), milliseconds(r["noticed_at"])) for r in portal.restarts()]
+        spans = [(milliseconds(g["from"]), milliseconds(g["to"]))
+                 for g in portal.get("/api/v1/nodes/default/gaps?limit=1000")["items"]]
         missing = [(each, at) for each, at in oracle if each not in ledger]
         for each, at in missing:
             # A look lasts a moment, and its time is noted at its end: what came after the answer was made but before it
             # was read is unseen too.
             self.assertTrue(any(begin - 500 <= at <= end for begin, end in spans),
-                            f"lost outside every span: {each} at {at}; spans {spans}")
+                            f"lost outside every gap: {each} at {at}; gaps {[g for g in spans if abs(g[0] - at) < 10_000]}")
             if ends is not None:
                 self.assertTrue(any(end - 2000 <= at <= end + 50 for end in ends),
                                 f"lost long before a kill: {each} at {at}; kills {ends}")

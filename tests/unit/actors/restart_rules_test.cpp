@@ -79,3 +79,16 @@ TEST_CASE("Fewer requests than the node counted before mean another process, whe
   CHECK(rules.judge(seen(3, 90, 0)).is == kind::suspect);
   CHECK(rules.judge(seen(4, 90, 0)).is == kind::restarted);
 }
+
+TEST_CASE("An absence of a node of which nothing had been seen is a gap, since nothing can tell its process") {
+  restart_rules rules;
+  auto o = seen(5, 0, 0);
+  o.lists_known = 0;
+  CHECK_FALSE(rules.judge(o).gap);
+  o.connection_lost = true;
+  REQUIRE(rules.judge(o).gap);
+  CHECK(rules.judge(o).gap->from == o.last_seen_at);
+  CHECK(rules.judge(o).gap->to == o.at);
+  o.lists_known = 1;
+  CHECK_FALSE(rules.judge(o).gap);
+}

@@ -80,6 +80,8 @@ snapshot_keeper_actor::behavior_type fake_keeper() {
   return {
     [](const restart_noticed&) {},
     [](restore_wanted) {},
+    [](place_marker) {},
+    [](node_seen) {},
     [](const meet_poller&) {},
     [](const make_snapshot& asked) {
       snapshot_info out;
