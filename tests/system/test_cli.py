@@ -118,7 +118,7 @@ class CommandLine(unittest.TestCase):
                 deadline = time.monotonic() + 20
                 while "restored" not in (line := tail.stdout.readline()):
                     self.assertTrue(line and time.monotonic() < deadline, "a restored event is printed")
-                tail.send_signal(signal.SIGINT)
+                tail.send_signal(signal.SIGTERM)
                 tail.wait(10)
             finally:
                 tail.kill()
