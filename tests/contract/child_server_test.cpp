@@ -1,10 +1,12 @@
 #include "actors/nats/child_server.hpp"
 
 #include <signal.h>
+#include <spawn.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <fstream>
 
 #include <catch2/catch_test_macros.hpp>
@@ -101,61 +103,62 @@ TEST_CASE("A password file that others may read is refused") {
   CHECK(render(server.error()).find("nats.password") != std::string::npos);
 }
 
+// Not a test of its own: the two below run it as a process that they can kill.
+TEST_CASE("Keeps a child server until it is killed", "[.keeper]") {
+  const char* folder = std::getenv("KEYPORTAL_TEST_FOLDER");
+  REQUIRE(folder != nullptr);
+  auto server = child_server::start({.folder = folder});
+  REQUIRE(server);
+  REQUIRE(test::eventually([&] { return answers(**server); }));
+  std::ofstream(std::filesystem::path(folder) / "ready") << (*server)->process() << std::endl;
+  ::pause();
+}
+
+namespace {
+
+/// Another process of this program that keeps a child server.
+struct keeper {
+  explicit keeper(const std::filesystem::path& folder) {
+    ::setenv("KEYPORTAL_TEST_FOLDER", folder.c_str(), 1);
+    char name[] = "/proc/self/exe", chosen[] = "[.keeper]";
+    char* arguments[] = {name, chosen, nullptr};
+    REQUIRE(::posix_spawn(&pid, name, nullptr, nullptr, arguments, environ) == 0);
+    REQUIRE(test::eventually([&] { return read_small(folder / "ready").value_or("").ends_with('\n'); }));
+    child = std::stoi(*read_small(folder / "ready"));
+  }
+  ~keeper() { end(); }
+  void end() {
+    if (pid > 0) {
+      ::kill(pid, SIGKILL);
+      ::waitpid(pid, nullptr, 0);
+    }
+    pid = 0;
+  }
+  pid_t pid = 0;
+  int child = 0;
+};
+
+} // namespace
+
 TEST_CASE("When we are killed the child ends too, and a start right after that works") {
   test::temporary_folder folder;
-  int pipe_ends[2];
-  REQUIRE(::pipe(pipe_ends) == 0);
-  // A whole new process, since the child of a fork could not use the threads of this one.
-  auto us = ::fork();
-  if (us == 0) {
-    ::close(pipe_ends[0]);
-    auto server = child_server::start({.folder = folder.path()});
-    int pid = 0;
-    if (server && test::eventually([&] { return answers(**server); }))
-      pid = (*server)->process();
-    if (::write(pipe_ends[1], &pid, sizeof pid) != sizeof pid)
-      ::_exit(1);
-    ::pause();
-    ::_exit(0);
-  }
-  ::close(pipe_ends[1]);
-  int pid = 0;
-  REQUIRE(::read(pipe_ends[0], &pid, sizeof pid) == sizeof pid);
-  ::close(pipe_ends[0]);
-  REQUIRE(pid > 0);
-  ::kill(us, SIGKILL);
-  ::waitpid(us, nullptr, 0);
+  keeper other(folder.path());
+  other.end();
   auto server = child_server::start({.folder = folder.path()});
   REQUIRE(server);
   CHECK(test::eventually([&] { return answers(**server); }));
-  CHECK_FALSE(mark_of(pid));
+  CHECK_FALSE(mark_of(other.child));
 }
 
 TEST_CASE("A child that a killed parent left behind and that does not end by itself is ended") {
   test::temporary_folder folder;
-  int pipe_ends[2];
-  REQUIRE(::pipe(pipe_ends) == 0);
-  auto us = ::fork();
-  if (us == 0) {
-    auto server = child_server::start({.folder = folder.path()});
-    int pid = server && test::eventually([&] { return answers(**server); }) ? (*server)->process() : 0;
-    if (::write(pipe_ends[1], &pid, sizeof pid) != sizeof pid)
-      ::_exit(1);
-    ::pause();
-    ::_exit(0);
-  }
-  int pid = 0;
-  REQUIRE(::read(pipe_ends[0], &pid, sizeof pid) == sizeof pid);
-  ::close(pipe_ends[0]);
-  ::close(pipe_ends[1]);
-  REQUIRE(pid > 0);
-  ::kill(pid, SIGSTOP); // deaf to SIGTERM
-  ::kill(us, SIGKILL);
-  ::waitpid(us, nullptr, 0);
+  keeper other(folder.path());
+  ::kill(other.child, SIGSTOP); // deaf to SIGTERM
+  other.end();
   auto server = child_server::start({.folder = folder.path()});
   REQUIRE(server);
   CHECK(test::eventually([&] { return answers(**server); }));
-  CHECK_FALSE(mark_of(pid));
+  CHECK_FALSE(mark_of(other.child));
 }
 
 TEST_CASE("Who does not sign in may look but neither publish nor change a stream") {
