@@ -23,6 +23,8 @@ build() {
   done
   (($#)) && shift
   mkdir -p "$root/build"
+  # Paths are told to the compiler cache relative to the checkout, so that a second clone builds in seconds.
+  export CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
   if ! (cd "$root" && cmake --preset "$preset" "$@") >"$log" 2>&1; then
     tail -n 30 "$log" >&2
     stop "the build could not be configured; the whole story is in $log"
