@@ -40,7 +40,8 @@ caf::error write_file(const std::filesystem::path& file, const std::string& cont
   const int fd = open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0)
     return because(fresh);
-  const bool written = write(fd, content.data(), content.size()) == static_cast<ssize_t>(content.size()) && fsync(fd) == 0;
+  const bool written =
+    write(fd, content.data(), content.size()) == static_cast<ssize_t>(content.size()) && fsync(fd) == 0;
   const auto why = because(fresh);
   close(fd);
   if (!written)

@@ -187,22 +187,25 @@ int run_service(const settings& s) {
     server.with([&](gateway::server& it) { it.broadcast(std::move(frame)); });
   };
   around->gateway_hooks = {
-    .metrics_text = [&] {
-      server.with([&](gateway::server& it) { numbers.websockets.Set(static_cast<double>(it.websockets())); });
-      return numbers.text();
-    },
-    .on_answer = [&](std::string_view route, int status, double seconds) { numbers.http_answered(route, status, seconds); },
+    .metrics_text =
+      [&] {
+        server.with([&](gateway::server& it) { numbers.websockets.Set(static_cast<double>(it.websockets())); });
+        return numbers.text();
+      },
+    .on_answer = [&](std::string_view route, int status,
+                     double seconds) { numbers.http_answered(route, status, seconds); },
     .control_token = *token,
     .demo = s.demo,
   };
   around->open_gateway = [&](const gateway_actor& actor) -> caf::error {
-    auto opened = gateway::server::start({.address = s.gateway.address, .port = s.gateway.port,
-                                          .threads = s.gateway.threads, .hosts = s.gateway.hosts},
-                                         gateway::callbacks_for(actor, *token));
+    auto opened = gateway::server::start(
+      {.address = s.gateway.address, .port = s.gateway.port, .threads = s.gateway.threads, .hosts = s.gateway.hosts},
+      gateway::callbacks_for(actor, *token));
     if (!opened)
       return opened.error();
     const bool v6 = s.gateway.address.find(':') != std::string::npos;
-    const auto url = fmt::format(fmt::runtime(v6 ? "http://[{}]:{}" : "http://{}:{}"), s.gateway.address, (*opened)->port());
+    const auto url =
+      fmt::format(fmt::runtime(v6 ? "http://[{}]:{}" : "http://{}:{}"), s.gateway.address, (*opened)->port());
     server.set(std::move(*opened));
     if (auto error = write_file(s.data_dir / "gateway.url", url + "\n"))
       return error;
@@ -223,8 +226,9 @@ int run_service(const settings& s) {
     auto supervisor = spawn_supervisor(system, around, end);
     signal_watch signals{[weak = caf::actor_cast<caf::actor_addr>(supervisor)](int which) {
       if (auto strong = caf::actor_cast<caf::strong_actor_ptr>(weak))
-        caf::anon_send(caf::actor_cast<supervisor_actor>(strong),
-                       shut_down{which == SIGINT ? "interrupted" : which == SIGHUP ? "hung up" : "asked to stop"});
+        caf::anon_send(caf::actor_cast<supervisor_actor>(strong), shut_down{which == SIGINT   ? "interrupted"
+                                                                            : which == SIGHUP ? "hung up"
+                                                                                              : "asked to stop"});
     }};
     caf::scoped_actor self{system};
     self->wait_for(supervisor);

@@ -55,8 +55,8 @@ shared_actors spawn_shared(caf::actor_system& system, const surroundings& around
   a.ledger = spawn_ledger(system, own_thread, around.store, around.now, *around.numbers);
   a.publisher = system.spawn<caf::detached>(publisher, a.ledger, around.shipping, around.make_sink);
   a.feed = system.spawn(feed, make_board(around), around.now, around.broadcast);
-  a.gateway = system.spawn(gateway::gateway, gateway::gateway_handles{a.feed, a.ledger, a.publisher, {}},
-                           around.gateway_hooks);
+  a.gateway =
+    system.spawn(gateway::gateway, gateway::gateway_handles{a.feed, a.ledger, a.publisher, {}}, around.gateway_hooks);
   caf::anon_send(a.ledger, add_listener{a.feed});
   return a;
 }
@@ -66,9 +66,12 @@ node_actors spawn_node(caf::actor_system& system, const surroundings& around, co
   const auto& s = around.configured;
   node_actors a;
   a.name = node.name;
-  a.client = std::make_shared<cpa::management_client>(cpa::client_settings{
-    .node = node.name, .url = node.url, .management_key = node.management_key, .timeout = s.poll.timeout,
-    .max_answer_bytes = s.poll.max_answer_bytes});
+  a.client =
+    std::make_shared<cpa::management_client>(cpa::client_settings{.node = node.name,
+                                                                  .url = node.url,
+                                                                  .management_key = node.management_key,
+                                                                  .timeout = s.poll.timeout,
+                                                                  .max_answer_bytes = s.poll.max_answer_bytes});
   a.upstream = system.spawn<caf::detached>(upstream, a.client);
   a.detector = system.spawn(restart_detector);
   a.keeper = spawn_snapshot_keeper(system, own_thread,

@@ -19,6 +19,7 @@
 #include "messages/events.hpp"
 #include "messages/http.hpp"
 
+// clang-format off: tables of actors and of what they take
 namespace keyportal {
 
 // --- messages of several actors ---------------------------------------------
@@ -50,10 +51,9 @@ struct probe_answer {
   bool new_connection = false; ///< the former connection was gone: a hint that the process may be another
 };
 
-using upstream_actor = caf::typed_actor<
-  caf::replies_to<fetch_usage>::with<usage_answer>,
-  caf::replies_to<import_usage>::with<import_answer>,
-  caf::replies_to<probe>::with<probe_answer>>;
+using upstream_actor =
+  caf::typed_actor<caf::replies_to<fetch_usage>::with<usage_answer>, caf::replies_to<import_usage>::with<import_answer>,
+                   caf::replies_to<probe>::with<probe_answer>>;
 
 // --- POLLER: one per node; looks, takes what is new, hands it on ---------------
 
@@ -66,12 +66,10 @@ struct node_counted {
 /// Tell the keeper when the node was looked at next, so that a restart is seen before anything is restored into it.
 struct tell_when_seen {};
 
-using poller_actor = caf::typed_actor<
-  caf::reacts_to<poll_now>,
-  caf::reacts_to<node_counted>,
-  caf::reacts_to<tell_when_seen>,
-  // Stops looking; answered when no poll is under way any more.
-  caf::replies_to<drain>::with<drained>>;
+using poller_actor =
+  caf::typed_actor<caf::reacts_to<poll_now>, caf::reacts_to<node_counted>, caf::reacts_to<tell_when_seen>,
+                   // Stops looking; answered when no poll is under way any more.
+                   caf::replies_to<drain>::with<drained>>;
 
 // --- RESTART DETECTOR: one per node; judges what was seen -----------------------
 
@@ -80,14 +78,14 @@ struct observation {
   node_name node;
   moment at{};
   node_counters counters;
-  std::uint64_t lists_known = 0;    ///< lists remembered
-  std::uint64_t lists_broken = 0;   ///< of those: gone, shorter, or with another beginning
-  std::uint64_t lists_capped = 0;   ///< broken, but the CPA caps its lists and counts on: excused
-  std::uint64_t details_gone = 0;   ///< details known to have been there that are not there any more
-  bool marker_gone = false;         ///< the boot marker that was there is not
-  bool connection_lost = false;     ///< since the last observation
-  moment last_seen_at{};            ///< of the last good poll, and
-  node_counters before;             ///< what the node counted then, or said since
+  std::uint64_t lists_known = 0;  ///< lists remembered
+  std::uint64_t lists_broken = 0; ///< of those: gone, shorter, or with another beginning
+  std::uint64_t lists_capped = 0; ///< broken, but the CPA caps its lists and counts on: excused
+  std::uint64_t details_gone = 0; ///< details known to have been there that are not there any more
+  bool marker_gone = false;       ///< the boot marker that was there is not
+  bool connection_lost = false;   ///< since the last observation
+  moment last_seen_at{};          ///< of the last good poll, and
+  node_counters before;           ///< what the node counted then, or said since
 };
 struct verdict {
   /// Set when it cannot be told whether the process is the one before, since nothing had been seen of that one.
@@ -100,8 +98,7 @@ struct verdict {
   restart_record restart; ///< filled for `restarted`
 };
 
-using restart_detector_actor = caf::typed_actor<
-  caf::replies_to<observation>::with<verdict>>;
+using restart_detector_actor = caf::typed_actor<caf::replies_to<observation>::with<verdict>>;
 
 // --- SNAPSHOT KEEPER: one per node; snapshots, restores, files --------------------
 
@@ -149,15 +146,10 @@ struct restore_report {
 };
 
 using snapshot_keeper_actor = caf::typed_actor<
-  caf::reacts_to<restart_noticed>,
-  caf::reacts_to<restore_wanted>,
-  caf::reacts_to<place_marker>,
-  caf::reacts_to<node_seen>,
-  caf::reacts_to<meet_poller>,
-  caf::replies_to<make_snapshot>::with<snapshot_info>,
+  caf::reacts_to<restart_noticed>, caf::reacts_to<restore_wanted>, caf::reacts_to<place_marker>,
+  caf::reacts_to<node_seen>, caf::reacts_to<meet_poller>, caf::replies_to<make_snapshot>::with<snapshot_info>,
   caf::replies_to<list_snapshots>::with<std::vector<snapshot_info>>,
-  caf::replies_to<export_snapshot>::with<export_file>,
-  caf::replies_to<import_file>::with<import_report>,
+  caf::replies_to<export_snapshot>::with<export_file>, caf::replies_to<import_file>::with<import_report>,
   caf::replies_to<restore_now>::with<restore_report>,
   // Makes the last snapshot; a restore under way is left to the next start.
   caf::replies_to<drain>::with<drained>>;
@@ -175,15 +167,15 @@ struct collection {
   node_name node;
   moment seen_at{};
   std::shared_ptr<const std::vector<record_group>> groups; ///< may hold records the ledger has already
-  bool from_poll = true;          ///< false: a file; the node's memory stays as it is
-  bool forget_marks = false;      ///< drop all marks of the node first (it restarted)
-  std::vector<list_mark> marks;   ///< new or changed ones
+  bool from_poll = true;                                   ///< false: a file; the node's memory stays as it is
+  bool forget_marks = false;                               ///< drop all marks of the node first (it restarted)
+  std::vector<list_mark> marks;                            ///< new or changed ones
   node_counters counters;
   std::optional<journal_entry> facts; ///< durable together with the records, or not at all
 };
 /// Answer to both, and what listeners are told: it is on disk.
 struct committed {
-  sequence last = 0; ///< the ledger's position
+  sequence last = 0;                                         ///< the ledger's position
   std::shared_ptr<const std::vector<stored_record>> records; ///< those that were new; never null
   std::shared_ptr<const std::vector<node_event>> events;     ///< never null
   std::vector<std::pair<node_name, totals>> sums;            ///< of the nodes that changed
@@ -231,18 +223,14 @@ struct add_listener {
   listener_actor who;
 };
 
-using ledger_actor = caf::typed_actor<
-  caf::replies_to<collection>::with<committed>,
-  caf::replies_to<journal_entry>::with<committed>,
-  caf::replies_to<recall>::with<node_memory>,
-  caf::replies_to<read_outbox>::with<outbox_page>,
-  caf::reacts_to<outbox_acked>,
-  caf::replies_to<list_restarts>::with<std::vector<restart_record>>,
-  caf::replies_to<list_gaps>::with<std::vector<gap_record>>,
-  caf::replies_to<read_ledger_state>::with<ledger_state>,
-  caf::reacts_to<add_listener>,
-  // Commits what waits, then closes the database.
-  caf::replies_to<drain>::with<drained>>;
+using ledger_actor =
+  caf::typed_actor<caf::replies_to<collection>::with<committed>, caf::replies_to<journal_entry>::with<committed>,
+                   caf::replies_to<recall>::with<node_memory>, caf::replies_to<read_outbox>::with<outbox_page>,
+                   caf::reacts_to<outbox_acked>, caf::replies_to<list_restarts>::with<std::vector<restart_record>>,
+                   caf::replies_to<list_gaps>::with<std::vector<gap_record>>,
+                   caf::replies_to<read_ledger_state>::with<ledger_state>, caf::reacts_to<add_listener>,
+                   // Commits what waits, then closes the database.
+                   caf::replies_to<drain>::with<drained>>;
 
 // --- PUBLISHER: ships the outbox to NATS ------------------------------------------------
 
@@ -264,13 +252,11 @@ struct publisher_state {
   std::uint64_t in_flight = 0;
 };
 
-using publisher_actor = caf::typed_actor<
-  caf::reacts_to<committed>,
-  caf::reacts_to<delivery_outcome>,
-  caf::reacts_to<link_changed>,
-  caf::replies_to<read_publisher_state>::with<publisher_state>,
-  // Waits until the outbox is empty or the link is down.
-  caf::replies_to<drain>::with<drained>>;
+using publisher_actor =
+  caf::typed_actor<caf::reacts_to<committed>, caf::reacts_to<delivery_outcome>, caf::reacts_to<link_changed>,
+                   caf::replies_to<read_publisher_state>::with<publisher_state>,
+                   // Waits until the outbox is empty or the link is down.
+                   caf::replies_to<drain>::with<drained>>;
 
 // --- FEED: what is now, for pages and metrics; pushes to WebSockets ------------------------
 
@@ -295,13 +281,10 @@ struct snapshot_made {
   snapshot_info info;
 };
 
-using feed_actor = caf::typed_actor<
-  caf::reacts_to<committed>,
-  caf::reacts_to<node_condition>,
-  caf::reacts_to<restart_noticed>, // also when it changes (restored)
-  caf::reacts_to<snapshot_made>,
-  caf::replies_to<read_overview>::with<overview>,
-  caf::replies_to<read_greeting>::with<std::shared_ptr<const std::string>>>;
+using feed_actor = caf::typed_actor<caf::reacts_to<committed>, caf::reacts_to<node_condition>,
+                                    caf::reacts_to<restart_noticed>, // also when it changes (restored)
+                                    caf::reacts_to<snapshot_made>, caf::replies_to<read_overview>::with<overview>,
+                                    caf::replies_to<read_greeting>::with<std::shared_ptr<const std::string>>>;
 
 // --- GATEWAY: answers HTTP requests by asking the others -------------------------------------
 
@@ -313,11 +296,10 @@ struct node_handles {
 };
 using node_directory = std::vector<node_handles>;
 
-using gateway_actor = caf::typed_actor<
-  caf::reacts_to<std::shared_ptr<http_exchange>>,
-  caf::reacts_to<node_directory>, // the actors of a node were started anew
-  // Answers 503 to everything but liveness from now on.
-  caf::replies_to<drain>::with<drained>>;
+using gateway_actor = caf::typed_actor<caf::reacts_to<std::shared_ptr<http_exchange>>,
+                                       caf::reacts_to<node_directory>, // the actors of a node were started anew
+                                       // Answers 503 to everything but liveness from now on.
+                                       caf::replies_to<drain>::with<drained>>;
 
 // --- SUPERVISOR: starts, watches, stops all ----------------------------------------------------
 
@@ -325,8 +307,7 @@ struct shut_down {
   std::string reason;
 };
 
-using supervisor_actor = caf::typed_actor<
-  caf::reacts_to<shut_down>>;
+using supervisor_actor = caf::typed_actor<caf::reacts_to<shut_down>>;
 
 } // namespace keyportal
 
@@ -389,3 +370,4 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::gap_record>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::shared_ptr<const std::string>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::shared_ptr<keyportal::http_exchange>)
 #undef KEYPORTAL_MESSAGE
+// clang-format on

@@ -38,18 +38,19 @@ struct node_event {
 struct list_mark {
   secret client_key;
   std::string model;
-  std::uint64_t count = 0;                  ///< details in the list
-  std::uint64_t raw_bytes = 0;              ///< length of their JSON text, from after `[` to the end of the last one
-  std::array<std::uint8_t, 16> raw_hash{};  ///< XXH3 of that text
-  std::array<std::uint8_t, 16> ids_hash{};  ///< XXH3 of their record ids in order; decides when only the spelling changed
-  std::int64_t total_requests = 0;          ///< what CPA counts for the list; above `count` where a CPA caps its lists
+  std::uint64_t count = 0;                 ///< details in the list
+  std::uint64_t raw_bytes = 0;             ///< length of their JSON text, from after `[` to the end of the last one
+  std::array<std::uint8_t, 16> raw_hash{}; ///< XXH3 of that text
+  std::array<std::uint8_t, 16>
+    ids_hash{};                    ///< XXH3 of their record ids in order; decides when only the spelling changed
+  std::int64_t total_requests = 0; ///< what CPA counts for the list; above `count` where a CPA caps its lists
 };
 
 /// All that must survive our own restart to go on with a node as if there had been none.
 struct node_memory {
-  bool known = false;      ///< the node has been looked at before
-  moment last_seen_at{};   ///< the last good poll
-  node_counters counters;  ///< as of then
+  bool known = false;     ///< the node has been looked at before
+  moment last_seen_at{};  ///< the last good poll
+  node_counters counters; ///< as of then
   std::vector<list_mark> marks;
 };
 
@@ -64,10 +65,10 @@ struct restart_record {
   node_name node;
   std::uint64_t number = 0; ///< 1, 2, … per node; 0 until committed
   moment noticed_at{};
-  moment last_seen_at{}; ///< last good poll of the process that ended; records after it may be lost
+  moment last_seen_at{};             ///< last good poll of the process that ended; records after it may be lost
   std::vector<std::string> evidence; ///< plain sentences
-  node_counters before;  ///< at that poll
-  node_counters after;   ///< as first seen of the new process
+  node_counters before;              ///< at that poll
+  node_counters after;               ///< as first seen of the new process
   restore_state state = restore_state::pending;
   std::optional<moment> restored_at;
   node_counters restored;             ///< the node's counters after the restore
@@ -103,8 +104,8 @@ struct node_condition {
   std::string url; ///< without credentials
   enum class light : std::uint8_t { starting, up, down, refused } state = light::starting;
   moment since{};
-  std::string version;  ///< X-CPA-VERSION, empty until seen
-  std::string problem;  ///< a sentence, empty when all is well
+  std::string version; ///< X-CPA-VERSION, empty until seen
+  std::string problem; ///< a sentence, empty when all is well
   moment last_poll{};
   std::int64_t poll_ms = 0;       ///< how long the last poll took
   std::uint64_t answer_bytes = 0; ///< its size

@@ -10,8 +10,8 @@
 namespace keyportal {
 
 struct http_request {
-  std::string method; ///< upper case
-  std::string path;   ///< decoded, without query, begins with '/'
+  std::string method;                                       ///< upper case
+  std::string path;                                         ///< decoded, without query, begins with '/'
   std::vector<std::pair<std::string, std::string>> query;   ///< decoded
   std::vector<std::pair<std::string, std::string>> headers; ///< names in lower case
   std::string body;

@@ -29,11 +29,15 @@ void append_json_string(std::string& out, std::string_view text) {
 }
 
 json to_json(const token_counts& t) {
-  return {{"input", t.input}, {"output", t.output}, {"reasoning", t.reasoning}, {"cached", t.cached}, {"total", t.total}};
+  return {
+    {"input", t.input}, {"output", t.output}, {"reasoning", t.reasoning}, {"cached", t.cached}, {"total", t.total}};
 }
 
 json to_json(const totals& t) {
-  return {{"requests", t.requests}, {"ok", t.ok}, {"failed", t.failed}, {"tokens", to_json(t.tokens)},
+  return {{"requests", t.requests},
+          {"ok", t.ok},
+          {"failed", t.failed},
+          {"tokens", to_json(t.tokens)},
           {"latency_ms_sum", t.latency_ms_sum}};
 }
 

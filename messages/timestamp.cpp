@@ -8,7 +8,9 @@ namespace {
 
 /// Days since 1970-01-01 of a civil date (proleptic Gregorian).
 constexpr std::int64_t days_from_civil(int y, unsigned m, unsigned d) {
-  return std::chrono::sys_days{std::chrono::year{y} / static_cast<int>(m) / static_cast<int>(d)}.time_since_epoch().count();
+  return std::chrono::sys_days{std::chrono::year{y} / static_cast<int>(m) / static_cast<int>(d)}
+    .time_since_epoch()
+    .count();
 }
 
 /// Reads exactly `n` digits at `p`; -1 if they are not all digits.

@@ -69,7 +69,8 @@ void export_writer::append_apis(std::string& out) const {
     out += api_comma;
     api_comma = ",";
     append_json_string(out, api);
-    fmt::format_to(std::back_inserter(out), R"(:{{"total_requests":{},"total_tokens":{},"models":{{)", requests, tokens);
+    fmt::format_to(std::back_inserter(out), R"(:{{"total_requests":{},"total_tokens":{},"models":{{)", requests,
+                   tokens);
     const char* model_comma = "";
     for (const auto& [model, list] : models) {
       out += model_comma;

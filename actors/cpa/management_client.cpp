@@ -61,7 +61,7 @@ struct management_client::impl {
   client_settings settings;
   CURL* curl = nullptr;
   std::atomic<bool> stopped{false};
-  std::size_t last_size = 0;      ///< of the last /usage: the next one is given room at once
+  std::size_t last_size = 0; ///< of the last /usage: the next one is given room at once
   const char* probe_path = "/healthz";
 
   struct outcome {
@@ -97,8 +97,8 @@ struct management_client::impl {
     out.got.limit = limit;
     out.got.body->reserve(room + spare);
     const std::string url = settings.url + path;
-    header_list lines = with_key ? headers({"Authorization: Bearer " + settings.management_key.reveal(), "Expect:",
-                                            "Content-Type: application/json"})
+    header_list lines = with_key ? headers({"Authorization: Bearer " + settings.management_key.reveal(),
+                                            "Expect:", "Content-Type: application/json"})
                                  : headers({"Expect:"});
     curl_easy_reset(curl); // keeps the connection
     curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
@@ -127,7 +127,8 @@ struct management_client::impl {
     }
     const auto begin = std::chrono::steady_clock::now();
     const auto code = curl_easy_perform(curl);
-    out.took_ms = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin).count();
+    out.took_ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begin).count();
     if (code != CURLE_OK)
       return failed(code, out.got);
     long connects = 0;

@@ -16,7 +16,7 @@ struct client_settings {
   node_name node;
   std::string url; ///< scheme, host, port, optional path prefix; no credentials
   secret management_key;
-  std::chrono::milliseconds timeout{30'000};       ///< for a whole management call
+  std::chrono::milliseconds timeout{30'000}; ///< for a whole management call
   std::chrono::milliseconds probe_timeout{2'000};
   std::size_t max_answer_bytes = 256U << 20;
 };

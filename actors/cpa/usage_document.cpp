@@ -58,11 +58,16 @@ token_counts tokens(od::object object) {
   token_counts t;
   for (auto field : object) {
     const std::string_view name = field.unescaped_key();
-    if (name == "input_tokens") t.input = integer(field.value(), name);
-    else if (name == "output_tokens") t.output = integer(field.value(), name);
-    else if (name == "reasoning_tokens") t.reasoning = integer(field.value(), name);
-    else if (name == "cached_tokens") t.cached = integer(field.value(), name);
-    else if (name == "total_tokens") t.total = integer(field.value(), name);
+    if (name == "input_tokens")
+      t.input = integer(field.value(), name);
+    else if (name == "output_tokens")
+      t.output = integer(field.value(), name);
+    else if (name == "reasoning_tokens")
+      t.reasoning = integer(field.value(), name);
+    else if (name == "cached_tokens")
+      t.cached = integer(field.value(), name);
+    else if (name == "total_tokens")
+      t.total = integer(field.value(), name);
   }
   return t;
 }
@@ -79,10 +84,14 @@ detail one_detail(od::object object) {
         throw malformed{"timestamp is not an RFC 3339 time of the years 1678 to 2261"};
       d.at = *at;
       has_time = true;
-    } else if (name == "latency_ms") d.latency_ms = integer(field.value(), name);
-    else if (name == "source") d.source = text(field.value(), name);
-    else if (name == "auth_index") d.auth_index = text(field.value(), name);
-    else if (name == "tokens") d.tokens = tokens(field.value().get_object());
+    } else if (name == "latency_ms")
+      d.latency_ms = integer(field.value(), name);
+    else if (name == "source")
+      d.source = text(field.value(), name);
+    else if (name == "auth_index")
+      d.auth_index = text(field.value(), name);
+    else if (name == "tokens")
+      d.tokens = tokens(field.value().get_object());
     else if (name == "failed") {
       if (field.value().get_bool().get(d.failed) != simdjson::SUCCESS)
         throw malformed{"failed is not a boolean"};
@@ -124,10 +133,14 @@ node_counters walk(od::object root, std::int64_t* version, OnKey&& on_key, OnLis
     has_usage = true;
     for (auto part : top.value().get_object()) {
       const std::string_view name = part.unescaped_key();
-      if (name == "total_requests") counters.requests = integer(part.value(), name);
-      else if (name == "success_count") counters.ok = integer(part.value(), name);
-      else if (name == "failure_count") counters.failed = integer(part.value(), name);
-      else if (name == "total_tokens") counters.tokens = integer(part.value(), name);
+      if (name == "total_requests")
+        counters.requests = integer(part.value(), name);
+      else if (name == "success_count")
+        counters.ok = integer(part.value(), name);
+      else if (name == "failure_count")
+        counters.failed = integer(part.value(), name);
+      else if (name == "total_tokens")
+        counters.tokens = integer(part.value(), name);
       else if (name == "apis") {
         od::value apis = part.value();
         if (is_null(apis))
@@ -146,7 +159,8 @@ node_counters walk(od::object root, std::int64_t* version, OnKey&& on_key, OnLis
               std::int64_t total_requests = 0;
               for (auto model_part : m.value().get_object()) {
                 const std::string_view what = model_part.unescaped_key();
-                if (what == "total_requests") total_requests = integer(model_part.value(), what);
+                if (what == "total_requests")
+                  total_requests = integer(model_part.value(), what);
                 else if (what == "details") {
                   od::value details = model_part.value();
                   if (!is_null(details)) {
@@ -176,7 +190,8 @@ void expect_end(od::document& document) {
 std::string_view inside(std::string_view array) {
   array.remove_prefix(1);
   array = array.substr(0, array.rfind(']'));
-  while (!array.empty() && (array.back() == ' ' || array.back() == '\n' || array.back() == '\r' || array.back() == '\t'))
+  while (!array.empty()
+         && (array.back() == ' ' || array.back() == '\n' || array.back() == '\r' || array.back() == '\t'))
     array.remove_suffix(1);
   return array;
 }
@@ -302,8 +317,10 @@ void usage_book::impl::read_list(usage_reading& out, std::string_view key, std::
   out.details += mark.count;
 
   if (known && !intact) {
-    const bool only_respelt = known->count == 0 || (mark.count >= known->count && ids_at_known_count == known->ids_hash);
-    const bool capped = total_requests > static_cast<std::int64_t>(mark.count) && total_requests >= known->total_requests;
+    const bool only_respelt =
+      known->count == 0 || (mark.count >= known->count && ids_at_known_count == known->ids_hash);
+    const bool capped =
+      total_requests > static_cast<std::int64_t>(mark.count) && total_requests >= known->total_requests;
     if (only_respelt) {
       group.details.erase(group.details.begin(), group.details.begin() + static_cast<std::ptrdiff_t>(known->count));
     } else if (capped) {
@@ -329,22 +346,23 @@ caf::expected<usage_reading> usage_book::read(const std::string& body) {
     out.lists_known = book.marks.size();
     std::uint64_t met = 0;
     od::document document = book.outer.iterate(simdjson::padded_string_view(body, body.capacity()));
-    out.counters = walk(document.get_object(), nullptr, [&](const std::string& key) { book.read_key(out, key, met); },
-                        [&](const std::string& key, const std::string& model, std::int64_t requests, std::string_view array) {
-                          ++out.lists;
-                          const auto known = book.marks.find(impl::name_of(key, model));
-                          met += known != book.marks.end();
-                          book.read_list(out, key, model, requests, array,
-                                         known == book.marks.end() ? nullptr : &known->second);
-                        });
+    out.counters = walk(
+      document.get_object(), nullptr, [&](const std::string& key) { book.read_key(out, key, met); },
+      [&](const std::string& key, const std::string& model, std::int64_t requests, std::string_view array) {
+        ++out.lists;
+        const auto known = book.marks.find(impl::name_of(key, model));
+        met += known != book.marks.end();
+        book.read_list(out, key, model, requests, array, known == book.marks.end() ? nullptr : &known->second);
+      });
     expect_end(document);
     if (met < book.marks.size()) { // some are gone altogether: rare, so look which only then
       std::unordered_map<std::string, bool> here;
       auto again = book.outer.iterate(simdjson::padded_string_view(body, body.capacity()));
-      walk(again.get_object(), nullptr, [](const std::string&) {},
-           [&](const std::string& key, const std::string& model, std::int64_t, std::string_view) {
-             here.emplace(impl::name_of(key, model), true);
-           });
+      walk(
+        again.get_object(), nullptr, [](const std::string&) {},
+        [&](const std::string& key, const std::string& model, std::int64_t, std::string_view) {
+          here.emplace(impl::name_of(key, model), true);
+        });
       for (const auto& [name, mark] : book.marks) {
         out.marker_gone |= mark.model.empty() && !out.marker_here;
         if (mark.count > 0 && !here.contains(name)) {
@@ -374,21 +392,21 @@ caf::expected<std::vector<record_group>> read_export(node_name node, std::string
     std::int64_t version = 1;
     od::parser outer, inner;
     od::document document = outer.iterate(simdjson::padded_string_view(json, json.capacity()));
-    walk(document.get_object(), &version,
-         [](const std::string&) {},
-         [&](const std::string& key, const std::string& model, std::int64_t, std::string_view array) {
-           if (trimmed(key).empty())
-             return; // CPA's import skips these too
-           record_group group;
-           group.client_key = secret{std::string{trimmed(key)}};
-           group.model = normal_model(model);
-           each_detail(inner, array, [&](detail d) {
-             normalise(d);
-             d.id = make_record_id(node, group.client_key.reveal(), group.model, d);
-             group.details.push_back(std::move(d));
-           });
-           out.push_back(std::move(group));
-         });
+    walk(
+      document.get_object(), &version, [](const std::string&) {},
+      [&](const std::string& key, const std::string& model, std::int64_t, std::string_view array) {
+        if (trimmed(key).empty())
+          return; // CPA's import skips these too
+        record_group group;
+        group.client_key = secret{std::string{trimmed(key)}};
+        group.model = normal_model(model);
+        each_detail(inner, array, [&](detail d) {
+          normalise(d);
+          d.id = make_record_id(node, group.client_key.reveal(), group.model, d);
+          group.details.push_back(std::move(d));
+        });
+        out.push_back(std::move(group));
+      });
     expect_end(document);
     if (version != 0 && version != 1)
       throw unsupported_version{};

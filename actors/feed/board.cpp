@@ -22,7 +22,8 @@ std::string node_frame(const node_overview& n) { return dump(frame("node", to_js
 
 } // namespace
 
-board::board(std::vector<node_overview> start, std::function<moment(moment)> midnight, sums_since_fn sums_since, moment now)
+board::board(std::vector<node_overview> start, std::function<moment(moment)> midnight, sums_since_fn sums_since,
+             moment now)
   : midnight_(std::move(midnight)), sums_since_(std::move(sums_since)) {
   overview_.nodes = std::move(start);
   roll_day(now);
@@ -134,8 +135,8 @@ const overview& board::now_is(moment now) {
 std::string board::greeting(moment now) { return dump(frame("overview", to_json(now_is(now)))); }
 
 moment local_midnight(moment t) {
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(
-    std::chrono::time_point_cast<std::chrono::system_clock::duration>(t));
+  const std::time_t seconds =
+    std::chrono::system_clock::to_time_t(std::chrono::time_point_cast<std::chrono::system_clock::duration>(t));
   std::tm parts{};
   localtime_r(&seconds, &parts);
   parts.tm_hour = parts.tm_min = parts.tm_sec = 0;

@@ -16,9 +16,7 @@ feed_actor::behavior_type feed(feed_actor::stateful_pointer<feed_state> self, st
     [tell](const restart_noticed& m) { tell(m); },
     [tell](const snapshot_made& m) { tell(m); },
     [now_board, now](const read_overview&) { return now_board->now_is(now()); },
-    [now_board, now](const read_greeting&) {
-      return std::make_shared<const std::string>(now_board->greeting(now()));
-    },
+    [now_board, now](const read_greeting&) { return std::make_shared<const std::string>(now_board->greeting(now())); },
   };
 }
 

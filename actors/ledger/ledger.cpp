@@ -122,8 +122,9 @@ void ledger_core::commit_waiting(self_ptr self) {
 
   std::size_t next = 0;
   for (auto& w : batch) {
-    std::vector<committed> parts(std::make_move_iterator(done->begin() + static_cast<std::ptrdiff_t>(next)),
-                                 std::make_move_iterator(done->begin() + static_cast<std::ptrdiff_t>(next + w.writes.size())));
+    std::vector<committed> parts(
+      std::make_move_iterator(done->begin() + static_cast<std::ptrdiff_t>(next)),
+      std::make_move_iterator(done->begin() + static_cast<std::ptrdiff_t>(next + w.writes.size())));
     next += w.writes.size();
     auto answer = merged(std::move(parts));
     if (!answer.records->empty())

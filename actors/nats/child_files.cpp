@@ -123,8 +123,8 @@ caf::expected<secret> password_in(const fs::path& folder) {
   struct stat info {};
   if (::stat(path.c_str(), &info) == 0) {
     auto text = read_small(path);
-    if ((info.st_mode & 077) != 0 || !text || text->size() != 64 ||
-        text->find_first_not_of("0123456789abcdef") != std::string::npos)
+    if ((info.st_mode & 077) != 0 || !text || text->size() != 64
+        || text->find_first_not_of("0123456789abcdef") != std::string::npos)
       return make_error(errc::storage_failed,
                         path.string() + " must hold 64 hex digits and be readable by its owner only (or be removed)");
     return secret(std::move(*text));
@@ -256,8 +256,7 @@ caf::expected<int> lock_folder(const fs::path& folder, const fs::path& program) 
 
 caf::error write_pid_file(const fs::path& folder, const process_mark& child) {
   auto us = mark_of(::getpid()).value_or(process_mark{});
-  return write_private(folder / "nats.pid",
-                       fmt::format("{} {} {} {}\n", child.pid, child.started, us.pid, us.started));
+  return write_private(folder / "nats.pid", fmt::format("{} {} {} {}\n", child.pid, child.started, us.pid, us.started));
 }
 
 } // namespace keyportal::nats

@@ -76,7 +76,8 @@ private:
     int pid = ::fork();
     if (pid != 0)
       return pid;
-    ::prctl(PR_SET_PDEATHSIG, SIGTERM); // sent when the thread that forked ends: ours lives as long as we want the child
+    ::prctl(PR_SET_PDEATHSIG,
+            SIGTERM); // sent when the thread that forked ends: ours lives as long as we want the child
     if (::getppid() != parent)
       ::_exit(1);
     ::setpgid(0, 0); // Ctrl-C is for us: the child is ended after the outbox is shipped
@@ -108,8 +109,7 @@ private:
             log::warn("nats", "pid-file", "{}", render(error));
         guard.unlock();
         siginfo_t info{};
-        while (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) {
-        }
+        while (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT) != 0 && errno == EINTR) {}
         guard.lock();
         ::waitpid(pid, nullptr, 0);
         pid_ = 0;

@@ -15,8 +15,8 @@
 namespace keyportal::nats {
 
 struct child_settings {
-  std::filesystem::path folder;   ///< ours alone; made when missing, mode 0700
-  std::uint16_t port = 0;         ///< 0: the last one used if it is free, else any
+  std::filesystem::path folder;       ///< ours alone; made when missing, mode 0700
+  std::uint16_t port = 0;             ///< 0: the last one used if it is free, else any
   std::string binary = "nats-server"; ///< a path, or a name to be found in PATH
   std::int64_t max_store_bytes = 8LL << 30;
   std::chrono::milliseconds end_within{3000}; ///< after SIGTERM; then SIGKILL

@@ -145,8 +145,8 @@ caf::error tail_events(const tail_settings& settings, const std::function<bool(c
       request.Config.OptStartTime = from->unix_ns;
       subscription sub;
       auto code = jsErrCode{};
-      auto status = js_Subscribe(out(sub), js.get(), filter.c_str(), &reading::on_message, &state, nullptr, &request,
-                                 &code);
+      auto status =
+        js_Subscribe(out(sub), js.get(), filter.c_str(), &reading::on_message, &state, nullptr, &request, &code);
       if (status != NATS_OK) {
         problem = to_error(status, fmt::format("reading stream {}", stream));
         break;

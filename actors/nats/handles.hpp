@@ -37,7 +37,7 @@ public:
   ~out() { target_.reset(handle_); }
   out(const out&) = delete;
   out& operator=(const out&) = delete;
-  operator typename Owned::pointer*() { return &handle_; } // the conversion is the whole purpose
+  operator typename Owned::pointer *() { return &handle_; } // the conversion is the whole purpose
 
 private:
   Owned& target_;

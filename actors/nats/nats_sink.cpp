@@ -41,7 +41,7 @@ answer read_answer(natsMsg* msg) {
 /// that a late one finds nothing instead of something freed.
 class nats_sink::session_book {
 public:
-  explicit session_book(callbacks told) : told_(std::move(told)) {}
+  explicit session_book(callbacks whom) : told(std::move(whom)) {}
 
   static std::uintptr_t enter(const std::shared_ptr<session_book>& book) {
     std::lock_guard lock(directory_mutex);
@@ -90,10 +90,10 @@ public:
         stored.swap(book->stored);
     }
     if (!said.stored) {
-      book->told_.on_link({true, said.problem});
-      book->told_.on_outcome({std::move(stored), {seq}});
+      book->told.on_link({true, said.problem});
+      book->told.on_outcome({std::move(stored), {seq}});
     } else if (!stored.empty()) {
-      book->told_.on_outcome({std::move(stored), {}});
+      book->told.on_outcome({std::move(stored), {}});
     }
   }
 
@@ -116,7 +116,7 @@ public:
 
   void report(std::vector<sequence> stored_now, std::vector<sequence> failed) {
     if (!stored_now.empty() || !failed.empty())
-      told_.on_outcome({std::move(stored_now), std::move(failed)});
+      told.on_outcome({std::move(stored_now), std::move(failed)});
   }
 
   std::mutex mutex;
@@ -128,7 +128,7 @@ public:
   bool closed = false;
   bool stopping = false;
 
-  callbacks told_;
+  callbacks told;
 
 private:
   inline static std::mutex directory_mutex;
@@ -142,8 +142,7 @@ struct nats_sink::keeper {
 };
 
 nats_sink::nats_sink(sink_settings settings, callbacks told)
-  : book_(std::make_shared<session_book>(std::move(told))),
-    settings_(std::move(settings)),
+  : book_(std::make_shared<session_book>(std::move(told))), settings_(std::move(settings)),
     keeper_(std::make_unique<keeper>()) {
   keeper_->number = session_book::enter(book_);
   keeper_->thread = std::thread([this] { keep_connected(); });
@@ -171,7 +170,7 @@ void nats_sink::keep_connected() {
     lock.unlock();
     if (problem != last_problem)
       log::warn("nats", "link-down", "{}", problem);
-    book_->told_.on_link({false, problem});
+    book_->told.on_link({false, problem});
     last_problem = problem;
     if (clock::now() - began > std::chrono::seconds{10})
       pause = std::chrono::milliseconds{100};
@@ -216,8 +215,8 @@ std::string nats_sink::run_session() {
   std::string prefix = inbox;
   natsInbox_Destroy(inbox);
   subscription answers;
-  auto status = natsConnection_Subscribe(out(answers), link.get(), (prefix + ".*").c_str(), &session_book::on_answer,
-                                         number);
+  auto status =
+    natsConnection_Subscribe(out(answers), link.get(), (prefix + ".*").c_str(), &session_book::on_answer, number);
   if (status != NATS_OK)
     return render(to_error(status, "subscribing to answers"));
   natsSubscription_SetPendingLimits(answers.get(), -1, -1); // bounded by what is in flight
@@ -228,7 +227,7 @@ std::string nats_sink::run_session() {
   book_->closed = natsConnection_IsClosed(link.get());
   lock.unlock();
   log::info("nats", "link-up", "{}", without_credentials(settings_.server.url.reveal()));
-  book_->told_.on_link({true, {}});
+  book_->told.on_link({true, {}});
 
   lock.lock();
   while (!book_->closed && !book_->stopping) {

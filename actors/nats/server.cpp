@@ -24,14 +24,12 @@ std::vector<std::string> split_list(std::string_view text) {
 
 caf::error to_error(natsStatus status, std::string_view doing) {
   switch (status) {
-    case NATS_OK:
-      return {};
+    case NATS_OK: return {};
     case NATS_CONNECTION_AUTH_FAILED:
     case NATS_NOT_PERMITTED:
     case NATS_SSL_ERROR:
       return make_error(errc::nats_refused, fmt::format("{}: {}", doing, natsStatus_GetText(status)));
-    default:
-      return make_error(errc::nats_unavailable, fmt::format("{}: {}", doing, natsStatus_GetText(status)));
+    default: return make_error(errc::nats_unavailable, fmt::format("{}: {}", doing, natsStatus_GetText(status)));
   }
 }
 

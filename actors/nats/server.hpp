@@ -11,16 +11,16 @@
 namespace keyportal::nats {
 
 struct server_settings {
-  secret url;          ///< one or several, separated by commas; user and password may be in it
-  std::string user;    ///< with `password`
+  secret url;       ///< one or several, separated by commas; user and password may be in it
+  std::string user; ///< with `password`
   secret password;
   secret token;
   std::filesystem::path creds_file; ///< user JWT and seed
   std::string nkey;                 ///< public key that belongs to `nkey_seed_file`
   std::filesystem::path nkey_seed_file;
-  bool tls = false;                 ///< implied by any of the files below and by tls://
+  bool tls = false; ///< implied by any of the files below and by tls://
   std::filesystem::path ca_file;
-  std::filesystem::path cert_file;  ///< with `key_file`
+  std::filesystem::path cert_file; ///< with `key_file`
   std::filesystem::path key_file;
   std::string client_name = "keyportal";
 };

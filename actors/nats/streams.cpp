@@ -69,8 +69,8 @@ caf::error adopt(jsCtx* js, const stream_settings& settings, const jsStreamConfi
   wanted.MaxBytes = settings.max_bytes;
   wanted.Duplicates = nanoseconds(settings.duplicates);
   auto all_covered = wanted.SubjectsLen == found.SubjectsLen;
-  if (all_covered && wanted.MaxAge == found.MaxAge && wanted.MaxBytes == found.MaxBytes &&
-      wanted.Duplicates == found.Duplicates)
+  if (all_covered && wanted.MaxAge == found.MaxAge && wanted.MaxBytes == found.MaxBytes
+      && wanted.Duplicates == found.Duplicates)
     return {};
   auto code = jsErrCode{};
   auto status = js_UpdateStream(nullptr, js, &wanted, nullptr, &code);

@@ -14,9 +14,9 @@ namespace keyportal::nats {
 struct stream_settings {
   std::string name;
   std::vector<std::string> subjects;
-  std::chrono::hours max_age{24 * 30};     ///< 0: no limit
-  std::int64_t max_bytes = 1LL << 30;      ///< the oldest messages go first; -1: no limit
-  std::chrono::seconds duplicates{600};    ///< for how long the server itself knows an id again
+  std::chrono::hours max_age{24 * 30};  ///< 0: no limit
+  std::int64_t max_bytes = 1LL << 30;   ///< the oldest messages go first; -1: no limit
+  std::chrono::seconds duplicates{600}; ///< for how long the server itself knows an id again
   int replicas = 1;
 };
 

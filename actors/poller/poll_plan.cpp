@@ -7,11 +7,11 @@ namespace keyportal {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr auto fast_probe = 100ms;     ///< while the node is away: it must be looked at within a moment of its return
-constexpr auto slow_probe = 1000ms;    ///< once it has been away for a minute
-constexpr auto down_after = 1000ms;    ///< a quicker restart is told as a restart only
+constexpr auto fast_probe = 100ms;  ///< while the node is away: it must be looked at within a moment of its return
+constexpr auto slow_probe = 1000ms; ///< once it has been away for a minute
+constexpr auto down_after = 1000ms; ///< a quicker restart is told as a restart only
 constexpr auto longest_backoff = 30s;
-constexpr auto forbidden_pause = 60s;  ///< for refusals that are not counted towards a ban
+constexpr auto forbidden_pause = 60s; ///< for refusals that are not counted towards a ban
 constexpr auto never = std::chrono::hours{24 * 365};
 
 } // namespace
@@ -32,9 +32,9 @@ void poll_plan::found(time now) {
   if (away_) {
     away_ = false;
     // It is back, so look at once; but not over and over at one that lives and cuts every poll off.
-    next_poll_ = cut_off() ? now + std::min<std::chrono::milliseconds>(250ms * (1 << std::min(cut_polls_ - 2, 8)),
-                                                                      longest_backoff)
-                           : now;
+    next_poll_ =
+      cut_off() ? now + std::min<std::chrono::milliseconds>(250ms * (1 << std::min(cut_polls_ - 2, 8)), longest_backoff)
+                : now;
     refused_ = false; // another process: it has forgotten our failures, and its key may be another
     backoff_ = 0ms;
   }
@@ -76,9 +76,7 @@ void poll_plan::poll_failed(time now, errc why, std::chrono::seconds wait) {
   next_probe_ = now + settings_.probe_interval;
   cut_polls_ = why == errc::node_unreachable ? cut_polls_ + 1 : 0;
   switch (why) {
-    case errc::node_unreachable:
-      lost(now);
-      break;
+    case errc::node_unreachable: lost(now); break;
     case errc::node_wrong_key:
       refused_ = true;
       next_poll_ = now + never;
@@ -93,7 +91,8 @@ void poll_plan::poll_failed(time now, errc why, std::chrono::seconds wait) {
       next_poll_ = now + forbidden_pause;
       break;
     default: // cut, garbled or refused by our own side: the node is there, so try again, each time a little later
-      backoff_ = backoff_ == 0ms ? settings_.interval : std::min<std::chrono::milliseconds>(backoff_ * 2, longest_backoff);
+      backoff_ =
+        backoff_ == 0ms ? settings_.interval : std::min<std::chrono::milliseconds>(backoff_ * 2, longest_backoff);
       next_poll_ = now + backoff_;
   }
 }

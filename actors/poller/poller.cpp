@@ -30,7 +30,7 @@ using poller_impl = poller_actor::extend<caf::reacts_to<tick>>;
 struct poller_state;
 using self_ptr = poller_impl::stateful_pointer<poller_state>;
 
-constexpr auto ledger_patience = 60s;        ///< a commit waits for the disk at most this long
+constexpr auto ledger_patience = 60s; ///< a commit waits for the disk at most this long
 
 /// Everything of one poller; the decisions are in poll_plan, usage_book and the detector's rules.
 struct poller_core {
@@ -104,8 +104,9 @@ journal_entry facts_of(const gap_record& gap) {
 }
 
 journal_entry facts_of(const restart_record& restart, std::uint64_t gap_number) {
-  auto out = facts_of(gap_record{restart.node, gap_number, restart.last_seen_at, restart.noticed_at, restart.expected_loss,
-                                 "the node restarted; what it recorded after it was last looked at is gone"});
+  auto out =
+    facts_of(gap_record{restart.node, gap_number, restart.last_seen_at, restart.noticed_at, restart.expected_loss,
+                        "the node restarted; what it recorded after it was last looked at is gone"});
   out.restart = restart;
   out.restart->number = 0;
   out.events.insert(out.events.begin(),
@@ -190,9 +191,17 @@ void poller_core::judge(self_ptr self, usage_answer answer) {
   condition.poll_ms = answer.took_ms;
   answer.body.reset(); // megabytes that nobody needs while the disk works
   auto reading = std::make_shared<cpa::usage_reading>(std::move(*read));
-  const observation seen{settings.node,         settings.now(),        reading->counters,      reading->lists_known,
-                         reading->lists_broken, reading->lists_capped, reading->details_gone, reading->marker_gone,
-                         plan.connection_lost(), last_seen_at,         before};
+  const observation seen{settings.node,
+                         settings.now(),
+                         reading->counters,
+                         reading->lists_known,
+                         reading->lists_broken,
+                         reading->lists_capped,
+                         reading->details_gone,
+                         reading->marker_gone,
+                         plan.connection_lost(),
+                         last_seen_at,
+                         before};
   self->request(peers.detector, ledger_patience, seen)
     .then(
       [this, self, reading](verdict& judged) {
@@ -279,12 +288,12 @@ void poller_core::failed(self_ptr self, const caf::error& why) {
     draining = true;
   numbers.polls_failed.Increment();
   plan.poll_failed(self->clock().now(), code, cpa::ban_left(why));
-  const auto state = plan.refused()                    ? node_condition::light::refused
+  const auto state = plan.refused()                   ? node_condition::light::refused
                      : code == errc::node_unreachable ? node_condition::light::down
-                                                       : condition.state;
+                                                      : condition.state;
   if (plan.cut_off())
     tell(self, condition.state, render(why)); // there, but it never gives an answer
-  else if (code != errc::node_unreachable) // an absence is told by tell_link, once it lasts
+  else if (code != errc::node_unreachable)    // an absence is told by tell_link, once it lasts
     tell(self, state, render(why));
   ended(self);
 }
@@ -325,7 +334,8 @@ void poller_core::tell_link(self_ptr self) {
   journal_entry entry;
   entry.events.push_back({0, *change ? event_kind::up : event_kind::down, settings.node, now, dump(data)});
   // Should the disk refuse it, the condition is still shown; the next change is told again.
-  self->request(peers.ledger, ledger_patience, std::move(entry)).then([](const committed&) {}, [](const caf::error&) {});
+  self->request(peers.ledger, ledger_patience, std::move(entry))
+    .then([](const committed&) {}, [](const caf::error&) {});
 }
 
 poller_impl::behavior_type poller(self_ptr self, poller_settings settings, poller_peers peers, metrics* numbers) {

@@ -16,7 +16,7 @@ struct poller_settings {
   node_name node;
   std::string url; ///< shown to people; without credentials
   poll_settings poll;
-  bool boot_marker = false; ///< keep a marker in the node
+  bool boot_marker = false;    ///< keep a marker in the node
   std::function<moment()> now; ///< wall clock
 };
 

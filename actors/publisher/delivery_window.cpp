@@ -111,9 +111,7 @@ std::vector<sink::message> delivery_window::take(std::size_t most) {
   return out;
 }
 
-std::vector<sequence> delivery_window::take_stored() {
-  return std::exchange(stored_, {});
-}
+std::vector<sequence> delivery_window::take_stored() { return std::exchange(stored_, {}); }
 
 std::optional<delivery_window::time> delivery_window::wake_at() const {
   if (!connected_ || sure_ || !in_flight_.empty())

@@ -76,11 +76,11 @@ private:
   delivery_limits limits_;
   bool connected_ = false;
   bool sure_ = false;
-  bool reading_ = false;    // a page is on its way
-  bool discard_ = false;    // …and was asked for before doubt arose
+  bool reading_ = false;            // a page is on its way
+  bool discard_ = false;            // …and was asked for before doubt arose
   bool more_while_reading_ = false; // so an empty page is not the end
   bool at_end_ = false;
-  sequence cursor_ = 0;     // read up to here
+  sequence cursor_ = 0; // read up to here
   sequence shipped_ = 0;
   std::deque<sink::message> waiting_;
   std::map<sequence, std::uint64_t> in_flight_; // with the number of the sending

@@ -11,7 +11,7 @@
 namespace keyportal {
 
 struct publisher_settings {
-  std::string url;        ///< shown to people; without credentials
+  std::string url; ///< shown to people; without credentials
   delivery_limits limits;
   std::size_t tail = 16384; ///< ids read back after every connect; must be above `limits.in_flight`
 };
@@ -25,9 +25,9 @@ struct publisher_memory {
   delivery_window window;
   std::string problem = "not yet connected";
   std::vector<caf::typed_response_promise<drained>> draining;
-  bool stuck = false; // the last thing heard of the sink was a failure
+  bool stuck = false;               // the last thing heard of the sink was a failure
   delivery_window::time woken_at{}; // the wake-up under way, so that there is one at most
-  std::unique_ptr<sink> out; // last: its threads end before the rest goes
+  std::unique_ptr<sink> out;        // last: its threads end before the rest goes
 };
 
 /// The behaviour. Spawn it detached with a sink that does I/O, since asking for the tail blocks. It makes the sink,

@@ -16,9 +16,9 @@ namespace keyportal {
 class sink {
 public:
   struct message {
-    sequence seq = 0;    ///< place in the outbox; names the message in outcomes
+    sequence seq = 0; ///< place in the outbox; names the message in outcomes
     std::string subject;
-    std::string id;      ///< the same for every attempt: what duplicates are recognised by
+    std::string id; ///< the same for every attempt: what duplicates are recognised by
     std::vector<std::pair<std::string, std::string>> headers;
     std::string body;
   };

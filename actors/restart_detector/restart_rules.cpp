@@ -14,8 +14,9 @@ verdict restart_rules::judge(const observation& seen) {
   if (seen.lists_broken == 0 && !counts_less && !seen.marker_gone) {
     suspected_ = false;
     if (seen.connection_lost && seen.lists_known == 0 && seen.before.requests == 0 && seen.last_seen_at != moment{})
-      out.gap = gap_record{seen.node, 0, seen.last_seen_at, seen.at, 0,
-                           "the node was away before anything was seen of it; what it recorded until then may be gone"};
+      out.gap = gap_record{
+        seen.node, 0, seen.last_seen_at,
+        seen.at,   0, "the node was away before anything was seen of it; what it recorded until then may be gone"};
     const auto made = seen.counters.requests - seen.before.requests;
     if (seen.last_seen_at != moment{} && seconds > 0 && made >= 0) {
       // Half a minute of memory: long enough to be calm, short enough to follow the day.

@@ -51,7 +51,7 @@ struct keeper_core {
   std::shared_ptr<storage::ledger> store;
   std::optional<node_metrics> numbers;
   std::optional<restore_run> run;
-  poller_actor poller; ///< null until met
+  poller_actor poller;                        ///< null until met
   std::optional<restart_record> next_restart; ///< noticed while a restore was under way: that one begins anew
 
   void start(self_ptr self);
@@ -91,7 +91,8 @@ void keeper_core::start(self_ptr self) {
 
 void keeper_core::begin_restore(self_ptr self, std::optional<restart_record> restart) {
   if (restart && !settings.restore_enabled) {
-    log::warn("snapshot-keeper", "restore-off", "Restart of {}: nothing is restored, restore.enabled is false", settings.node);
+    log::warn("snapshot-keeper", "restore-off", "Restart of {}: nothing is restored, restore.enabled is false",
+              settings.node);
     return;
   }
   if (run) { // what was imported before the second restart is gone: compare anew
@@ -138,7 +139,9 @@ void keeper_core::next_piece(self_ptr self) {
       break;
     if (!run->plan.piece_found(records))
       continue;
-    self->request(peers.upstream, caf::infinite, import_usage{std::make_shared<const std::string>(cpa::export_writer::piece(*piece))})
+    self
+      ->request(peers.upstream, caf::infinite,
+                import_usage{std::make_shared<const std::string>(cpa::export_writer::piece(*piece))})
       .then(
         [this, self](const import_answer& answer) {
           run->plan.piece_imported(answer);
@@ -183,8 +186,10 @@ void keeper_core::finish(self_ptr self, bool complete) {
   run.reset();
   if (poller) // the sooner it has seen what was restored, the sooner it would see that vanish
     self->send(poller, poll_now{});
-  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - done.began);
-  const restore_report report{done.plan.lacking_at_first(), done.plan.imported(), done.plan.still_lacking(), took.count()};
+  const auto took =
+    std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - done.began);
+  const restore_report report{done.plan.lacking_at_first(), done.plan.imported(), done.plan.still_lacking(),
+                              took.count()};
   numbers->restored.Increment(static_cast<double>(report.imported));
   numbers->lacking.Set(static_cast<double>(report.still_lacking));
   for (auto& asker : done.askers)
@@ -270,11 +275,12 @@ caf::expected<snapshot_info> keeper_core::snapshot(self_ptr self, const std::str
   if (!made)
     return made.error();
   numbers->snapshots.Increment();
-  log::info("snapshot-keeper", "snapshot", "Snapshot {} of {}: {} requests, {} bytes kept ({})", made->id, settings.node,
-            made->sums.requests, made->stored_bytes, reason);
+  log::info("snapshot-keeper", "snapshot", "Snapshot {} of {}: {} requests, {} bytes kept ({})", made->id,
+            settings.node, made->sums.requests, made->stored_bytes, reason);
   journal_entry entry;
   entry.events.push_back({0, event_kind::snapshot, settings.node, made->made_at, dump(to_json(*made))});
-  self->request(peers.ledger, ledger_patience, std::move(entry)).then([](const committed&) {}, [](const caf::error&) {});
+  self->request(peers.ledger, ledger_patience, std::move(entry))
+    .then([](const committed&) {}, [](const caf::error&) {});
   self->send(peers.feed, snapshot_made{*made});
   return *made;
 }
@@ -321,8 +327,8 @@ std::vector<collection> chunks_of(const node_name& node, std::vector<record_grou
 
 void send_chunks(self_ptr self, keeper_core* core, std::shared_ptr<file_import> file) {
   if (file->next == file->chunks.size()) {
-    log::info("snapshot-keeper", "file-imported", "Snapshot file taken into {}: {} records, {} new", core->settings.node,
-              file->report.records, file->report.added);
+    log::info("snapshot-keeper", "file-imported", "Snapshot file taken into {}: {} records, {} new",
+              core->settings.node, file->report.records, file->report.added);
     file->answer.deliver(file->report);
     if (file->report.added > 0)
       core->begin_restore(self, std::nullopt);
@@ -396,12 +402,14 @@ keeper_impl::behavior_type keeper(self_ptr self, keeper_settings settings, keepe
     },
     [core, self](const drain&) -> caf::result<drained> {
       if (auto made = core->snapshot(self, "shutdown"); !made)
-        log::error("snapshot-keeper", "snapshot-failed", "Snapshot of {}: {}", core->settings.node, render(made.error()));
+        log::error("snapshot-keeper", "snapshot-failed", "Snapshot of {}: {}", core->settings.node,
+                   render(made.error()));
       return drained{};
     },
     [core, self](const snapshot_tick&) {
       if (auto made = core->snapshot(self, "interval"); !made)
-        log::error("snapshot-keeper", "snapshot-failed", "Snapshot of {}: {}", core->settings.node, render(made.error()));
+        log::error("snapshot-keeper", "snapshot-failed", "Snapshot of {}: {}", core->settings.node,
+                   render(made.error()));
       self->delayed_send(self, core->settings.snapshot_interval, snapshot_tick{});
     },
     [core, self](const try_again&) {

@@ -30,6 +30,7 @@ struct keeper_peers {
 
 /// `store` is read only (and snapshots are written to it): all from this actor's thread, beside the ledger's.
 snapshot_keeper_actor spawn_snapshot_keeper(caf::actor_system& system, bool own_thread, keeper_settings settings,
-                                            keeper_peers peers, std::shared_ptr<storage::ledger> store, metrics& numbers);
+                                            keeper_peers peers, std::shared_ptr<storage::ledger> store,
+                                            metrics& numbers);
 
 } // namespace keyportal

@@ -159,7 +159,8 @@ void supervisor_core::ask_to_drain(self_ptr self, const Handle& who, const shutd
   if (!who)
     return;
   ++waiting;
-  const auto left = std::max<std::chrono::steady_clock::duration>(plan->deadline() - std::chrono::steady_clock::now(), 50ms);
+  const auto left =
+    std::max<std::chrono::steady_clock::duration>(plan->deadline() - std::chrono::steady_clock::now(), 50ms);
   self->request(who, std::chrono::duration_cast<std::chrono::milliseconds>(left), drain{})
     .then([self, n = stage_number](const drained&) { self->send(self, stage_over{n}); },
           [self, n = stage_number, name = now.name](const caf::error& e) {

@@ -46,8 +46,11 @@ void write(level l, std::string_view component, std::string_view event, std::str
     return;
   }
   const auto now = std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-  const nlohmann::json line = {{"time", now}, {"level", spdlog::level::to_string_view(of(l)).data()},
-                               {"component", component}, {"event", event}, {"text", text}};
+  const nlohmann::json line = {{"time", now},
+                               {"level", spdlog::level::to_string_view(of(l)).data()},
+                               {"component", component},
+                               {"event", event},
+                               {"text", text}};
   spdlog::log(of(l), "{}", line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 

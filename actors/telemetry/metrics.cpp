@@ -56,9 +56,10 @@ metrics::metrics()
 node_metrics metrics::of_node(const std::string& node) {
   const prometheus::Labels labels{{"node", node}};
   auto with = [&](const char* result) { return prometheus::Labels{{"node", node}, {"result", result}}; };
-  return {polls_.Add(with("ok")),    polls_.Add(with("failed")), poll_seconds_.Add(labels, seconds), up_.Add(labels),
-          records_.Add(labels),      duplicates_.Add(labels),    restarts_.Add(labels),
-          restored_.Add(labels),     lacking_.Add(labels),       snapshots_.Add(labels)};
+  return {polls_.Add(with("ok")), polls_.Add(with("failed")), poll_seconds_.Add(labels, seconds),
+          up_.Add(labels),        records_.Add(labels),       duplicates_.Add(labels),
+          restarts_.Add(labels),  restored_.Add(labels),      lacking_.Add(labels),
+          snapshots_.Add(labels)};
 }
 
 void metrics::http_answered(std::string_view route, int status, double took) {

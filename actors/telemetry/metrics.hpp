@@ -15,16 +15,16 @@ namespace keyportal {
 
 /// Metrics of one node.
 struct node_metrics {
-  prometheus::Counter& polls_ok;           ///< keyportal_polls_total{node,result="ok"}
-  prometheus::Counter& polls_failed;       ///< keyportal_polls_total{node,result="failed"}
-  prometheus::Histogram& poll_seconds;     ///< keyportal_poll_seconds{node}: from asking to durable
-  prometheus::Gauge& up;                   ///< keyportal_node_up{node}: 1 answers, 0 does not
-  prometheus::Counter& records;            ///< keyportal_records_total{node}: new to the ledger
-  prometheus::Counter& duplicates;         ///< keyportal_duplicates_total{node}: seen again, changed nothing
-  prometheus::Counter& restarts;           ///< keyportal_node_restarts_total{node}
-  prometheus::Counter& restored;           ///< keyportal_restored_records_total{node}: taken by the node
-  prometheus::Gauge& lacking;              ///< keyportal_lacking_records{node}: not restored yet; must be 0
-  prometheus::Counter& snapshots;          ///< keyportal_snapshots_total{node}
+  prometheus::Counter& polls_ok;       ///< keyportal_polls_total{node,result="ok"}
+  prometheus::Counter& polls_failed;   ///< keyportal_polls_total{node,result="failed"}
+  prometheus::Histogram& poll_seconds; ///< keyportal_poll_seconds{node}: from asking to durable
+  prometheus::Gauge& up;               ///< keyportal_node_up{node}: 1 answers, 0 does not
+  prometheus::Counter& records;        ///< keyportal_records_total{node}: new to the ledger
+  prometheus::Counter& duplicates;     ///< keyportal_duplicates_total{node}: seen again, changed nothing
+  prometheus::Counter& restarts;       ///< keyportal_node_restarts_total{node}
+  prometheus::Counter& restored;       ///< keyportal_restored_records_total{node}: taken by the node
+  prometheus::Gauge& lacking;          ///< keyportal_lacking_records{node}: not restored yet; must be 0
+  prometheus::Counter& snapshots;      ///< keyportal_snapshots_total{node}
 };
 
 /// Thread-safe. Lives as long as the process.
@@ -54,19 +54,21 @@ private:
   prometheus::Family<prometheus::Gauge>& plain_;
 
   template <class Family>
-  auto& one(Family& family) { return family.Add({}); }
+  auto& one(Family& family) {
+    return family.Add({});
+  }
 
 public:
-  prometheus::Histogram& commit_seconds;   ///< keyportal_commit_seconds: one synced batch
-  prometheus::Histogram& commit_writes;    ///< keyportal_commit_writes: messages that shared a batch
-  prometheus::Counter& commits_failed;     ///< keyportal_commits_failed_total
-  prometheus::Gauge& ledger_position;      ///< keyportal_ledger_position
-  prometheus::Gauge& ledger_records;       ///< keyportal_ledger_records
-  prometheus::Gauge& outbox_waiting;       ///< keyportal_outbox_waiting: events not yet in NATS
-  prometheus::Counter& events_shipped;     ///< keyportal_events_shipped_total
-  prometheus::Gauge& nats_connected;       ///< keyportal_nats_connected
-  prometheus::Gauge& websockets;           ///< keyportal_websockets
-  prometheus::Counter& frames_sent;        ///< keyportal_websocket_frames_total: broadcast, each counted once
+  prometheus::Histogram& commit_seconds; ///< keyportal_commit_seconds: one synced batch
+  prometheus::Histogram& commit_writes;  ///< keyportal_commit_writes: messages that shared a batch
+  prometheus::Counter& commits_failed;   ///< keyportal_commits_failed_total
+  prometheus::Gauge& ledger_position;    ///< keyportal_ledger_position
+  prometheus::Gauge& ledger_records;     ///< keyportal_ledger_records
+  prometheus::Gauge& outbox_waiting;     ///< keyportal_outbox_waiting: events not yet in NATS
+  prometheus::Counter& events_shipped;   ///< keyportal_events_shipped_total
+  prometheus::Gauge& nats_connected;     ///< keyportal_nats_connected
+  prometheus::Gauge& websockets;         ///< keyportal_websockets
+  prometheus::Counter& frames_sent;      ///< keyportal_websocket_frames_total: broadcast, each counted once
 };
 
 } // namespace keyportal

@@ -29,10 +29,10 @@ struct fake_node {
   std::vector<cpa_sim::record> oracle; ///< everything ever recorded, over all processes
   std::int64_t clock = 1'790'000'000;
   bool away = false;
-  bool anew = false;            ///< the next connection is a new one
-  int foreign_answers = 0;      ///< so many polls get a proxy's empty page
-  int lost_import_answers = 0;  ///< so many imports work and are not answered
-  int refusals = 0;             ///< so many management calls are told that the key is wrong
+  bool anew = false;           ///< the next connection is a new one
+  int foreign_answers = 0;     ///< so many polls get a proxy's empty page
+  int lost_import_answers = 0; ///< so many imports work and are not answered
+  int refusals = 0;            ///< so many management calls are told that the key is wrong
   int usage_calls = 0, import_calls = 0, probes = 0;
 
   void record(std::size_t n, const std::string& key = "sk-alice-000001") {
@@ -69,7 +69,8 @@ upstream_actor::behavior_type fake_upstream(upstream_actor::stateful_pointer<ups
         --node->refusals;
         return make_error(errc::node_wrong_key, "n");
       }
-      auto body = std::make_shared<std::string>(node->foreign_answers > 0 ? cpa_sim::usage_store{}.usage_json() : node->usage.usage_json());
+      auto body = std::make_shared<std::string>(node->foreign_answers > 0 ? cpa_sim::usage_store{}.usage_json()
+                                                                          : node->usage.usage_json());
       node->foreign_answers = std::max(0, node->foreign_answers - 1);
       body->reserve(body->size() + 64);
       return usage_answer{body, "6.9.49", 3};
@@ -87,7 +88,8 @@ upstream_actor::behavior_type fake_upstream(upstream_actor::stateful_pointer<ups
         --node->lost_import_answers;
         return make_error(errc::node_unreachable, "n");
       }
-      return import_answer{merged.added, merged.skipped, {node->usage.totals().requests, 0, node->usage.totals().failed, 0}};
+      return import_answer{
+        merged.added, merged.skipped, {node->usage.totals().requests, 0, node->usage.totals().failed, 0}};
     },
     [node](const probe&) -> caf::result<probe_answer> {
       ++node->probes;
@@ -126,18 +128,25 @@ struct bench {
     ledger = spawn_ledger(system, false, store, now, numbers);
     std::vector<node_overview> nodes(1);
     nodes[0].condition.node = "n";
-    auto it = std::make_shared<board>(nodes, [](moment t) { return std::chrono::floor<std::chrono::days>(t); },
-                                      [](const node_name&, moment) { return totals{}; }, wall);
-    feed_ = actors->spawn(feed, it, now, [this](std::shared_ptr<const std::string> f) { frames.push_back(json::parse(*f)); });
+    auto it = std::make_shared<board>(
+      nodes, [](moment t) { return std::chrono::floor<std::chrono::days>(t); },
+      [](const node_name&, moment) { return totals{}; }, wall);
+    feed_ =
+      actors->spawn(feed, it, now, [this](std::shared_ptr<const std::string> f) { frames.push_back(json::parse(*f)); });
     actors->tell(ledger, add_listener{feed_});
     auto up = actors->spawn(fake_upstream, &node);
     auto detector = actors->spawn(restart_detector);
     keeper = spawn_snapshot_keeper(system, false,
-                                   {.node = "n", .snapshot_interval = 5min, .restore_enabled = true,
-                                    .piece_records = piece_records, .retries = 3, .now = now},
+                                   {.node = "n",
+                                    .snapshot_interval = 5min,
+                                    .restore_enabled = true,
+                                    .piece_records = piece_records,
+                                    .retries = 3,
+                                    .now = now},
                                    {up, ledger, feed_}, store, numbers);
-    poller = spawn_poller(system, false, {.node = "n", .url = "http://n", .poll = {3s, 500ms, 10}, .boot_marker = boot_marker, .now = now},
-                          {up, detector, ledger, keeper, feed_}, numbers);
+    poller = spawn_poller(
+      system, false, {.node = "n", .url = "http://n", .poll = {3s, 500ms, 10}, .boot_marker = boot_marker, .now = now},
+      {up, detector, ledger, keeper, feed_}, numbers);
     actors->tell(keeper, meet_poller{poller});
     actors->settle();
   }
@@ -162,9 +171,8 @@ struct bench {
   std::uint64_t records() const { return store->state().records; }
   std::vector<restart_record> restarts() const { return *store->restarts("n", 100); }
   std::size_t events(const std::string& kind) const {
-    return static_cast<std::size_t>(std::count_if(frames.begin(), frames.end(), [&](const json& f) {
-      return f["type"] == "event" && f["kind"] == kind;
-    }));
+    return static_cast<std::size_t>(std::count_if(
+      frames.begin(), frames.end(), [&](const json& f) { return f["type"] == "event" && f["kind"] == kind; }));
   }
   /// Ledger = oracle, node = ledger, and the ledger agrees with itself.
   void all_is_one(std::size_t lost = 0) {
@@ -185,7 +193,8 @@ TEST_CASE("What a node records is in the ledger after the next poll, once, and i
   b.pass(7s);
   b.all_is_one();
   CHECK(b.restarts().empty());
-  const auto updates = std::count_if(b.frames.begin(), b.frames.end(), [](const json& f) { return f["type"] == "usage_update"; });
+  const auto updates =
+    std::count_if(b.frames.begin(), b.frames.end(), [](const json& f) { return f["type"] == "usage_update"; });
   CHECK(updates == 2);
   CHECK(b.frames.back()["type"] == "node");
 }

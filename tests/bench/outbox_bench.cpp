@@ -93,7 +93,8 @@ double plain_way(const secret& url, sequence count) {
     auto message = to_message(usage_item(1'000'000'000 + seq));
     nats::raw_message raw;
     if (natsMsg_Create(nats::out(raw), message.subject.c_str(), nullptr, message.body.data(),
-                       static_cast<int>(message.body.size())) != NATS_OK)
+                       static_cast<int>(message.body.size()))
+        != NATS_OK)
       return 0;
     for (const auto& [name, value] : message.headers)
       natsMsgHeader_Set(raw.get(), name.c_str(), value.c_str());
@@ -128,14 +129,15 @@ int main() {
   nats::sink_settings settings;
   settings.server.url = (*server)->url();
   std::chrono::steady_clock::time_point began;
-  auto shipper = self->spawn<caf::detached>(publisher, ledger, publisher_settings{}, sink_factory{[&](sink::callbacks told) {
-    auto on_link = told.on_link; // the time runs from the moment the link is there
-    told.on_link = [on_link, &began](link_changed link) {
-      began = std::chrono::steady_clock::now();
-      on_link(std::move(link));
-    };
-    return std::make_unique<nats::nats_sink>(settings, std::move(told));
-  }});
+  auto shipper =
+    self->spawn<caf::detached>(publisher, ledger, publisher_settings{}, sink_factory{[&](sink::callbacks told) {
+                                 auto on_link = told.on_link; // the time runs from the moment the link is there
+                                 told.on_link = [on_link, &began](link_changed link) {
+                                   began = std::chrono::steady_clock::now();
+                                   on_link(std::move(link));
+                                 };
+                                 return std::make_unique<nats::nats_sink>(settings, std::move(told));
+                               }});
   bool done = false;
   {
     std::unique_lock lock(box->mutex);
@@ -150,7 +152,8 @@ int main() {
     return 1;
   }
   auto plain = plain_way((*server)->url(), 5'000);
-  fmt::print(R"({{"bench":"outbox.jetstream","value":{:.0f},"unit":"messages/s","n":{},"ratio":{{"to":"one at a time","value":{:.1f}}}}})"
-             "\n",
-             rate, count, rate / plain);
+  fmt::print(
+    R"({{"bench":"outbox.jetstream","value":{:.0f},"unit":"messages/s","n":{},"ratio":{{"to":"one at a time","value":{:.1f}}}}})"
+    "\n",
+    rate, count, rate / plain);
 }

@@ -22,7 +22,8 @@ std::vector<record_group> usage(std::size_t count, std::mt19937_64& random) {
   std::vector<record_group> groups;
   for (int key = 0; key < 28; ++key)
     for (int model = 0; model < 8; ++model)
-      groups.push_back({secret{fmt::format("sk-team-{:04}-abcdefghijklmnop", key)}, fmt::format("model-{}-preview", model), {}});
+      groups.push_back(
+        {secret{fmt::format("sk-team-{:04}-abcdefghijklmnop", key)}, fmt::format("model-{}-preview", model), {}});
   std::int64_t now = 1'790'000'000'000'000'000;
   for (std::size_t i = 0; i < count; ++i) {
     detail d;

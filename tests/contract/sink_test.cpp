@@ -98,7 +98,8 @@ struct nats_world {
         events.push_back(event);
         return ++seen < count;
       },
-      &stop, [&] {
+      &stop,
+      [&] {
         guard = std::thread([&] {
           std::size_t before = 0;
           for (int quiet = 0; quiet < 20 && !stop; ++quiet) {
@@ -200,8 +201,9 @@ TEST_CASE("Streams that are there already are adopted: what the operator chose s
   nats_world world;
   nats::sink_settings settings;
   settings.server.url = world.server->url();
-  settings.streams = {{.name = "KEYPORTAL_USAGE", .subjects = {"orders.>", "keyportal.v1.usage.*.k1"}, .max_bytes = 1 << 20},
-                      {.name = "KEYPORTAL_EVENTS", .subjects = {"keyportal.v1.totals.>"}}};
+  settings.streams = {
+    {.name = "KEYPORTAL_USAGE", .subjects = {"orders.>", "keyportal.v1.usage.*.k1"}, .max_bytes = 1 << 20},
+    {.name = "KEYPORTAL_EVENTS", .subjects = {"keyportal.v1.totals.>"}}};
   {
     hearing heard;
     nats::nats_sink first(settings, heard.callbacks());

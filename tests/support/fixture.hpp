@@ -45,8 +45,7 @@ public:
 
   /// Runs everything that can run without time passing.
   void settle() {
-    while (scheduler_.try_run_once()) {
-    }
+    while (scheduler_.try_run_once()) {}
   }
 
   /// Lets time pass in the steps in which timeouts are due, so that a tick that plans the next one is seen each time.

@@ -11,7 +11,8 @@ TEST_CASE("Each status of a management answer has its meaning") {
   };
   CHECK(code(200, "{}") == errc::none);
   CHECK(code(401, R"({"error":"invalid management key"})") == errc::node_wrong_key);
-  CHECK(code(403, R"({"error":"IP banned due to too many failed attempts. Try again in 29m58s"})") == errc::node_banned);
+  CHECK(code(403, R"({"error":"IP banned due to too many failed attempts. Try again in 29m58s"})")
+        == errc::node_banned);
   CHECK(code(403, R"({"error":"remote management disabled"})") == errc::node_forbidden);
   CHECK(code(403, "<html>") == errc::node_forbidden);
   CHECK(code(404, "404 page not found") == errc::node_without_usage);
@@ -21,7 +22,8 @@ TEST_CASE("Each status of a management answer has its meaning") {
 
 TEST_CASE("The length of a ban is read as Go writes it") {
   const auto left = [](std::string text) {
-    return cpa::ban_left(cpa::judge_management_answer("n", 403, R"({"error":"IP banned due to too many failed attempts. Try again in )" + text + "\"}"));
+    return cpa::ban_left(cpa::judge_management_answer(
+      "n", 403, R"({"error":"IP banned due to too many failed attempts. Try again in )" + text + "\"}"));
   };
   CHECK(left("29m58s") == 29min + 58s);
   CHECK(left("59s") == 59s);
@@ -41,6 +43,7 @@ TEST_CASE("An import's answer needs all of its numbers") {
   CHECK(good->added == 2);
   CHECK(good->skipped == 3);
   CHECK(good->counters.requests == 5);
-  for (const auto* body : {"", "[]", "{}", R"({"added":"2","failed_requests":1,"skipped":3,"total_requests":5})", "\xff"})
+  for (const auto* body :
+       {"", "[]", "{}", R"({"added":"2","failed_requests":1,"skipped":3,"total_requests":5})", "\xff"})
     CHECK(code_of(cpa::read_import_answer("n", body).error()) == errc::node_answer_malformed);
 }

@@ -176,7 +176,8 @@ TEST_CASE("Reading by marks and reading all at once give the same records, in ra
 }
 
 TEST_CASE("A wrong answer is an error that names the node, and changes nothing") {
-  const std::string detail = R"({"timestamp":"2026-01-01T00:00:00Z","latency_ms":1,"source":"s","auth_index":"a","tokens":{"input_tokens":1},"failed":false})";
+  const std::string detail =
+    R"({"timestamp":"2026-01-01T00:00:00Z","latency_ms":1,"source":"s","auth_index":"a","tokens":{"input_tokens":1},"failed":false})";
   const auto with = [&](std::string d) {
     return R"({"usage":{"total_requests":1,"apis":{"k":{"models":{"m":{"total_requests":1,"details":[)" + d + "]}}}}}}";
   };
@@ -236,7 +237,8 @@ TEST_CASE("Random damage to an answer never crashes the reader") {
 TEST_CASE("Null where CPA may say null is an empty place") {
   CHECK(code(R"({"usage":{"total_requests":0,"apis":null}})") == errc::none);
   CHECK(code(R"({"usage":{"apis":{"k":{"models":null},"l":{"models":{"m":{"details":null}}}}}})") == errc::none);
-  CHECK(code(R"({"failed_requests":0,"usage":{"apis":{"marker":{"total_requests":0,"models":{}}}},"more":[1,{"x":2}]})") == errc::none);
+  CHECK(code(R"({"failed_requests":0,"usage":{"apis":{"marker":{"total_requests":0,"models":{}}}},"more":[1,{"x":2}]})")
+        == errc::none);
 }
 
 TEST_CASE("Our export is what CPA would export, to the byte but for its date") {
@@ -271,8 +273,9 @@ TEST_CASE("An import piece of ours is taken whole by CPA, once") {
 
 TEST_CASE("Files of another version or with anything wrong in them are refused whole") {
   CHECK(code_of(cpa::read_export("n", R"({"version":2,"usage":{"apis":{}}})").error()) == errc::file_version);
-  CHECK(code_of(cpa::read_export("n", R"({"version":1,"usage":{"apis":{"k":{"models":{"m":{"details":[{}]}}}}}})").error())
-        == errc::file_malformed);
+  CHECK(
+    code_of(cpa::read_export("n", R"({"version":1,"usage":{"apis":{"k":{"models":{"m":{"details":[{}]}}}}}})").error())
+    == errc::file_malformed);
   CHECK(code_of(cpa::read_export("n", "").error()) == errc::file_malformed);
   CHECK(cpa::read_export("n", R"({"version":1,"exported_at":"x","usage":{"apis":{}}})"));
   CHECK(cpa::read_export("n", R"({"version":0,"usage":{"apis":{" ":{"models":{"m":{"details":[{}]}}}}}})"));

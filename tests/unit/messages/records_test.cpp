@@ -31,15 +31,35 @@ TEST_CASE("A record's id changes with every field that CPA's import compares, an
   d.at.offset_minutes = 0; // the same instant in another zone
   CHECK(id_of(d) == base);
 
-  d = sample(); d.at.unix_ns += 1;              CHECK(id_of(d) != base);
-  d = sample(); d.source = "b@example.com";     CHECK(id_of(d) != base);
-  d = sample(); d.auth_index = "";              CHECK(id_of(d) != base);
-  d = sample(); d.failed = true;                CHECK(id_of(d) != base);
-  d = sample(); d.tokens.input += 1;            CHECK(id_of(d) != base);
-  d = sample(); d.tokens.output += 1;           CHECK(id_of(d) != base);
-  d = sample(); d.tokens.reasoning += 1;        CHECK(id_of(d) != base);
-  d = sample(); d.tokens.cached += 1;           CHECK(id_of(d) != base);
-  d = sample(); d.tokens.total += 1;            CHECK(id_of(d) != base);
+  // clang-format off: a table
+  d = sample();
+  d.at.unix_ns += 1;
+  CHECK(id_of(d) != base);
+  d = sample();
+  d.source = "b@example.com";
+  CHECK(id_of(d) != base);
+  d = sample();
+  d.auth_index = "";
+  CHECK(id_of(d) != base);
+  d = sample();
+  d.failed = true;
+  CHECK(id_of(d) != base);
+  d = sample();
+  d.tokens.input += 1;
+  CHECK(id_of(d) != base);
+  d = sample();
+  d.tokens.output += 1;
+  CHECK(id_of(d) != base);
+  d = sample();
+  d.tokens.reasoning += 1;
+  CHECK(id_of(d) != base);
+  d = sample();
+  d.tokens.cached += 1;
+  CHECK(id_of(d) != base);
+  d = sample();
+  d.tokens.total += 1;
+  CHECK(id_of(d) != base);
+  // clang-format on
   CHECK(id_of(sample(), "k2") != base);
   CHECK(id_of(sample(), "k", "m2") != base);
   CHECK(make_record_id("node2", "k", "m", sample()) != base);
@@ -48,8 +68,10 @@ TEST_CASE("A record's id changes with every field that CPA's import compares, an
 TEST_CASE("Text cannot move between fields without changing the id") {
   CHECK(id_of(sample(), "ab", "c") != id_of(sample(), "a", "bc"));
   auto x = sample(), y = sample();
-  x.source = "s|a"; x.auth_index = "";
-  y.source = "s";   y.auth_index = "a";
+  x.source = "s|a";
+  x.auth_index = "";
+  y.source = "s";
+  y.auth_index = "a";
   CHECK(id_of(x) != id_of(y));
 }
 

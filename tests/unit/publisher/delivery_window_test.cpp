@@ -178,9 +178,9 @@ TEST_CASE("Whatever is lost, doubled or delayed, the stream gets every item once
     auto now = start;
     std::set<sequence> outbox;
     sequence last = 0;
-    std::vector<std::string> stream;     // without any dedup of its own
-    std::vector<sequence> on_the_wire;   // sent in this session, not yet arrived
-    std::vector<sequence> answers;       // stored, the answer is under way
+    std::vector<std::string> stream;   // without any dedup of its own
+    std::vector<sequence> on_the_wire; // sent in this session, not yet arrived
+    std::vector<sequence> answers;     // stored, the answer is under way
     bool page_asked = false;
     sequence page_after = 0;
     bool link = false;
@@ -221,8 +221,8 @@ TEST_CASE("Whatever is lost, doubled or delayed, the stream gets every item once
         if (!calm && chance(0.1))
           window.tail_failed(now);
         else
-          window.tail({stream.end() - static_cast<long>(std::min<std::size_t>(stream.size(), limits.in_flight)),
-                       stream.end()});
+          window.tail(
+            {stream.end() - static_cast<long>(std::min<std::size_t>(stream.size(), limits.in_flight)), stream.end()});
       }
       if (link)
         for (auto& message : window.take(1 + random() % 10))

@@ -70,10 +70,11 @@ ledger_actor::behavior_type outbox_ledger(ledger_actor::pointer, std::shared_ptr
 struct publishing : test::fixture {
   publishing() {
     ledger = spawn(outbox_ledger, box);
-    subject = spawn(publisher, ledger, publisher_settings{"nats://here", {.page = 3}, 100}, sink_factory{[this](auto told) {
-                      world->told = std::move(told);
-                      return std::make_unique<list_sink>(world);
-                    }});
+    subject =
+      spawn(publisher, ledger, publisher_settings{"nats://here", {.page = 3}, 100}, sink_factory{[this](auto told) {
+              world->told = std::move(told);
+              return std::make_unique<list_sink>(world);
+            }});
     settle();
   }
   ~publishing() { world->told = {}; } // it holds the actor
