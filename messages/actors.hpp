@@ -161,6 +161,17 @@ struct journal_entry {
   std::vector<node_event> events;
   std::optional<restart_record> restart; ///< number 0: a new one; else the same one, amended
   std::optional<gap_record> gap;
+  std::vector<incomplete_record> incompletes; ///< number 0: new ones; else the same ones, amended
+  std::optional<audit_memory> audit;          ///< replaces what was remembered of the node
+  std::vector<std::uint64_t> dropped_letters; ///< dead letters that a person gave up
+};
+/// Bytes as they came out of a node's queue, several payloads one after the other. They are on disk, sealed, before
+/// anybody looks into them, and stay in the inbox until a collection says that it is done with them.
+struct received {
+  node_name node;
+  moment at{};
+  inbox_channel channel = inbox_channel::subscribe;
+  std::shared_ptr<const payload_batch> payloads;
 };
 /// Records of one node as a poll (or a file) brought them, with what to remember of the node afterwards.
 struct collection {
@@ -171,9 +182,12 @@ struct collection {
   bool forget_marks = false;                               ///< drop all marks of the node first (it restarted)
   std::vector<list_mark> marks;                            ///< new or changed ones
   node_counters counters;
-  std::optional<journal_entry> facts; ///< durable together with the records, or not at all
+  std::optional<journal_entry> facts;          ///< durable together with the records, or not at all
+  std::vector<std::uint64_t> inbox_done;       ///< numbers of what was received and is decoded herein
+  std::vector<dead_letter> dead;               ///< what could not be; their numbers are given by the ledger
+  std::vector<std::uint64_t> replayed_letters; ///< dead letters that could be decoded after all
 };
-/// Answer to both, and what listeners are told: it is on disk.
+/// Answer to all three, and what listeners are told: it is on disk.
 struct committed {
   sequence last = 0;                                         ///< the ledger's position
   std::shared_ptr<const std::vector<stored_record>> records; ///< those that were new; never null
@@ -181,6 +195,7 @@ struct committed {
   std::vector<std::pair<node_name, totals>> sums;            ///< of the nodes that changed
   std::uint64_t duplicates = 0;
   std::uint64_t restart_number = 0; ///< given to `journal_entry::restart`
+  std::uint64_t inbox_number = 0;   ///< given to `received`
 };
 struct recall {
   node_name node;
@@ -209,10 +224,34 @@ struct list_gaps {
   node_name node;
   std::uint32_t limit = 100;
 };
+struct read_inbox {
+  node_name node;
+  std::uint64_t after = 0;
+  std::uint32_t limit = 16;
+};
+struct inbox_entry {
+  std::uint64_t number = 0;
+  received what;
+};
+struct list_incompletes {
+  node_name node;
+  std::uint32_t limit = 100;
+};
+/// What the node's counters were compared with when it was last done, and what the ledger counts by credential.
+struct recall_audit {
+  node_name node;
+};
+struct list_dead_letters {
+  std::uint64_t after = 0;
+  std::uint32_t limit = 100;
+  bool whole = false; ///< with the payloads
+};
 struct ledger_state {
   sequence last = 0;
   std::uint64_t records = 0;
   std::uint64_t outbox = 0;
+  std::uint64_t inbox = 0; ///< entries not yet decoded
+  std::uint64_t dead_letters = 0;
   std::vector<std::pair<node_name, totals>> sums;
 };
 struct read_ledger_state {};
@@ -223,14 +262,17 @@ struct add_listener {
   listener_actor who;
 };
 
-using ledger_actor =
-  caf::typed_actor<caf::replies_to<collection>::with<committed>, caf::replies_to<journal_entry>::with<committed>,
-                   caf::replies_to<recall>::with<node_memory>, caf::replies_to<read_outbox>::with<outbox_page>,
-                   caf::reacts_to<outbox_acked>, caf::replies_to<list_restarts>::with<std::vector<restart_record>>,
-                   caf::replies_to<list_gaps>::with<std::vector<gap_record>>,
-                   caf::replies_to<read_ledger_state>::with<ledger_state>, caf::reacts_to<add_listener>,
-                   // Commits what waits, then closes the database.
-                   caf::replies_to<drain>::with<drained>>;
+using ledger_actor = caf::typed_actor<
+  caf::replies_to<collection>::with<committed>, caf::replies_to<journal_entry>::with<committed>,
+  caf::replies_to<received>::with<committed>, caf::replies_to<read_inbox>::with<std::vector<inbox_entry>>,
+  caf::replies_to<list_incompletes>::with<std::vector<incomplete_record>>,
+  caf::replies_to<recall_audit>::with<audit_memory>, caf::replies_to<list_dead_letters>::with<std::vector<dead_letter>>,
+  caf::replies_to<recall>::with<node_memory>, caf::replies_to<read_outbox>::with<outbox_page>,
+  caf::reacts_to<outbox_acked>, caf::replies_to<list_restarts>::with<std::vector<restart_record>>,
+  caf::replies_to<list_gaps>::with<std::vector<gap_record>>, caf::replies_to<read_ledger_state>::with<ledger_state>,
+  caf::reacts_to<add_listener>,
+  // Commits what waits, then closes the database.
+  caf::replies_to<drain>::with<drained>>;
 
 // --- PUBLISHER: ships the outbox to NATS ------------------------------------------------
 
@@ -343,6 +385,12 @@ KEYPORTAL_MESSAGE(restore_report)
 KEYPORTAL_MESSAGE(collection)
 KEYPORTAL_MESSAGE(journal_entry)
 KEYPORTAL_MESSAGE(committed)
+KEYPORTAL_MESSAGE(received)
+KEYPORTAL_MESSAGE(read_inbox)
+KEYPORTAL_MESSAGE(list_incompletes)
+KEYPORTAL_MESSAGE(recall_audit)
+KEYPORTAL_MESSAGE(audit_memory)
+KEYPORTAL_MESSAGE(list_dead_letters)
 KEYPORTAL_MESSAGE(recall)
 KEYPORTAL_MESSAGE(node_memory)
 KEYPORTAL_MESSAGE(read_outbox)
@@ -367,6 +415,9 @@ KEYPORTAL_MESSAGE(shut_down)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::snapshot_info>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::restart_record>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::gap_record>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::inbox_entry>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::incomplete_record>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::dead_letter>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::shared_ptr<const std::string>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::shared_ptr<keyportal::http_exchange>)
 #undef KEYPORTAL_MESSAGE

@@ -12,8 +12,9 @@ namespace keyportal {
 nlohmann::json to_json(const token_counts& t);  // input, output, reasoning, cached, total
 nlohmann::json to_json(const totals& t);        // requests, ok, failed, tokens{…}, latency_ms_sum
 nlohmann::json to_json(const node_counters& c); // requests, ok, failed, tokens
-nlohmann::json
-to_json(const stored_record& r); // seq, id, node, key_id, model, auth_index, timestamp, latency_ms, failed, tokens{…}
+nlohmann::json to_json(
+  const stored_record&
+    r); // seq, id, node, key_id, model, auth_index, timestamp, latency_ms, failed, tokens{…}, token_parts{…}; where known alias, provider, endpoint, ttft_ms, status_code
 nlohmann::json to_json(
   const restart_record&
     r); // node, number, noticed_at, last_seen_at, evidence[], before{…}, after{…}, lost{from,to,expected_records}, restore{state, at, imported, still_lacking, counters{…}}
@@ -35,6 +36,7 @@ nlohmann::json to_json(const publisher_state& p); // connected, url, problem, sh
 nlohmann::json to_json(const caf::error& error);
 
 std::string_view name_of(node_condition::light state); // "starting", "up", "down", "refused"
+std::string_view name_of(inbox_channel channel);       // "subscribe", "resp_pop", "http_pop", "errors"
 std::string_view name_of(restore_state state);         // "pending", "complete", "incomplete"
 
 /// The body of a usage event, written straight into text: thousands of them a second are made.

@@ -74,7 +74,7 @@ std::vector<std::string> board::on(const committed& m, moment now) {
   overview_.position = m.last;
   for (const auto& r : *m.records)
     if (auto* n = find(r.node); n && day == day_ && r.at.unix_ns >= unix_ns(day_))
-      n->today.add(r.tokens, r.latency_ms, r.failed);
+      n->today.add(r.tokens, r.parts, r.latency_ms, r.failed);
   for (const auto& [node, sums] : m.sums) {
     auto* n = find(node);
     if (!n || n->sums == sums)
