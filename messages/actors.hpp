@@ -45,6 +45,36 @@ struct import_answer {
   std::int64_t skipped = 0;
   node_counters counters; ///< `requests` and `failed` only
 };
+/// Which ways of giving usage out the node has. Costs it two to four management calls and takes nothing from it.
+struct find_era {};
+struct era_answer {
+  bool has_usage = false;      ///< `/usage`: era A
+  bool has_http_queue = false; ///< `/usage-queue`
+  std::string version;
+  std::optional<bool> statistics_enabled;  ///< not set: the node does not say
+  std::optional<std::int64_t> retention_s; ///< of its queue
+};
+/// The counters of its upstream credentials.
+struct fetch_accounts {};
+struct accounts_answer {
+  std::shared_ptr<const std::string> files; ///< `/auth-files`
+  std::shared_ptr<const std::string> keys;  ///< `/api-key-usage`
+  std::string version;
+  std::int64_t took_ms = 0;
+};
+/// Takes records out of the node's queue over HTTP, for good.
+struct pop_queue {
+  std::uint32_t count = 1000;
+};
+struct queue_answer {
+  std::shared_ptr<const std::string> body; ///< a JSON array, not looked into
+};
+/// Switches recording on, and raises the retention of the queue to at least `retention_s`.
+struct mend_settings {
+  bool enable_statistics = false;
+  std::int64_t retention_s = 0; ///< 0: leave it
+};
+struct settings_mended {};
 /// Asks whether the node is alive without a management call.
 struct probe {};
 struct probe_answer {
@@ -53,7 +83,9 @@ struct probe_answer {
 
 using upstream_actor =
   caf::typed_actor<caf::replies_to<fetch_usage>::with<usage_answer>, caf::replies_to<import_usage>::with<import_answer>,
-                   caf::replies_to<probe>::with<probe_answer>>;
+                   caf::replies_to<find_era>::with<era_answer>, caf::replies_to<fetch_accounts>::with<accounts_answer>,
+                   caf::replies_to<pop_queue>::with<queue_answer>,
+                   caf::replies_to<mend_settings>::with<settings_mended>, caf::replies_to<probe>::with<probe_answer>>;
 
 // --- POLLER: one per node; looks, takes what is new, hands it on ---------------
 
@@ -71,6 +103,68 @@ using poller_actor =
                    // Stops looking; answered when no poll is under way any more.
                    caf::replies_to<drain>::with<drained>>;
 
+/// Whom to tell what was noticed of the node elsewhere.
+struct meet_poller {
+  poller_actor poller;
+};
+
+// --- COLLECTOR: one per node; takes records out of its queue, into the inbox, then apart ---
+
+/// What the node's queue is asked for; decided by collect_plan.
+enum class queue_mode : std::uint8_t {
+  off,       ///< nothing: not known yet, or not wanted
+  subscribe, ///< pushed over RESP; the backlog is popped beside it
+  resp_pop,
+  http_pop
+};
+/// From the tap's own thread.
+struct payloads_came {
+  inbox_channel channel = inbox_channel::subscribe;
+  std::shared_ptr<const payload_batch> payloads;
+};
+struct tap_changed {
+  queue_mode mode = queue_mode::off;
+  bool connected = false; ///< subscribed, or popping; the backlog that was there is taken
+  caf::error why;         ///< when it is not connected
+};
+struct replay_letters {
+  std::vector<std::uint64_t> numbers; ///< empty: all of the node
+};
+struct replay_report {
+  std::uint64_t replayed = 0; ///< decoded after all
+  std::uint64_t added = 0;    ///< records that were new
+  std::uint64_t still_dead = 0;
+};
+/// The node was looked at: what it offers. `restarted`: it is another process than before.
+struct era_found {
+  era_answer era;
+  bool restarted = false;
+};
+/// What the collector has: for the page, and for telling what belongs to which process of the node.
+struct read_queue_state {};
+struct queue_state {
+  /// A connection to the node's queue, and what the ledger held of each credential when it was opened: all that
+  /// came later came over this connection or a later one.
+  struct connection {
+    moment opened_at{};
+    std::vector<audit_memory::credential> held;
+  };
+  queue_mode mode = queue_mode::off;
+  bool connected = false;
+  std::string problem;                 ///< a sentence, empty when all is well
+  std::uint64_t waiting = 0;           ///< payloads received and not yet decoded
+  std::vector<connection> connections; ///< the newest few, oldest first
+};
+
+using collector_actor =
+  caf::typed_actor<caf::reacts_to<payloads_came>, caf::reacts_to<tap_changed>, caf::reacts_to<era_found>,
+                   caf::reacts_to<meet_poller>,
+                   caf::replies_to<read_queue_state>::with<queue_state>,
+                   // Decodes dead letters again: all of the node's, or those named.
+                   caf::replies_to<replay_letters>::with<replay_report>,
+                   // Stops taking; answered when all that came is decoded and on disk.
+                   caf::replies_to<drain>::with<drained>>;
+
 // --- RESTART DETECTOR: one per node; judges what was seen -----------------------
 
 /// What one poll saw, compared with what was remembered.
@@ -86,6 +180,13 @@ struct observation {
   bool connection_lost = false;   ///< since the last observation
   moment last_seen_at{};          ///< of the last good poll, and
   node_counters before;           ///< what the node counted then, or said since
+  // Of nodes without lists:
+  std::uint64_t accounts_known = 0;  ///< credentials that had counted something
+  std::uint64_t accounts_fell = 0;   ///< of those: count less now, or are gone
+  std::uint64_t records_surplus = 0; ///< records of this process in the ledger beyond what it counts
+  std::uint64_t records_missing = 0; ///< the other way round, when it was last compared
+  bool version_changed = false;
+  bool by_accounts = false; ///< judged by these and not by lists
 };
 struct verdict {
   /// Set when it cannot be told whether the process is the one before, since nothing had been seen of that one.
@@ -105,6 +206,7 @@ using restart_detector_actor = caf::typed_actor<caf::replies_to<observation>::wi
 /// The ledger has this restart; put back what the node lacks.
 struct restart_noticed {
   restart_record restart;
+  bool can_restore = true; ///< the node takes statistics back
 };
 /// The node holds fewer records than the ledger, restart or not: compare, and import what it lacks.
 struct restore_wanted {};
@@ -112,10 +214,6 @@ struct restore_wanted {};
 struct place_marker {};
 /// The poller has looked at the node and judged it.
 struct node_seen {};
-/// Whom to tell what the node says while it is being restored.
-struct meet_poller {
-  poller_actor poller;
-};
 struct make_snapshot {
   std::string reason;
 };
@@ -361,6 +459,21 @@ KEYPORTAL_MESSAGE(fetch_usage)
 KEYPORTAL_MESSAGE(usage_answer)
 KEYPORTAL_MESSAGE(import_usage)
 KEYPORTAL_MESSAGE(import_answer)
+KEYPORTAL_MESSAGE(find_era)
+KEYPORTAL_MESSAGE(era_answer)
+KEYPORTAL_MESSAGE(fetch_accounts)
+KEYPORTAL_MESSAGE(accounts_answer)
+KEYPORTAL_MESSAGE(pop_queue)
+KEYPORTAL_MESSAGE(queue_answer)
+KEYPORTAL_MESSAGE(mend_settings)
+KEYPORTAL_MESSAGE(settings_mended)
+KEYPORTAL_MESSAGE(payloads_came)
+KEYPORTAL_MESSAGE(tap_changed)
+KEYPORTAL_MESSAGE(era_found)
+KEYPORTAL_MESSAGE(read_queue_state)
+KEYPORTAL_MESSAGE(queue_state)
+KEYPORTAL_MESSAGE(replay_letters)
+KEYPORTAL_MESSAGE(replay_report)
 KEYPORTAL_MESSAGE(probe)
 KEYPORTAL_MESSAGE(probe_answer)
 KEYPORTAL_MESSAGE(poll_now)

@@ -37,7 +37,7 @@ constexpr error_row rows[] = {
    "config.yaml",
    502, again},
   {errc::node_without_usage, "node_without_usage",
-   "the node has no /usage; this version of Key Portal needs CLIProxyAPI 6.6.56 to 6.9.49", 502, again},
+   "the node has neither /usage nor a usage queue, or its management is switched off; CLIProxyAPI 6.6.56 or newer is needed", 502, again},
   {errc::node_answer_too_large, "node_answer_too_large",
    "the node's answer is larger than allowed; raise poll.max_answer_bytes if it is meant to be", 502, again},
   {errc::node_answer_truncated, "node_answer_truncated", "the node's answer ended early; it is fetched again", 502,
@@ -47,6 +47,8 @@ constexpr error_row rows[] = {
   {errc::node_failed, "node_failed", "the node answered with an error; it is tried again", 502, again},
   {errc::node_unknown, "node_unknown", "there is no node of that name; `keyportal status` lists them", 404, final_},
   {errc::node_import_refused, "node_import_refused", "the node refused the import; nothing of this piece was taken",
+  {errc::node_without_resp, "node_without_resp", "the node does not speak RESP on its port; its queue is taken over HTTP where it has one", 502, again},
+  {errc::node_without_subscribe, "node_without_subscribe", "the node pushes no usage (CLIProxyAPI before 7.0.7); its queue is popped instead", 502, again},
    502, again},
 
   {errc::storage_failed, "storage_failed",

@@ -36,7 +36,8 @@ nlohmann::json to_json(const publisher_state& p); // connected, url, problem, sh
 nlohmann::json to_json(const caf::error& error);
 
 std::string_view name_of(node_condition::light state); // "starting", "up", "down", "refused"
-std::string_view name_of(inbox_channel channel);       // "subscribe", "resp_pop", "http_pop", "errors"
+std::string_view name_of(inbox_channel channel);       // "subscribe", "resp_pop", "http_pop", "errors", "beside_usage"
+std::string_view name_of(queue_mode mode);             // "off", "subscribe", "resp_pop", "http_pop"
 std::string_view name_of(restore_state state);         // "pending", "complete", "incomplete"
 
 /// The body of a usage event, written straight into text: thousands of them a second are made.
