@@ -19,7 +19,8 @@
 #include "messages/events.hpp"
 #include "messages/http.hpp"
 
-// clang-format off: tables of actors and of what they take
+// Tables: what an actor takes, a line each.
+// clang-format off
 namespace keyportal {
 
 // --- messages of several actors ---------------------------------------------
@@ -81,11 +82,14 @@ struct probe_answer {
   bool new_connection = false; ///< the former connection was gone: a hint that the process may be another
 };
 
-using upstream_actor =
-  caf::typed_actor<caf::replies_to<fetch_usage>::with<usage_answer>, caf::replies_to<import_usage>::with<import_answer>,
-                   caf::replies_to<find_era>::with<era_answer>, caf::replies_to<fetch_accounts>::with<accounts_answer>,
-                   caf::replies_to<pop_queue>::with<queue_answer>,
-                   caf::replies_to<mend_settings>::with<settings_mended>, caf::replies_to<probe>::with<probe_answer>>;
+using upstream_actor = caf::typed_actor<
+  caf::replies_to<fetch_usage>::with<usage_answer>,
+  caf::replies_to<import_usage>::with<import_answer>,
+  caf::replies_to<find_era>::with<era_answer>,
+  caf::replies_to<fetch_accounts>::with<accounts_answer>,
+  caf::replies_to<pop_queue>::with<queue_answer>,
+  caf::replies_to<mend_settings>::with<settings_mended>,
+  caf::replies_to<probe>::with<probe_answer>>;
 
 // --- POLLER: one per node; looks, takes what is new, hands it on ---------------
 
@@ -98,10 +102,12 @@ struct node_counted {
 /// Tell the keeper when the node was looked at next, so that a restart is seen before anything is restored into it.
 struct tell_when_seen {};
 
-using poller_actor =
-  caf::typed_actor<caf::reacts_to<poll_now>, caf::reacts_to<node_counted>, caf::reacts_to<tell_when_seen>,
-                   // Stops looking; answered when no poll is under way any more.
-                   caf::replies_to<drain>::with<drained>>;
+using poller_actor = caf::typed_actor<
+  caf::reacts_to<poll_now>,
+  caf::reacts_to<node_counted>,
+  caf::reacts_to<tell_when_seen>,
+  // Stops looking; answered when no poll is under way any more.
+  caf::replies_to<drain>::with<drained>>;
 
 /// Whom to tell what was noticed of the node elsewhere.
 struct meet_poller {
@@ -156,14 +162,16 @@ struct queue_state {
   std::vector<connection> connections; ///< the newest few, oldest first
 };
 
-using collector_actor =
-  caf::typed_actor<caf::reacts_to<payloads_came>, caf::reacts_to<tap_changed>, caf::reacts_to<era_found>,
-                   caf::reacts_to<meet_poller>,
-                   caf::replies_to<read_queue_state>::with<queue_state>,
-                   // Decodes dead letters again: all of the node's, or those named.
-                   caf::replies_to<replay_letters>::with<replay_report>,
-                   // Stops taking; answered when all that came is decoded and on disk.
-                   caf::replies_to<drain>::with<drained>>;
+using collector_actor = caf::typed_actor<
+  caf::reacts_to<payloads_came>,
+  caf::reacts_to<tap_changed>,
+  caf::reacts_to<era_found>,
+  caf::reacts_to<meet_poller>,
+  caf::replies_to<read_queue_state>::with<queue_state>,
+  // Decodes dead letters again: all of the node's, or those named.
+  caf::replies_to<replay_letters>::with<replay_report>,
+  // Stops taking; answered when all that came is decoded and on disk.
+  caf::replies_to<drain>::with<drained>>;
 
 // --- RESTART DETECTOR: one per node; judges what was seen -----------------------
 
@@ -199,7 +207,8 @@ struct verdict {
   restart_record restart; ///< filled for `restarted`
 };
 
-using restart_detector_actor = caf::typed_actor<caf::replies_to<observation>::with<verdict>>;
+using restart_detector_actor = caf::typed_actor<
+  caf::replies_to<observation>::with<verdict>>;
 
 // --- SNAPSHOT KEEPER: one per node; snapshots, restores, files --------------------
 
@@ -244,10 +253,15 @@ struct restore_report {
 };
 
 using snapshot_keeper_actor = caf::typed_actor<
-  caf::reacts_to<restart_noticed>, caf::reacts_to<restore_wanted>, caf::reacts_to<place_marker>,
-  caf::reacts_to<node_seen>, caf::reacts_to<meet_poller>, caf::replies_to<make_snapshot>::with<snapshot_info>,
+  caf::reacts_to<restart_noticed>,
+  caf::reacts_to<restore_wanted>,
+  caf::reacts_to<place_marker>,
+  caf::reacts_to<node_seen>,
+  caf::reacts_to<meet_poller>,
+  caf::replies_to<make_snapshot>::with<snapshot_info>,
   caf::replies_to<list_snapshots>::with<std::vector<snapshot_info>>,
-  caf::replies_to<export_snapshot>::with<export_file>, caf::replies_to<import_file>::with<import_report>,
+  caf::replies_to<export_snapshot>::with<export_file>,
+  caf::replies_to<import_file>::with<import_report>,
   caf::replies_to<restore_now>::with<restore_report>,
   // Makes the last snapshot; a restore under way is left to the next start.
   caf::replies_to<drain>::with<drained>>;
@@ -260,7 +274,7 @@ struct journal_entry {
   std::optional<restart_record> restart; ///< number 0: a new one; else the same one, amended
   std::optional<gap_record> gap;
   std::vector<incomplete_record> incompletes; ///< number 0: new ones; else the same ones, amended
-  std::optional<audit_memory> audit;          ///< replaces what was remembered of the node
+  std::optional<audit_memory> audit;          ///< replaces what was remembered of its node
   std::vector<std::uint64_t> dropped_letters; ///< dead letters that a person gave up
 };
 /// Bytes as they came out of a node's queue, several payloads one after the other. They are on disk, sealed, before
@@ -355,19 +369,26 @@ struct ledger_state {
 struct read_ledger_state {};
 
 /// Told of every commit, in order. What it does may not hold the ledger up: the message is all there is.
-using listener_actor = caf::typed_actor<caf::reacts_to<committed>>;
+using listener_actor = caf::typed_actor<
+  caf::reacts_to<committed>>;
 struct add_listener {
   listener_actor who;
 };
 
 using ledger_actor = caf::typed_actor<
-  caf::replies_to<collection>::with<committed>, caf::replies_to<journal_entry>::with<committed>,
-  caf::replies_to<received>::with<committed>, caf::replies_to<read_inbox>::with<std::vector<inbox_entry>>,
+  caf::replies_to<collection>::with<committed>,
+  caf::replies_to<journal_entry>::with<committed>,
+  caf::replies_to<received>::with<committed>,
+  caf::replies_to<read_inbox>::with<std::vector<inbox_entry>>,
   caf::replies_to<list_incompletes>::with<std::vector<incomplete_record>>,
-  caf::replies_to<recall_audit>::with<audit_memory>, caf::replies_to<list_dead_letters>::with<std::vector<dead_letter>>,
-  caf::replies_to<recall>::with<node_memory>, caf::replies_to<read_outbox>::with<outbox_page>,
-  caf::reacts_to<outbox_acked>, caf::replies_to<list_restarts>::with<std::vector<restart_record>>,
-  caf::replies_to<list_gaps>::with<std::vector<gap_record>>, caf::replies_to<read_ledger_state>::with<ledger_state>,
+  caf::replies_to<recall_audit>::with<audit_memory>,
+  caf::replies_to<list_dead_letters>::with<std::vector<dead_letter>>,
+  caf::replies_to<recall>::with<node_memory>,
+  caf::replies_to<read_outbox>::with<outbox_page>,
+  caf::reacts_to<outbox_acked>,
+  caf::replies_to<list_restarts>::with<std::vector<restart_record>>,
+  caf::replies_to<list_gaps>::with<std::vector<gap_record>>,
+  caf::replies_to<read_ledger_state>::with<ledger_state>,
   caf::reacts_to<add_listener>,
   // Commits what waits, then closes the database.
   caf::replies_to<drain>::with<drained>>;
@@ -392,11 +413,13 @@ struct publisher_state {
   std::uint64_t in_flight = 0;
 };
 
-using publisher_actor =
-  caf::typed_actor<caf::reacts_to<committed>, caf::reacts_to<delivery_outcome>, caf::reacts_to<link_changed>,
-                   caf::replies_to<read_publisher_state>::with<publisher_state>,
-                   // Waits until the outbox is empty or the link is down.
-                   caf::replies_to<drain>::with<drained>>;
+using publisher_actor = caf::typed_actor<
+  caf::reacts_to<committed>,
+  caf::reacts_to<delivery_outcome>,
+  caf::reacts_to<link_changed>,
+  caf::replies_to<read_publisher_state>::with<publisher_state>,
+  // Waits until the outbox is empty or the link is down.
+  caf::replies_to<drain>::with<drained>>;
 
 // --- FEED: what is now, for pages and metrics; pushes to WebSockets ------------------------
 
@@ -421,10 +444,14 @@ struct snapshot_made {
   snapshot_info info;
 };
 
-using feed_actor = caf::typed_actor<caf::reacts_to<committed>, caf::reacts_to<node_condition>,
-                                    caf::reacts_to<restart_noticed>, // also when it changes (restored)
-                                    caf::reacts_to<snapshot_made>, caf::replies_to<read_overview>::with<overview>,
-                                    caf::replies_to<read_greeting>::with<std::shared_ptr<const std::string>>>;
+using feed_actor = caf::typed_actor<
+  caf::reacts_to<committed>,
+  caf::reacts_to<node_condition>,
+  caf::reacts_to<restart_noticed>,
+  // also when it changes (restored)
+  caf::reacts_to<snapshot_made>,
+  caf::replies_to<read_overview>::with<overview>,
+  caf::replies_to<read_greeting>::with<std::shared_ptr<const std::string>>>;
 
 // --- GATEWAY: answers HTTP requests by asking the others -------------------------------------
 
@@ -436,10 +463,12 @@ struct node_handles {
 };
 using node_directory = std::vector<node_handles>;
 
-using gateway_actor = caf::typed_actor<caf::reacts_to<std::shared_ptr<http_exchange>>,
-                                       caf::reacts_to<node_directory>, // the actors of a node were started anew
-                                       // Answers 503 to everything but liveness from now on.
-                                       caf::replies_to<drain>::with<drained>>;
+using gateway_actor = caf::typed_actor<
+  caf::reacts_to<std::shared_ptr<http_exchange>>,
+  caf::reacts_to<node_directory>,
+  // the actors of a node were started anew
+  // Answers 503 to everything but liveness from now on.
+  caf::replies_to<drain>::with<drained>>;
 
 // --- SUPERVISOR: starts, watches, stops all ----------------------------------------------------
 
@@ -447,7 +476,8 @@ struct shut_down {
   std::string reason;
 };
 
-using supervisor_actor = caf::typed_actor<caf::reacts_to<shut_down>>;
+using supervisor_actor = caf::typed_actor<
+  caf::reacts_to<shut_down>>;
 
 } // namespace keyportal
 
