@@ -460,6 +460,7 @@ struct node_handles {
   node_name name;
   poller_actor poller;
   snapshot_keeper_actor keeper;
+  collector_actor collector;
 };
 using node_directory = std::vector<node_handles>;
 

@@ -14,6 +14,14 @@ constexpr auto never = std::chrono::hours{24 * 365};
 
 } // namespace
 
+collect_setting collect_setting_of(std::string_view word) {
+  return word == "off"         ? collect_setting::off
+         : word == "subscribe" ? collect_setting::subscribe
+         : word == "resp_pop"  ? collect_setting::resp_pop
+         : word == "http_pop"  ? collect_setting::http_pop
+                               : collect_setting::automatic;
+}
+
 void collect_plan::era_found(const era_answer& era, bool restarted) {
   if (restarted || !era_ || era_->version != era.version || era_->has_usage != era.has_usage) {
     subscribe_again_ = resp_again_ = http_again_ = {};

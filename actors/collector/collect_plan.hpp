@@ -9,6 +9,8 @@
 namespace keyportal {
 
 enum class collect_setting : std::uint8_t { automatic, off, subscribe, resp_pop, http_pop };
+/// Of the words of the option collect.mode; automatic for any other.
+collect_setting collect_setting_of(std::string_view word);
 
 /// Prefers what loses least: being pushed to, then popping over RESP, then popping over HTTP. What did not work is
 /// tried again every minute, and as soon as the node is another process.
