@@ -144,6 +144,7 @@ struct audit_memory {
     std::int64_t held_ok = 0; ///< what the ledger holds; read only, filled by the ledger
     std::int64_t held_failed = 0;
   };
+  node_name node;
   std::uint64_t boot = 0; ///< 0: never compared
   moment boot_seen_at{};
   moment compared_at{};
