@@ -37,6 +37,7 @@ struct node_actors {
   upstream_actor upstream;
   restart_detector_actor detector;
   snapshot_keeper_actor keeper;
+  collector_actor collector;
   poller_actor poller;
 };
 

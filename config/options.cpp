@@ -32,6 +32,19 @@ constexpr option table[] = {
    "After a poll that took t, the next comes this many times t later at the earliest, so that a node with much "
    "usage is not kept busy."},
 
+  {"collect.mode", HERE(collect.mode), "auto", {{}, {}, "auto|subscribe|resp_pop|http_pop|off"},
+   "How records are taken out of a node's usage queue. auto takes the best way the node offers."},
+  {"collect.pop_interval", HERE(collect.pop_interval), "1s", {"100ms", "1min", {}},
+   "How often the queue is popped over HTTP. Records wait at the node meanwhile, for a minute or what it is set to."},
+  {"collect.resp_pop_interval", HERE(collect.resp_pop_interval), "200ms", {"10ms", "1min", {}},
+   "How often the queue is popped over RESP, where the node does not push. Costs the node next to nothing."},
+  {"collect.audit_interval", HERE(collect.audit_interval), "10s", {"1s", "1h", {}},
+   "How often the counters of a node without /usage are compared with the ledger. Costs the node two management calls."},
+  {"collect.window_bytes", HERE(collect.window_bytes), "64MiB", {"1MiB", "4GiB", {}},
+   "What may be received from a node and not yet be on disk; then no more is read from it."},
+  {"collect.manage_cpa_settings", HERE(collect.manage_cpa_settings), "false", {},
+   "Whether a node that records no usage, or forgets it within an hour, is set right; else it is only said."},
+
   {"snapshot.interval", HERE(snapshot.interval), "5min", {"10s", "24h", {}},
    "How often a snapshot of each node's usage is kept."},
   {"snapshot.kept", HERE(snapshot.kept), "12", {"1", "1000", {}},
@@ -133,6 +146,7 @@ struct section_row {
 constexpr section_row sections[] = {
   {"", "Key Portal as a whole."},
   {"poll", "Looking at the nodes."},
+  {"collect", "Taking usage out of the queue of nodes that keep no totals (CLIProxyAPI 6.9.38 and newer)."},
   {"snapshot", "Snapshots of each node's usage, kept in the data folder."},
   {"restore", "Putting usage back into a node that lost it."},
   {"gateway", "The page, the API and the WebSocket."},

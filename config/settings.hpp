@@ -36,6 +36,15 @@ struct settings {
     int slack_factor = 0; ///< the next poll comes at the earliest this many times the last one's duration later
   } poll;
 
+  struct collect_settings {
+    std::string mode; ///< "auto", "subscribe", "resp_pop", "http_pop", "off"
+    std::chrono::milliseconds pop_interval{};
+    std::chrono::milliseconds resp_pop_interval{};
+    std::chrono::milliseconds audit_interval{};
+    std::uint64_t window_bytes = 0;
+    bool manage_cpa_settings = false;
+  } collect;
+
   struct snapshot_settings {
     std::chrono::milliseconds interval{};
     int kept = 0;

@@ -14,15 +14,16 @@ namespace keyportal {
 
 /// On disk and in NATS subjects; numbers are never changed or reused.
 enum class event_kind : std::uint8_t {
-  usage = 0,      ///< one record
-  totals = 1,     ///< cumulative totals of a node
-  up = 2,         ///< the node answers (again)
-  down = 3,       ///< the node stopped answering
-  restarted = 4,  ///< the node's statistics began anew
-  restored = 5,   ///< what the ledger held and the node lacked was imported and read back
-  gap = 6,        ///< a span of time whose records, if there were any, nobody has
-  snapshot = 7,   ///< a snapshot was made
-  incomplete = 8, ///< the node's counters say more than the ledger holds
+  usage = 0,          ///< one record
+  totals = 1,         ///< cumulative totals of a node
+  up = 2,             ///< the node answers (again)
+  down = 3,           ///< the node stopped answering
+  restarted = 4,      ///< the node's statistics began anew
+  restored = 5,       ///< what the ledger held and the node lacked was imported and read back
+  gap = 6,            ///< a span of time whose records, if there were any, nobody has
+  snapshot = 7,       ///< a snapshot was made
+  incomplete = 8,     ///< the node's counters say more than the ledger holds, or no longer
+  account_failed = 9, ///< an upstream refused an account
 };
 
 /// An event as it waits in the outbox and as listeners see it.
@@ -56,9 +57,10 @@ struct node_memory {
 };
 
 enum class restore_state : std::uint8_t {
-  pending = 0,   ///< noticed, not yet put back
-  complete = 1,  ///< the node holds all that the ledger holds of it
-  incomplete = 2 ///< given up after retries; `still_lacking` says how much
+  pending = 0,    ///< noticed, not yet put back
+  complete = 1,   ///< the node holds all that the ledger holds of it
+  incomplete = 2, ///< given up after retries; `still_lacking` says how much
+  impossible = 3  ///< the node takes no statistics back; nothing is missing in the ledger but what `lost` says
 };
 
 /// One restart of a node, kept for ever.
@@ -89,10 +91,11 @@ struct gap_record {
 
 /// How a payload reached us; on disk, numbers are never changed.
 enum class inbox_channel : std::uint8_t {
-  subscribe = 0, ///< pushed over RESP
-  resp_pop = 1,  ///< LPOP
-  http_pop = 2,  ///< `/usage-queue`
-  errors = 3,    ///< pushed on the channel of account errors
+  subscribe = 0,    ///< pushed over RESP
+  resp_pop = 1,     ///< LPOP
+  http_pop = 2,     ///< `/usage-queue`
+  errors = 3,       ///< pushed on the channel of account errors
+  beside_usage = 4, ///< LPOP at a node that has `/usage` too, which brings the same records
 };
 
 /// Payloads one after the other; `ends[i]` is where the i-th ends in `bytes`. At most 4 GiB.
@@ -176,6 +179,8 @@ struct node_condition {
   std::int64_t poll_ms = 0;       ///< how long the last poll took
   std::uint64_t answer_bytes = 0; ///< its size
   node_counters counters;         ///< what the node says
+  std::string collecting;         ///< "usage", "subscribe", "resp_pop", "http_pop" or empty: how its records are taken
+  std::uint64_t missing = 0;      ///< records that the node counted and the ledger lacks, of its present process
 };
 
 } // namespace keyportal

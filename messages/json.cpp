@@ -184,7 +184,9 @@ json to_json(const node_condition& c) {
           {"last_poll", moment_or_null(c.last_poll)},
           {"poll_ms", c.poll_ms},
           {"answer_bytes", c.answer_bytes},
-          {"counters", to_json(c.counters)}};
+          {"counters", to_json(c.counters)},
+          {"collecting", c.collecting},
+          {"missing", c.missing}};
 }
 
 json to_json(const node_overview& n) {
@@ -252,8 +254,19 @@ std::string_view name_of(inbox_channel channel) {
     case inbox_channel::resp_pop: return "resp_pop";
     case inbox_channel::http_pop: return "http_pop";
     case inbox_channel::errors: return "errors";
+    case inbox_channel::beside_usage: return "beside_usage";
   }
   return "subscribe";
+}
+
+std::string_view name_of(queue_mode mode) {
+  switch (mode) {
+    case queue_mode::off: return "off";
+    case queue_mode::subscribe: return "subscribe";
+    case queue_mode::resp_pop: return "resp_pop";
+    case queue_mode::http_pop: return "http_pop";
+  }
+  return "off";
 }
 
 std::string_view name_of(restore_state state) {
@@ -261,6 +274,7 @@ std::string_view name_of(restore_state state) {
     case restore_state::pending: return "pending";
     case restore_state::complete: return "complete";
     case restore_state::incomplete: return "incomplete";
+    case restore_state::impossible: return "impossible";
   }
   return "unknown";
 }

@@ -40,7 +40,7 @@ bool decode(std::string_view in, restart_record& out) {
   bool has_restored_at = false;
   moment restored_at{};
   if (!take(in, out.before) || !take(in, out.after) || !take_byte(in, state)
-      || state > static_cast<std::uint8_t>(restore_state::incomplete) || !take_bool(in, has_restored_at)
+      || state > static_cast<std::uint8_t>(restore_state::impossible) || !take_bool(in, has_restored_at)
       || !take(in, restored_at) || !take(in, out.restored) || !get_varint(in, out.records_imported)
       || !get_varint(in, out.still_lacking) || !get_varint(in, out.expected_loss))
     return false;

@@ -37,7 +37,7 @@ inline bool take_bool(std::string_view& in, bool& out) {
 
 inline bool take_channel(std::string_view& in, inbox_channel& out) {
   std::uint8_t byte = 0;
-  if (!take_byte(in, byte) || byte > static_cast<std::uint8_t>(inbox_channel::errors))
+  if (!take_byte(in, byte) || byte > static_cast<std::uint8_t>(inbox_channel::beside_usage))
     return false;
   out = static_cast<inbox_channel>(byte);
   return true;

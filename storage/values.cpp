@@ -157,7 +157,7 @@ bool decode(std::string_view in, outbox_value& out) {
   char version = 0;
   std::uint8_t kind = 0;
   if (!take_version(in, 2, version) || version != 2 || !take_byte(in, kind)
-      || kind > static_cast<std::uint8_t>(event_kind::incomplete))
+      || kind > static_cast<std::uint8_t>(event_kind::account_failed))
     return false;
   out.kind = static_cast<event_kind>(kind);
   out.waiting.clear();

@@ -33,6 +33,8 @@ public:
   void poll_succeeded(time now);
   /// The poll raised a suspicion: look again at once.
   void poll_again();
+  /// From now on polls come this far apart at the least.
+  void set_interval(std::chrono::milliseconds interval) { settings_.interval = interval; }
   /// Somebody wants a look at once; a node that refused us is left alone all the same.
   void poll_soon();
   /// `wait`: for node_banned, how long the ban lasts.

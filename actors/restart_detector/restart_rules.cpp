@@ -7,11 +7,30 @@
 
 namespace keyportal {
 
+namespace {
+
+/// What a node without lists shows. Counters of all credentials fall with a restart; those of one fall as well when it
+/// is taken away and added again.
+std::vector<std::string> evidence_of_accounts(const observation& seen) {
+  std::vector<std::string> out;
+  if (seen.version_changed)
+    out.push_back("the node is of another version");
+  if (seen.accounts_fell > 0 && seen.accounts_fell == seen.accounts_known)
+    out.push_back(fmt::format("the counters of all {} accounts that had counted something fell", seen.accounts_known));
+  return out;
+}
+
+} // namespace
+
 verdict restart_rules::judge(const observation& seen) {
   verdict out;
   const double seconds = std::chrono::duration<double>(seen.at - seen.last_seen_at).count();
-  const bool counts_less = seen.counters.requests < seen.before.requests;
-  if (seen.lists_broken == 0 && !counts_less && !seen.marker_gone) {
+  const bool counts_less = !seen.by_accounts && seen.counters.requests < seen.before.requests;
+  const auto by_accounts = seen.by_accounts ? evidence_of_accounts(seen) : std::vector<std::string>{};
+  // One account alone may have been added anew: then the connection was not lost.
+  const bool accounts_say =
+    seen.version_changed || (!by_accounts.empty() && (seen.accounts_known > 1 || seen.connection_lost));
+  if (seen.lists_broken == 0 && !counts_less && !seen.marker_gone && !accounts_say) {
     suspected_ = false;
     if (seen.connection_lost && seen.lists_known == 0 && seen.before.requests == 0 && seen.last_seen_at != moment{})
       out.gap = gap_record{
@@ -39,12 +58,17 @@ verdict restart_rules::judge(const observation& seen) {
   r.before = seen.before;
   r.after = seen.counters;
   r.expected_loss = static_cast<std::uint64_t>(std::max(0.0, std::round(records_per_second_ * seconds)));
+  if (seen.by_accounts) {
+    r.state = restore_state::impossible;
+    r.expected_loss += seen.records_missing; // counted by the old process, and never seen of it
+  }
   if (seen.lists_broken > 0)
     r.evidence.push_back(fmt::format("{} of {} lists with {} requests seen before are gone or begin anew",
                                      seen.lists_broken, seen.lists_known, seen.details_gone));
   if (counts_less)
     r.evidence.push_back(fmt::format("the node counts {} requests where it counted {} before", seen.counters.requests,
                                      seen.before.requests));
+  r.evidence.insert(r.evidence.end(), by_accounts.begin(), by_accounts.end());
   if (seen.marker_gone)
     r.evidence.push_back("the boot marker is gone");
   if (seen.connection_lost)

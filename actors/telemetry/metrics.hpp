@@ -25,6 +25,11 @@ struct node_metrics {
   prometheus::Counter& restored;       ///< keyportal_restored_records_total{node}: taken by the node
   prometheus::Gauge& lacking;          ///< keyportal_lacking_records{node}: not restored yet; must be 0
   prometheus::Counter& snapshots;      ///< keyportal_snapshots_total{node}
+  prometheus::Counter& received;       ///< keyportal_received_payloads_total{node}: out of its queue
+  prometheus::Counter& dead_letters;   ///< keyportal_dead_letters_total{node}: payloads that could not be decoded
+  prometheus::Gauge& inbox_waiting;    ///< keyportal_inbox_waiting{node}: payloads received and not yet decoded
+  prometheus::Gauge& queue_connected;  ///< keyportal_queue_connected{node}: 1 while its queue is taken from
+  prometheus::Gauge& missing;          ///< keyportal_missing_records{node}: it counted and the ledger lacks them
 };
 
 /// Thread-safe. Lives as long as the process.
@@ -49,6 +54,11 @@ private:
   prometheus::Family<prometheus::Counter>& restored_;
   prometheus::Family<prometheus::Gauge>& lacking_;
   prometheus::Family<prometheus::Counter>& snapshots_;
+  prometheus::Family<prometheus::Counter>& received_;
+  prometheus::Family<prometheus::Counter>& dead_letters_;
+  prometheus::Family<prometheus::Gauge>& inbox_waiting_;
+  prometheus::Family<prometheus::Gauge>& queue_connected_;
+  prometheus::Family<prometheus::Gauge>& missing_;
   prometheus::Family<prometheus::Counter>& http_;
   prometheus::Family<prometheus::Histogram>& http_seconds_;
   prometheus::Family<prometheus::Gauge>& plain_;
