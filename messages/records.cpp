@@ -1,6 +1,7 @@
 #include "messages/records.hpp"
 
 #include <cstring>
+#include <limits>
 
 #include <openssl/evp.h>
 
@@ -76,6 +77,14 @@ record_id make_record_id(std::string_view node, std::string_view client_key, std
   hash.number(d.tokens.cached);
   hash.number(d.tokens.total);
   return hash.end();
+}
+
+std::int64_t token_parts::total() const {
+  std::int64_t sum = 0;
+  for (const auto part : {uncached_input, cache_read, cache_write, output, reasoning, unclassified})
+    if (__builtin_add_overflow(sum, part, &sum))
+      sum = part < 0 ? std::numeric_limits<std::int64_t>::min() : std::numeric_limits<std::int64_t>::max();
+  return sum;
 }
 
 void normalise(detail& d) {

@@ -22,6 +22,20 @@ struct token_counts {
   bool operator==(const token_counts&) const = default;
 };
 
+/// Tokens in one form for every provider and every version of CPA: each token is in exactly one part, so parts may be
+/// added and compared. The numbers as CPA recorded them stay in `token_counts`.
+struct token_parts {
+  std::int64_t uncached_input = 0;
+  std::int64_t cache_read = 0;
+  std::int64_t cache_write = 0;
+  std::int64_t output = 0; ///< without reasoning
+  std::int64_t reasoning = 0;
+  std::int64_t unclassified = 0; ///< counted by CPA, but it cannot be said as what
+  /// The sum; stops at the ends of 64 bits instead of wrapping round.
+  [[nodiscard]] std::int64_t total() const;
+  bool operator==(const token_parts&) const = default;
+};
+
 /// One upstream attempt, without the key and the model that head its list (CPA's `details[]`).
 struct detail {
   record_id id;
@@ -30,6 +44,7 @@ struct detail {
   std::string source;     ///< account label; may be an e-mail or a raw upstream key: never leaves the ledger unsealed
   std::string auth_index; ///< id of the upstream credential, may be empty
   token_counts tokens;
+  token_parts parts; ///< the same tokens, comparable; all zero where nobody has worked them out yet
   bool failed = false;
 };
 
