@@ -299,7 +299,12 @@ struct collection {
   std::vector<dead_letter> dead;               ///< what could not be; their numbers are given by the ledger
   std::vector<std::uint64_t> replayed_letters; ///< dead letters that could be decoded after all
 };
-/// Answer to all three, and what listeners are told: it is on disk.
+/// How far a consumer of the ledger's records has come; it goes on behind there, also after our own restart.
+struct consumer_progress {
+  std::string name;
+  sequence seq = 0;
+};
+/// Answer to all four, and what listeners are told: it is on disk.
 struct committed {
   sequence last = 0;                                         ///< the ledger's position
   std::shared_ptr<const std::vector<stored_record>> records; ///< those that were new; never null
@@ -308,6 +313,7 @@ struct committed {
   std::uint64_t duplicates = 0;
   std::uint64_t restart_number = 0; ///< given to `journal_entry::restart`
   std::uint64_t inbox_number = 0;   ///< given to `received`
+  std::vector<std::uint64_t> incomplete_numbers; ///< given to `journal_entry::incompletes`, in their order
 };
 struct recall {
   node_name node;
@@ -358,6 +364,21 @@ struct list_dead_letters {
   std::uint32_t limit = 100;
   bool whole = false; ///< with the payloads
 };
+/// Records in the order in which they came, whether they were shipped or not.
+struct read_arrivals {
+  sequence after = 0;
+  std::uint32_t limit = 1000;
+  std::optional<node_name> node; ///< of that one only
+  bool with_extra = false;       ///< with what else the node said of the attempt
+  bool whole = false;            ///< with the client key and the source in clear
+};
+struct arrival {
+  stored_record record; ///< `facts->extra` is empty here: it is below
+  secret client_key;
+  std::string source;
+  std::string extra; ///< a JSON object, or empty
+};
+struct list_consumers {};
 struct ledger_state {
   sequence last = 0;
   std::uint64_t records = 0;
@@ -383,6 +404,9 @@ using ledger_actor = caf::typed_actor<
   caf::replies_to<list_incompletes>::with<std::vector<incomplete_record>>,
   caf::replies_to<recall_audit>::with<audit_memory>,
   caf::replies_to<list_dead_letters>::with<std::vector<dead_letter>>,
+  caf::replies_to<consumer_progress>::with<committed>,
+  caf::replies_to<read_arrivals>::with<std::vector<arrival>>,
+  caf::replies_to<list_consumers>::with<std::vector<consumer_progress>>,
   caf::replies_to<recall>::with<node_memory>,
   caf::replies_to<read_outbox>::with<outbox_page>,
   caf::reacts_to<outbox_acked>,
@@ -535,6 +559,9 @@ KEYPORTAL_MESSAGE(list_incompletes)
 KEYPORTAL_MESSAGE(recall_audit)
 KEYPORTAL_MESSAGE(audit_memory)
 KEYPORTAL_MESSAGE(list_dead_letters)
+KEYPORTAL_MESSAGE(consumer_progress)
+KEYPORTAL_MESSAGE(read_arrivals)
+KEYPORTAL_MESSAGE(list_consumers)
 KEYPORTAL_MESSAGE(recall)
 KEYPORTAL_MESSAGE(node_memory)
 KEYPORTAL_MESSAGE(read_outbox)
@@ -562,6 +589,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::gap_record>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::inbox_entry>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::incomplete_record>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::dead_letter>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::arrival>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::consumer_progress>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::shared_ptr<const std::string>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::shared_ptr<keyportal::http_exchange>)
 #undef KEYPORTAL_MESSAGE

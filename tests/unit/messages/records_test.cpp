@@ -87,8 +87,8 @@ TEST_CASE("Names are trimmed and a missing model is called unknown") {
 
 TEST_CASE("Totals count each outcome once") {
   totals t;
-  t.add({10, 5, 1, 2, 15}, 100, false);
-  t.add({0, 0, 0, 0, 0}, 40, true);
+  t.add({10, 5, 1, 2, 15}, {}, 100, false);
+  t.add({0, 0, 0, 0, 0}, {}, 40, true);
   CHECK(t.requests == 2);
   CHECK(t.ok == 1);
   CHECK(t.failed == 1);

@@ -48,7 +48,7 @@ void apply(model_ledger& model, const collection& write, const committed& result
   for (const auto& group : *write.groups)
     for (const auto& d : group.details)
       if (node.records.try_emplace(d.id).second) {
-        node.sums.add(d.tokens, d.latency_ms, d.failed);
+        node.sums.add(d.tokens, d.facts ? d.parts : parts_by_model(group.model, d.tokens), d.latency_ms, d.failed);
         ++fresh;
       } else {
         ++duplicates;
