@@ -54,6 +54,7 @@ constexpr error_row rows[] = {
   {errc::file_malformed, "file_malformed", "the file is not a usage export; nothing of it was taken", 400, final_},
   {errc::file_version, "file_version", "the file is of a version other than 1; nothing of it was taken", 400, final_},
   {errc::file_unreadable, "file_unreadable", "the file cannot be read or written; check its path and permissions", 500, final_},
+  {errc::dead_letter_unknown, "dead_letter_unknown", "there is no dead letter of that number; `keyportal deadletters list` lists them", 404, final_},
 
   {errc::not_found, "not_found", "there is nothing at this address", 404, final_},
   {errc::method_not_allowed, "method_not_allowed", "this address does not take that method", 405, final_},
