@@ -366,7 +366,8 @@ queue_item decode(workshop& shop, std::string_view json, const decode_rule& rule
   if (const auto* ttft = find(fields, "ttft_ms"))
     std::ignore = ttft->get_int64().get(facts->ttft_ms);
   dom::object fail;
-  if (const auto* outcome = find(fields, "fail"); outcome != nullptr && outcome->get_object().get(fail) == simdjson::SUCCESS)
+  if (const auto* outcome = find(fields, "fail");
+      outcome != nullptr && outcome->get_object().get(fail) == simdjson::SUCCESS)
     facts->status_code = static_cast<std::int32_t>(std::clamp<std::int64_t>(number_in(fail, "status_code"), 0, 999));
   facts->extra = extra_of(shop.spelt);
   d.facts = std::move(facts);
