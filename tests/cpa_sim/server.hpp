@@ -20,6 +20,9 @@
 
 namespace keyportal::cpa_sim {
 
+/// The steady clock in milliseconds.
+std::int64_t steady_ms();
+
 /// Runs from construction to destruction. All members may be called from any thread.
 ///
 ///   cpa_sim::server s{{.secret = "s", .keys = {"k"}}};
