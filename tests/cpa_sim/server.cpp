@@ -105,8 +105,9 @@ bool server::begin(std::string& why) {
   } else if (const auto before = current()) {
     config = before->config();
   }
-  auto fresh =
-    std::make_shared<node>(options_, place_, surroundings{memory_, manner_, [this] { return next_twist(); }}, config);
+  auto fresh = std::make_shared<node>(
+    options_, place_, surroundings{memory_, manner_, [this](const std::string& when) { return next_twist(when); }},
+    config);
   for (const auto& f : faults_.all()) {
     if (f.name == "cap1000")
       fresh->keep_newest(1000);
@@ -160,7 +161,7 @@ answer server::serve(const request& r) {
 }
 
 void server::worker() {
-  constexpr std::chrono::milliseconds tick{10};
+  constexpr std::chrono::milliseconds quick{1}, tick{10}; // quick: so that invented records come one by one
   auto last = std::chrono::steady_clock::now();
   std::unique_lock guard(lock_);
   while (!stopping_) {
@@ -184,6 +185,7 @@ void server::worker() {
     if (push_on_at_ && now >= *push_on_at_) {
       push_on_at_.reset();
       manner_.paused = false;
+      node_->wake_subscribers();
     }
     guard.unlock();
     if (!down_ && !ended_)
@@ -197,7 +199,7 @@ void server::worker() {
     };
     const auto woken = [&] { return stopping_ || restart_asked_ || busy(); };
     if (busy()) {
-      changed_.wait_for(guard, tick, [this] { return stopping_ || restart_asked_; });
+      changed_.wait_for(guard, rate_ > 100 ? quick : tick, [this] { return stopping_ || restart_asked_; });
     } else {
       changed_.wait(guard, woken);
       last = std::chrono::steady_clock::now();

@@ -82,7 +82,7 @@ private:
   answer serve(const request& r);
   answer control(const request& r);
   answer control_fault(const request& r);
-  std::optional<twist> next_twist();
+  std::optional<twist> next_twist(const std::string& path);
   void serve_resp(int fd, int stop_fd, const std::string& peer);
   void let_rival_work();
   std::size_t record(std::span<const attempt> attempts, std::chrono::milliseconds patience);

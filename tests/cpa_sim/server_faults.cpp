@@ -68,6 +68,7 @@ void server::clear_faults() {
   front_.freeze(false);
   manner_.paused = false;
   manner_.split = 0;
+  current()->wake_subscribers();
   current()->keep_newest(0);
   starting_until_ms_ = 0;
   const std::lock_guard guard(lock_);
@@ -75,8 +76,8 @@ void server::clear_faults() {
   push_on_at_.reset();
 }
 
-std::optional<twist> server::next_twist() {
-  const auto taken = faults_.take(message_path);
+std::optional<twist> server::next_twist(const std::string& path) {
+  const auto taken = faults_.take(path);
   if (taken.empty())
     return std::nullopt;
   twist t;
