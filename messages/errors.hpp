@@ -31,6 +31,7 @@ enum class errc : std::uint8_t {
   node_import_refused = 31,
   node_without_resp = 32,
   node_without_subscribe = 33,
+  record_malformed = 34,
   // storage
   storage_failed = 50,
   storage_full = 51,

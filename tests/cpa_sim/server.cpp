@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <utility>
 
 namespace keyportal::cpa_sim {
 namespace {
@@ -19,10 +20,22 @@ constexpr std::size_t batch = 1000; // records that become visible together
 
 } // namespace
 
+/// How connections are received; versions without RESP take everything for HTTP.
+listener::first_byte first_byte_of(const options& o) {
+  const traits t = traits_of(o.version);
+  return {o.silent_socket_blocks && t.silent_blocks, t.first_byte_limit ? o.first_byte : std::chrono::milliseconds(0)};
+}
+
 server::server(options o)
-  : options_(std::move(o)), memory_(options_.oracle_file), traffic_(options_.seed), rate_(options_.rate),
-    front_([this](const request& r) { return serve(r); }, options_.silent_socket_blocks),
-    control_([this](const request& r) { return control(r); }, false) {
+  : options_(std::move(o)), memory_(options_.oracle_file),
+    traffic_(options_.seed, credentials_of(options_, traits_of(options_.version)), traits_of(options_.version)),
+    rate_(options_.rate), front_({[this](const request& r) { return serve(r); },
+                                  traits_of(options_.version).resp
+                                    ? [this](int fd, int stop, const std::string& peer) { serve_resp(fd, stop, peer); }
+                                    : std::function<void(int, int, const std::string&)>(),
+                                  [this](const answer& a) { current()->unanswered(a.popped); }},
+                                 first_byte_of(options_)),
+    control_({[this](const request& r) { return control(r); }, {}, {}}, {}) {
   const auto place = zone::named(options_.time_zone);
   if (!place) {
     problem_ = "unknown time zone " + options_.time_zone;
@@ -46,12 +59,12 @@ server::server(options o)
     const std::int64_t now = unix_now_ns();
     const std::int64_t step =
       std::min<std::int64_t>(86'400'000'000'000 / static_cast<std::int64_t>(options_.preload), 5'000'000'000);
-    std::vector<cpa_sim::record> records;
+    std::vector<attempt> attempts;
     for (std::size_t left = options_.preload; left > 0;) {
-      records.push_back(traffic_.next(now - static_cast<std::int64_t>(left) * step, place_));
+      attempts.push_back(traffic_.next(now - static_cast<std::int64_t>(left) * step, place_));
       if (--left % batch == 0) {
-        node_->record_live(records);
-        records.clear();
+        node_->record_live(attempts, false);
+        attempts.clear();
       }
     }
   }
@@ -73,8 +86,12 @@ server::~server() {
 
 /// Reads the config file and makes the node of this start.
 bool server::begin(std::string& why) {
-  std::vector<std::string> keys = options_.keys;
-  bool statistics = options_.statistics;
+  config_values config;
+  config.keys = options_.keys;
+  config.has_keys = true;
+  config.has_secret = !options_.secret.empty();
+  config.statistics = options_.statistics;
+  config.retention = options_.retention;
   const std::string& path = options_.state_file;
   if (!path.empty()) {
     if (const auto text = read_file(path)) {
@@ -82,17 +99,15 @@ bool server::begin(std::string& why) {
         why = "failed to create auth directory : mkdir :"; // era A's last words when config.yaml is empty
         return false;
       }
-      const auto values = read_config(*text);
-      keys = values.keys;
-      statistics = values.statistics;
-    } else if (why = write_in_place(path, config_text(options_, keys, statistics)); !why.empty()) {
+      config = read_config(*text);
+    } else if (why = write_in_place(path, config_text(options_, config)); !why.empty()) {
       return false;
     }
   } else if (const auto before = current()) {
-    keys = before->saved_keys();
-    statistics = before->statistics();
+    config = before->config();
   }
-  auto fresh = std::make_shared<node>(options_, place_, memory_, std::move(keys), statistics);
+  auto fresh =
+    std::make_shared<node>(options_, place_, surroundings{memory_, manner_, [this] { return next_twist(); }}, config);
   for (const auto& f : faults_.all()) {
     if (f.name == "cap1000")
       fresh->keep_newest(1000);
@@ -126,9 +141,14 @@ answer server::serve(const request& r) {
     if (!a)
       a = instead(f);
   }
+  const auto here = current();
   if (!a)
-    a = current()->handle(r, s);
+    a = here->handle(r, s);
   for (const auto& f : taken) {
+    if (f.name == "response_lost" || f.name == "truncate_json" || f.name == "kill" || f.name == "restart") {
+      here->unanswered(a->popped);
+      a->popped.clear();
+    }
     spoil(*a, f);
     if (f.name == "kill" && options_.may_kill_itself)
       ::kill(::getpid(), SIGKILL);
@@ -162,12 +182,22 @@ void server::worker() {
       thaw_at_.reset();
       front_.freeze(false);
     }
+    if (push_on_at_ && now >= *push_on_at_) {
+      push_on_at_.reset();
+      manner_.paused = false;
+    }
     guard.unlock();
+    if (!down_ && !ended_)
+      current()->reload_config();
     emit_traffic(std::chrono::duration<double>(now - last).count());
+    let_rival_work();
     guard.lock();
     last = now;
-    const auto woken = [this] { return stopping_ || restart_asked_ || rate_ > 0 || thaw_at_; };
-    if (rate_ > 0 || thaw_at_) {
+    const auto busy = [this] {
+      return rate_ > 0 || thaw_at_ || push_on_at_ || rival_mode_ != "off" || !options_.state_file.empty();
+    };
+    const auto woken = [&] { return stopping_ || restart_asked_ || busy(); };
+    if (busy()) {
       changed_.wait_for(guard, tick, [this] { return stopping_ || restart_asked_; });
     } else {
       changed_.wait(guard, woken);
@@ -188,11 +218,14 @@ void server::emit_traffic(double seconds) {
   record(count);
 }
 
-std::size_t server::record(std::size_t count) {
+std::size_t server::record(std::size_t count) { return record(count, options_.push_patience); }
+
+std::size_t server::record(std::size_t count, std::chrono::milliseconds patience) {
   std::size_t done = 0;
+  std::vector<attempt> attempts;
   while (done < count && !down_) {
     const std::size_t size = std::min(batch, count - done);
-    std::vector<cpa_sim::record> records;
+    attempts.clear();
     zone place;
     {
       const std::lock_guard guard(lock_);
@@ -201,20 +234,142 @@ std::size_t server::record(std::size_t count) {
     {
       const std::lock_guard guard(record_lock_);
       for (std::size_t i = 0; i < size; ++i)
-        records.push_back(traffic_.next(unix_now_ns(), place));
+        attempts.push_back(traffic_.next(unix_now_ns(), place));
     }
-    if (!record(records))
+    const std::size_t recorded = record(attempts, patience);
+    done += recorded;
+    if (recorded < size)
       break;
-    done += size;
   }
   return done;
 }
 
-bool server::record(const std::vector<cpa_sim::record>& records) {
-  // Not while restarting: the process that would record is not there.
-  const std::lock_guard guard(record_lock_);
-  return !down_ && current()->record_live(records);
+/// Each batch as far as subscribers have room, then the rest, until all are made.
+std::size_t server::record(std::span<const attempt> attempts, std::chrono::milliseconds patience) {
+  std::size_t recorded = 0;
+  bool patient = patience.count() > 0;
+  while (!attempts.empty()) {
+    std::shared_ptr<node> here;
+    {
+      // Not while restarting: the process that would record is not there.
+      const std::lock_guard guard(record_lock_);
+      if (down_)
+        return recorded;
+      here = current();
+      const auto result = here->record_live(attempts, patient);
+      recorded += result.recorded;
+      attempts = attempts.subspan(result.made);
+      if (result.made != 0) {
+        patient = patience.count() > 0;
+        continue;
+      }
+      if (!patient)
+        return recorded; // the oracle cannot be written
+    }
+    patient = here->wait_for_room(patience);
+  }
+  return recorded;
 }
+
+bool server::record(const std::vector<attempt>& attempts) {
+  return record(std::span(attempts), options_.push_patience) == attempts.size();
+}
+
+bool server::record(const std::vector<cpa_sim::record>& records) {
+  const traits t = traits_of(options_.version);
+  std::vector<attempt> attempts;
+  for (const auto& r : records) {
+    auto way = std::make_shared<route>();
+    way->api = way->api_key = r.api;
+    way->model = way->alias = r.model.empty() ? "unknown" : r.model;
+    way->source = r.what.source;
+    way->auth_index = r.what.auth_index;
+    way->provider = "unknown";
+    way->executor = "unknown";
+    way->count = counting_of(r.model);
+    prepare(*way, t);
+    attempt a;
+    a.way = std::move(way);
+    a.started = r.what.timestamp.is_zero() ? place_.at(unix_now_ns()) : r.what.timestamp;
+    a.latency_ms = std::max<std::int64_t>(r.what.latency_ms, 0);
+    a.status = r.what.failed ? 500 : 200;
+    a.used = {r.what.tokens.input, r.what.tokens.output, r.what.tokens.reasoning, r.what.tokens.cached, 0,
+              r.what.tokens.total};
+    attempts.push_back(std::move(a));
+  }
+  return record(attempts);
+}
+
+std::optional<twist> server::next_twist() {
+  const auto taken = faults_.take(message_path);
+  if (taken.empty())
+    return std::nullopt;
+  twist t;
+  for (const auto& f : taken) {
+    t.twice = t.twice || f.name == "push_duplicate";
+    t.malformed = t.malformed || f.name == "malformed_payload";
+    t.odd_fields = t.odd_fields || f.name == "odd_fields";
+    t.overflow = t.overflow || f.name == "overflow";
+    if (f.name == "push_garbage")
+      t.before += f.value.empty() ? std::string("%garbage\x00\xff\r\n", 12) : f.value;
+  }
+  return t;
+}
+
+void server::serve_resp(int fd, int stop_fd, const std::string& peer) {
+  resp_hooks hooks;
+  hooks.faults = [this](const std::string& path) {
+    {
+      const std::lock_guard guard(lock_);
+      if (calls_by_path_.size() < 1000 || calls_by_path_.contains(path))
+        ++calls_by_path_[path];
+    }
+    return faults_.take(path);
+  };
+  hooks.to_process = [this](const cpa_sim::fault& f) {
+    if (f.name == "kill" && options_.may_kill_itself)
+      ::kill(::getpid(), SIGKILL);
+    ask_restart(std::chrono::milliseconds(number_of(f.value, 0)), false);
+  };
+  resp_connection(fd, stop_fd, peer, current(), std::move(hooks)).run();
+}
+
+bool server::rival(const std::string& mode, std::chrono::milliseconds every, std::size_t most) {
+  if (mode != "pop" && mode != "subscribe" && mode != "off")
+    return false;
+  {
+    const std::lock_guard guard(lock_);
+    rival_mode_ = mode;
+    rival_every_ = every;
+    rival_most_ = most;
+  }
+  let_rival_work();
+  changed_.notify_all();
+  return true;
+}
+
+void server::let_rival_work() {
+  const auto here = current();
+  std::unique_lock guard(lock_);
+  if (down_ || ended_ || !here)
+    return;
+  if (rival_ && (rival_mode_ != "subscribe" || rival_node_ != here || rival_->ended())) {
+    const auto old = std::exchange(rival_, nullptr);
+    const auto old_node = std::exchange(rival_node_, nullptr);
+    guard.unlock();
+    old_node->unsubscribe(old, "rival went");
+    guard.lock();
+  }
+  if (rival_mode_ == "subscribe" && !rival_) {
+    rival_node_ = here;
+    rival_ = here->subscribe(channel::usage, -1);
+  } else if (rival_mode_ == "pop" && std::chrono::steady_clock::now() - rival_last_ >= rival_every_) {
+    rival_last_ = std::chrono::steady_clock::now();
+    here->pop(rival_most_, "rival");
+  }
+}
+
+std::map<std::uint64_t, fate> server::fates() const { return read_fates(memory_.records(), memory_.fates()); }
 
 void server::set_rate(double records_per_second) {
   {
@@ -290,6 +445,28 @@ bool server::fault(const cpa_sim::fault& f) {
     changed_.notify_all();
     return true;
   }
+  if (f.name == "push_paused") {
+    manner_.paused = true;
+    const long time = number_of(f.value, 0);
+    const std::lock_guard guard(lock_);
+    if (time > 0)
+      push_on_at_ = std::chrono::steady_clock::now() + std::chrono::milliseconds(time);
+    changed_.notify_all();
+    return true;
+  }
+  if (f.name == "push_split") {
+    manner_.split = static_cast<std::size_t>(number_of(f.value, 7));
+    return true;
+  }
+  if (f.name == "half_open") {
+    current()->make_ghosts(std::chrono::milliseconds(number_of(f.value, 5000)));
+    return true;
+  }
+  if (f.name == "control_object") {
+    for (int i = 0; i < std::max(f.count, 1); ++i)
+      current()->push_control(f.value.empty() ? R"({"refresh":true})" : f.value);
+    return true;
+  }
   if (f.name == "startup_502" && !f.value.empty()) {
     starting_until_ms_ = steady_ms() + number_of(f.value, 100);
     return true;
@@ -304,10 +481,13 @@ bool server::fault(const cpa_sim::fault& f) {
 void server::clear_faults() {
   faults_.clear();
   front_.freeze(false);
+  manner_.paused = false;
+  manner_.split = 0;
   current()->keep_newest(0);
   starting_until_ms_ = 0;
   const std::lock_guard guard(lock_);
   thaw_at_.reset();
+  push_on_at_.reset();
 }
 
 node::numbers server::numbers() const { return current()->now(); }
