@@ -56,8 +56,8 @@ struct detail {
   std::string source;     ///< account label; may be an e-mail or a raw upstream key: never leaves the ledger unsealed
   std::string auth_index; ///< id of the upstream credential, may be empty
   token_counts tokens;
-  token_parts parts; ///< the same tokens, comparable; of details without facts the ledger works them out
   bool failed = false;
+  token_parts parts; ///< the same tokens, comparable; of details without facts the ledger works them out
   std::shared_ptr<const attempt_facts> facts; ///< null: taken from `/usage` or a file, which do not say them
 };
 

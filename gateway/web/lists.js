@@ -12,17 +12,18 @@ function newest_first(map, moment_of) {
   return [...map.values()].flat().sort((a, b) => (moment_of(a) < moment_of(b) ? 1 : -1));
 }
 
-function step(label, counters, kind) {
+function step(label, counters, kind, tokens_known) {
   return make("div", { className: `step ${kind}` },
     make("span", { className: "sub", textContent: say(label) }),
     make("strong", { textContent: counters ? whole(counters.requests) : "…" }),
-    make("span", { className: "sub", textContent: counters?.tokens ? `${compact(counters.tokens)} ${say("tokens_small")}` : "" }));
+    make("span", { className: "sub", textContent: counters && tokens_known ? `${compact(counters.tokens)} ${say("tokens_small")}` : "" }));
 }
 
 function restart_item(one) {
   const { restore, lost } = one;
   const done = restore.state !== "pending";
   const possible = restore.state !== "impossible"; // else the node takes nothing back, and needs nothing
+  const tokens = one.before.tokens > 0; // some nodes count none
   const arrow = () => make("i", { className: "arrow", attributes: { "aria-hidden": "true" } });
   const facts = [];
   if (!possible) facts.push(["good", say("kept_here")]);
@@ -38,8 +39,8 @@ function restart_item(one) {
       make("span", { className: `chip ${restore.state}`, textContent: say(`restore_${restore.state}`) }),
       time(one.noticed_at)),
     make("div", { className: "steps" },
-      step("before", one.before, ""), arrow(), step("after", one.after, possible ? "low" : ""),
-      ...(possible ? [arrow(), step("put_back", done ? restore.counters : null, done ? "high" : "")] : [])),
+      step("before", one.before, "", tokens), arrow(), step("after", one.after, possible ? "low" : "", tokens),
+      ...(possible ? [arrow(), step("put_back", done ? restore.counters : null, done ? "high" : "", tokens)] : [])),
     make("ul", { className: "facts" }, ...facts.map(([kind, text]) => make("li", { className: kind, textContent: text }))),
     one.evidence.length ? make("p", { className: "sub evidence", textContent: one.evidence.join(" · ") }) : null);
 }

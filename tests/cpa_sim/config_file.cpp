@@ -91,6 +91,47 @@ config_values read_config(std::string_view text) {
   return values;
 }
 
+std::string yaml_problem(std::string_view text) {
+  struct typed {
+    std::string_view name, type;
+  };
+  static constexpr typed settings[] = {{"port", "int"},
+                                       {"redis-usage-queue-retention-seconds", "int"},
+                                       {"usage-statistics-enabled", "bool"},
+                                       {"debug", "bool"}};
+  bool mapping = false;
+  int line_number = 0;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    std::string_view line = text.substr(begin, end - begin);
+    begin = end + 1;
+    ++line_number;
+    if (line.ends_with('\r'))
+      line.remove_suffix(1);
+    const std::string where = "line " + std::to_string(line_number);
+    const std::size_t colon = line.find(':');
+    mapping = mapping || colon != std::string_view::npos;
+    std::string_view value = colon == std::string_view::npos ? std::string_view() : line.substr(colon + 1);
+    value.remove_prefix(std::min(value.find_first_not_of(' '), value.size()));
+    if ((value.starts_with('[') && !value.ends_with(']')) || (value.starts_with('{') && !value.ends_with('}')))
+      return where + ": did not find expected node content";
+    for (const auto& s : settings) {
+      if (colon == std::string_view::npos || line.substr(0, colon) != s.name || value.empty())
+        continue;
+      const bool fits = s.type == "int" ? value.find_first_not_of("-0123456789") == std::string_view::npos
+                                        : value == "true" || value == "false";
+      if (fits)
+        continue;
+      std::string word(value);
+      if (word.size() > 1 && word.front() == '"' && word.back() == '"')
+        word = word.substr(1, word.size() - 2);
+      return "unmarshal errors:\n  " + where + ": cannot unmarshal !!str `" + word + "` into " + std::string(s.type);
+    }
+  }
+  const bool blank = text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+  return blank || mapping ? "" : "no mapping";
+}
+
 std::string config_json(const options& o, const traits& t, const std::string& keys_json, const config_values& values) {
   const auto flag = [](bool on) { return std::string(on ? "true" : "false"); };
   std::string entries, models;

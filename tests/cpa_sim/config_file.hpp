@@ -27,6 +27,10 @@ std::string config_text(const options& o, const config_values& values);
 /// `redis-usage-queue-retention-seconds:`, and whether there is a management secret.
 config_values read_config(std::string_view text);
 
+/// What the yaml reader of CPA says against a text; empty: nothing. Knows brackets that are left open, lines that are
+/// no mapping, and types of a few settings.
+std::string yaml_problem(std::string_view text);
+
 /// Body of `GET /config` in the form of a version; `values` but for the keys, which are shown as `keys_json`.
 std::string config_json(const options& o, const traits& t, const std::string& keys_json, const config_values& values);
 

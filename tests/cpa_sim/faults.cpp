@@ -45,10 +45,16 @@ void make_wrong_type(std::string& body) {
   body.insert(begin, "\"");
 }
 
-/// Faults of single messages of the queue, which no request takes.
-bool of_messages(const std::string& name) {
-  return name == "push_duplicate" || name == "push_garbage" || name == "odd_fields" || name == "malformed_payload"
-         || name == "overflow";
+bool concerns(const fault& f, const std::string& path) {
+  const bool odd = f.name == "odd_fields";
+  const bool malformed = f.name == "malformed_payload";
+  const bool of_records =
+    odd || malformed || f.name == "push_duplicate" || f.name == "push_garbage" || f.name == "overflow";
+  if (path == path_of_queue)
+    return odd;
+  if (path == path_of_pop)
+    return malformed;
+  return path == path_of_push ? of_records : !of_records && path.starts_with(f.path);
 }
 
 } // namespace
@@ -109,7 +115,7 @@ std::vector<fault> fault_list::take(const std::string& path) {
     return taken;
   const std::lock_guard guard(lock_);
   for (auto& f : faults_) {
-    if (!path.starts_with(f.path) || of_messages(f.name) != (path == message_path))
+    if (!concerns(f, path))
       continue;
     taken.push_back(f);
     if (f.count > 0 && --f.count == 0)

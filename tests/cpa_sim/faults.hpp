@@ -27,8 +27,8 @@ struct fault {
   std::string path; ///< only requests whose path begins so; a RESP command has the path `RESP LPOP`; empty: all
 };
 
-/// The path by which faults of single records are taken.
-inline const std::string message_path;
+/// The paths by which faults of single records are taken: when one is pushed, queued, popped.
+inline const std::string path_of_push = "\x01push", path_of_queue = "\x01queue", path_of_pop = "\x01pop";
 
 /// Every name that `fault_list::add` takes.
 const std::vector<std::string>& fault_names();

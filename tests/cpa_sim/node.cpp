@@ -222,8 +222,15 @@ answer node::handle(const request& r, const switches& s) {
     const std::string other = r.path.ends_with('/') ? r.path.substr(0, r.path.size() - 1) : r.path + '/';
     if (other.size() > 1 && find_route(r.method, other) != nullptr && !(within && never))
       return redirect(r, other);
-    if (!managed_path || !traits_.unknown_checked)
-      return expose(not_found());
+    if (!traits_.unknown_checked)
+      return not_found();
+    if (!managed_path) {
+      answer a;
+      a.status = 404;
+      a.length = r.method != "HEAD";
+      allow_browsers(a);
+      return expose(std::move(a));
+    }
     act = &node::get_nothing;
   }
   if (managed_path && never) {

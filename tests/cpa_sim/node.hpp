@@ -45,7 +45,8 @@ struct twist {
 struct surroundings {
   oracle& memory;
   const push_manner& manner;
-  std::function<std::optional<twist>()> next_twist; ///< nothing: no such fault
+  /// Of the next record that is pushed, queued or popped (see the paths in faults.hpp); nothing: no such fault.
+  std::function<std::optional<twist>(const std::string&)> next_twist;
 };
 
 /// Thread-safe. The surroundings must outlive the node.
@@ -87,6 +88,8 @@ public:
   void push_control(const std::string& payload);
   /// Every usage subscriber of now seems to be gone without a word for so long.
   void make_ghosts(std::chrono::milliseconds time);
+  /// After pushes were paused.
+  void wake_subscribers();
   /// Takes notice of a config file edited by hand.
   void reload_config();
 

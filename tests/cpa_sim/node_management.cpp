@@ -230,8 +230,8 @@ answer node::put_config_yaml(const request& r, const switches& s) {
     return refused(500, "write_failed", "open config.yaml: operation not permitted");
   const config_values values = read_config(r.body);
   const bool empty = r.body.find_first_not_of(" \t\r\n") == std::string::npos;
-  if (!empty && r.body.find(':') == std::string::npos)
-    return refused(400, "invalid_yaml", "yaml: no mapping");
+  if (const std::string problem = yaml_problem(r.body); !problem.empty())
+    return refused(400, "invalid_yaml", "yaml: " + problem);
   if (!options_.state_file.empty()) {
     if (const std::string problem = write_in_place(options_.state_file, r.body); !problem.empty()) {
       return refused(500, "write_failed", problem);
@@ -260,9 +260,10 @@ answer node::get_error_logs(const request&, const switches&) { return json(R"({"
 
 answer node::get_log_by_id(const request&, const switches&) { return error(404, "log directory not found"); }
 
-answer node::get_nothing(const request&, const switches&) {
+answer node::get_nothing(const request& r, const switches&) {
   answer a;
   a.status = 404;
+  a.length = r.method != "HEAD";
   return a;
 }
 

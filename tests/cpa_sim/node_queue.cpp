@@ -1,4 +1,5 @@
 // The queue of a node: what is recorded, who is told, who takes it.
+#include "faults.hpp"
 #include "json.hpp"
 #include "node.hpp"
 
@@ -94,11 +95,11 @@ node::made node::record(std::span<const attempt> attempts, bool patient) {
     }
     std::size_t size = std::min(attempts.size(), largest_batch);
     twist how;
-    if (const auto twisted = around_.next_twist ? around_.next_twist() : std::nullopt) {
+    std::string fate = !queueing() ? "none" : listening.empty() ? "queued" : "pushed";
+    if (const auto twisted = around_.next_twist(fate == "pushed" ? path_of_push : path_of_queue)) {
       how = *twisted;
       size = 1;
     }
-    std::string fate = !queueing() ? "none" : listening.empty() ? "queued" : "pushed";
     std::string to;
     if (fate == "pushed") {
       std::size_t room = size;
@@ -192,7 +193,7 @@ node::popped node::take(std::size_t count, const char* by) {
     std::string& payload = out.payloads.emplace_back();
     payload.reserve(1400);
     append_payload(payload, i.what, traits_);
-    const auto how = around_.next_twist ? around_.next_twist() : std::nullopt;
+    const auto how = around_.next_twist(path_of_pop);
     if (how && how->malformed) {
       payload.resize(payload.size() / 2);
       out.spoilt = true;
@@ -301,6 +302,12 @@ void node::make_ghosts(std::chrono::milliseconds time) {
     if (s->what() == channel::usage)
       s->become_ghost(std::chrono::steady_clock::now() + time);
   }
+}
+
+void node::wake_subscribers() {
+  const std::lock_guard guard(lock_);
+  for (const auto& s : subscribers_)
+    s->wake();
 }
 
 /// The management secret is gone: so are queue and subscribers.

@@ -11,19 +11,18 @@
 namespace keyportal::cpa_sim {
 namespace {
 
-std::int64_t steady_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
-    .count();
-}
+constexpr std::size_t batch = 1000; // records of the preload that are written together
 
-constexpr std::size_t batch = 1000; // records that become visible together
-
-} // namespace
-
-/// How connections are received; versions without RESP take everything for HTTP.
 listener::first_byte first_byte_of(const options& o) {
   const traits t = traits_of(o.version);
   return {o.silent_socket_blocks && t.silent_blocks, t.first_byte_limit ? o.first_byte : std::chrono::milliseconds(0)};
+}
+
+} // namespace
+
+std::int64_t steady_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
+    .count();
 }
 
 server::server(options o)
@@ -106,8 +105,9 @@ bool server::begin(std::string& why) {
   } else if (const auto before = current()) {
     config = before->config();
   }
-  auto fresh =
-    std::make_shared<node>(options_, place_, surroundings{memory_, manner_, [this] { return next_twist(); }}, config);
+  auto fresh = std::make_shared<node>(
+    options_, place_, surroundings{memory_, manner_, [this](const std::string& when) { return next_twist(when); }},
+    config);
   for (const auto& f : faults_.all()) {
     if (f.name == "cap1000")
       fresh->keep_newest(1000);
@@ -161,7 +161,7 @@ answer server::serve(const request& r) {
 }
 
 void server::worker() {
-  constexpr std::chrono::milliseconds tick{10};
+  constexpr std::chrono::milliseconds quick{1}, tick{10}; // quick: so that invented records come one by one
   auto last = std::chrono::steady_clock::now();
   std::unique_lock guard(lock_);
   while (!stopping_) {
@@ -185,6 +185,7 @@ void server::worker() {
     if (push_on_at_ && now >= *push_on_at_) {
       push_on_at_.reset();
       manner_.paused = false;
+      node_->wake_subscribers();
     }
     guard.unlock();
     if (!down_ && !ended_)
@@ -198,7 +199,7 @@ void server::worker() {
     };
     const auto woken = [&] { return stopping_ || restart_asked_ || busy(); };
     if (busy()) {
-      changed_.wait_for(guard, tick, [this] { return stopping_ || restart_asked_; });
+      changed_.wait_for(guard, rate_ > 100 ? quick : tick, [this] { return stopping_ || restart_asked_; });
     } else {
       changed_.wait(guard, woken);
       last = std::chrono::steady_clock::now();
@@ -206,178 +207,7 @@ void server::worker() {
   }
 }
 
-void server::emit_traffic(double seconds) {
-  {
-    const std::lock_guard guard(lock_);
-    if (rate_ <= 0 || ended_)
-      return;
-    owed_ += rate_ * std::min(seconds, 1.0);
-  }
-  const auto count = static_cast<std::size_t>(owed_);
-  owed_ -= static_cast<double>(count);
-  record(count);
-}
-
-std::size_t server::record(std::size_t count) { return record(count, options_.push_patience); }
-
-std::size_t server::record(std::size_t count, std::chrono::milliseconds patience) {
-  std::size_t done = 0;
-  std::vector<attempt> attempts;
-  while (done < count && !down_) {
-    const std::size_t size = std::min(batch, count - done);
-    attempts.clear();
-    zone place;
-    {
-      const std::lock_guard guard(lock_);
-      place = place_;
-    }
-    {
-      const std::lock_guard guard(record_lock_);
-      for (std::size_t i = 0; i < size; ++i)
-        attempts.push_back(traffic_.next(unix_now_ns(), place));
-    }
-    const std::size_t recorded = record(attempts, patience);
-    done += recorded;
-    if (recorded < size)
-      break;
-  }
-  return done;
-}
-
-/// Each batch as far as subscribers have room, then the rest, until all are made.
-std::size_t server::record(std::span<const attempt> attempts, std::chrono::milliseconds patience) {
-  std::size_t recorded = 0;
-  bool patient = patience.count() > 0;
-  while (!attempts.empty()) {
-    std::shared_ptr<node> here;
-    {
-      // Not while restarting: the process that would record is not there.
-      const std::lock_guard guard(record_lock_);
-      if (down_)
-        return recorded;
-      here = current();
-      const auto result = here->record_live(attempts, patient);
-      recorded += result.recorded;
-      attempts = attempts.subspan(result.made);
-      if (result.made != 0) {
-        patient = patience.count() > 0;
-        continue;
-      }
-      if (!patient)
-        return recorded; // the oracle cannot be written
-    }
-    patient = here->wait_for_room(patience);
-  }
-  return recorded;
-}
-
-bool server::record(const std::vector<attempt>& attempts) {
-  return record(std::span(attempts), options_.push_patience) == attempts.size();
-}
-
-bool server::record(const std::vector<cpa_sim::record>& records) {
-  const traits t = traits_of(options_.version);
-  std::vector<attempt> attempts;
-  for (const auto& r : records) {
-    auto way = std::make_shared<route>();
-    way->api = way->api_key = r.api;
-    way->model = way->alias = r.model.empty() ? "unknown" : r.model;
-    way->source = r.what.source;
-    way->auth_index = r.what.auth_index;
-    way->provider = "unknown";
-    way->executor = "unknown";
-    way->count = counting_of(r.model);
-    prepare(*way, t);
-    attempt a;
-    a.way = std::move(way);
-    a.started = r.what.timestamp.is_zero() ? place_.at(unix_now_ns()) : r.what.timestamp;
-    a.latency_ms = std::max<std::int64_t>(r.what.latency_ms, 0);
-    a.status = r.what.failed ? 500 : 200;
-    a.used = {r.what.tokens.input, r.what.tokens.output, r.what.tokens.reasoning, r.what.tokens.cached, 0,
-              r.what.tokens.total};
-    attempts.push_back(std::move(a));
-  }
-  return record(attempts);
-}
-
-std::optional<twist> server::next_twist() {
-  const auto taken = faults_.take(message_path);
-  if (taken.empty())
-    return std::nullopt;
-  twist t;
-  for (const auto& f : taken) {
-    t.twice = t.twice || f.name == "push_duplicate";
-    t.malformed = t.malformed || f.name == "malformed_payload";
-    t.odd_fields = t.odd_fields || f.name == "odd_fields";
-    t.overflow = t.overflow || f.name == "overflow";
-    if (f.name == "push_garbage")
-      t.before += f.value.empty() ? std::string("%garbage\x00\xff\r\n", 12) : f.value;
-  }
-  return t;
-}
-
-void server::serve_resp(int fd, int stop_fd, const std::string& peer) {
-  resp_hooks hooks;
-  hooks.faults = [this](const std::string& path) {
-    {
-      const std::lock_guard guard(lock_);
-      if (calls_by_path_.size() < 1000 || calls_by_path_.contains(path))
-        ++calls_by_path_[path];
-    }
-    return faults_.take(path);
-  };
-  hooks.to_process = [this](const cpa_sim::fault& f) {
-    if (f.name == "kill" && options_.may_kill_itself)
-      ::kill(::getpid(), SIGKILL);
-    ask_restart(std::chrono::milliseconds(number_of(f.value, 0)), false);
-  };
-  resp_connection(fd, stop_fd, peer, current(), std::move(hooks)).run();
-}
-
-bool server::rival(const std::string& mode, std::chrono::milliseconds every, std::size_t most) {
-  if (mode != "pop" && mode != "subscribe" && mode != "off")
-    return false;
-  {
-    const std::lock_guard guard(lock_);
-    rival_mode_ = mode;
-    rival_every_ = every;
-    rival_most_ = most;
-  }
-  let_rival_work();
-  changed_.notify_all();
-  return true;
-}
-
-void server::let_rival_work() {
-  const auto here = current();
-  std::unique_lock guard(lock_);
-  if (down_ || ended_ || !here)
-    return;
-  if (rival_ && (rival_mode_ != "subscribe" || rival_node_ != here || rival_->ended())) {
-    const auto old = std::exchange(rival_, nullptr);
-    const auto old_node = std::exchange(rival_node_, nullptr);
-    guard.unlock();
-    old_node->unsubscribe(old, "rival went");
-    guard.lock();
-  }
-  if (rival_mode_ == "subscribe" && !rival_) {
-    rival_node_ = here;
-    rival_ = here->subscribe(channel::usage, -1);
-  } else if (rival_mode_ == "pop" && std::chrono::steady_clock::now() - rival_last_ >= rival_every_) {
-    rival_last_ = std::chrono::steady_clock::now();
-    here->pop(rival_most_, "rival");
-  }
-}
-
 std::map<std::uint64_t, fate> server::fates() const { return read_fates(memory_.records(), memory_.fates()); }
-
-void server::set_rate(double records_per_second) {
-  {
-    const std::lock_guard guard(lock_);
-    rate_ = std::clamp(records_per_second, 0.0, 1e6);
-  }
-  changed_.notify_all();
-}
 
 void server::restart(std::chrono::milliseconds down) { ask_restart(down, true); }
 
@@ -421,74 +251,6 @@ void server::restart_now(std::chrono::milliseconds down) {
 }
 
 std::vector<remembered> server::oracle_records() const { return memory_.records(); }
-
-bool server::fault(const cpa_sim::fault& f) {
-  if (f.name == "restart" && f.path.empty()) {
-    ask_restart(std::chrono::milliseconds(number_of(f.value, 0)), false);
-    return true;
-  }
-  if (f.name == "kill" && f.path.empty()) {
-    if (options_.may_kill_itself)
-      ::kill(::getpid(), SIGKILL);
-    ask_restart(std::chrono::milliseconds(0), false);
-    return true;
-  }
-  if (f.name == "empty_config") {
-    return !options_.state_file.empty() && ::truncate(options_.state_file.c_str(), 0) == 0;
-  }
-  if (f.name == "frozen") {
-    front_.freeze(true);
-    const long time = number_of(f.value, 0);
-    const std::lock_guard guard(lock_);
-    if (time > 0)
-      thaw_at_ = std::chrono::steady_clock::now() + std::chrono::milliseconds(time);
-    changed_.notify_all();
-    return true;
-  }
-  if (f.name == "push_paused") {
-    manner_.paused = true;
-    const long time = number_of(f.value, 0);
-    const std::lock_guard guard(lock_);
-    if (time > 0)
-      push_on_at_ = std::chrono::steady_clock::now() + std::chrono::milliseconds(time);
-    changed_.notify_all();
-    return true;
-  }
-  if (f.name == "push_split") {
-    manner_.split = static_cast<std::size_t>(number_of(f.value, 7));
-    return true;
-  }
-  if (f.name == "half_open") {
-    current()->make_ghosts(std::chrono::milliseconds(number_of(f.value, 5000)));
-    return true;
-  }
-  if (f.name == "control_object") {
-    for (int i = 0; i < std::max(f.count, 1); ++i)
-      current()->push_control(f.value.empty() ? R"({"refresh":true})" : f.value);
-    return true;
-  }
-  if (f.name == "startup_502" && !f.value.empty()) {
-    starting_until_ms_ = steady_ms() + number_of(f.value, 100);
-    return true;
-  }
-  if (f.name == "tz" && !zone::named(f.value))
-    return false;
-  if (f.name == "cap1000")
-    current()->keep_newest(1000);
-  return faults_.add(f);
-}
-
-void server::clear_faults() {
-  faults_.clear();
-  front_.freeze(false);
-  manner_.paused = false;
-  manner_.split = 0;
-  current()->keep_newest(0);
-  starting_until_ms_ = 0;
-  const std::lock_guard guard(lock_);
-  thaw_at_.reset();
-  push_on_at_.reset();
-}
 
 node::numbers server::numbers() const { return current()->now(); }
 

@@ -20,6 +20,9 @@
 
 namespace keyportal::cpa_sim {
 
+/// The steady clock in milliseconds.
+std::int64_t steady_ms();
+
 /// Runs from construction to destruction. All members may be called from any thread.
 ///
 ///   cpa_sim::server s{{.secret = "s", .keys = {"k"}}};
@@ -79,7 +82,7 @@ private:
   answer serve(const request& r);
   answer control(const request& r);
   answer control_fault(const request& r);
-  std::optional<twist> next_twist();
+  std::optional<twist> next_twist(const std::string& path);
   void serve_resp(int fd, int stop_fd, const std::string& peer);
   void let_rival_work();
   std::size_t record(std::span<const attempt> attempts, std::chrono::milliseconds patience);

@@ -169,8 +169,14 @@ void subscriber::take(const messages& m) {
   bytes_.append(m.bytes, taken);
   if (ghost())
     send_now();
+  wake();
+}
+
+void subscriber::wake() const {
   const std::uint64_t one = 1;
-  [[maybe_unused]] const auto written = ::write(wake_, &one, sizeof one);
+  if (wake_ >= 0) {
+    [[maybe_unused]] const auto written = ::write(wake_, &one, sizeof one);
+  }
 }
 
 void subscriber::answer(std::string_view bytes) {
@@ -201,18 +207,12 @@ bool subscriber::flush() {
 
 void subscriber::end() {
   ended_ = true;
-  const std::uint64_t one = 1;
-  if (wake_ >= 0) {
-    [[maybe_unused]] const auto written = ::write(wake_, &one, sizeof one);
-  }
+  wake();
 }
 
 void subscriber::become_ghost(std::chrono::steady_clock::time_point until) {
   ghost_until_ = until;
-  const std::uint64_t one = 1;
-  if (wake_ >= 0) {
-    [[maybe_unused]] const auto written = ::write(wake_, &one, sizeof one);
-  }
+  wake();
 }
 
 record_ranges subscriber::undelivered() {

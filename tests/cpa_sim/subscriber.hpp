@@ -62,6 +62,7 @@ public:
   /// Readable when something waits for the socket that `flush` should give it.
   [[nodiscard]] int wake_fd() const { return wake_; }
   void woken();
+  void wake() const;
   [[nodiscard]] bool waiting();
   /// Gives the socket what it takes, in pieces when told so. False when the socket is broken.
   bool flush();

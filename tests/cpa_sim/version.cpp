@@ -26,7 +26,6 @@ traits traits_of(const std::string& version) {
   t.exposed_headers = t.trace_header = from(7, 2, 84);
   t.safe_mode = from(7, 2, 51);
   t.quick_reload = t.default_lines = from(7, 2, 19);
-  t.wiped_config_ends = !from(7, 0, 0);
   t.silent_blocks = from(6, 9, 38) && !from(7, 0, 3);
   t.first_byte_limit = from(7, 0, 3);
   t.resp = from(6, 9, 38);

@@ -9,24 +9,23 @@ namespace keyportal::cpa_sim {
 /// Every difference by its own name; the number of the version is looked at nowhere else.
 struct traits {
   // HTTP
-  bool usage = true;             ///< GET /usage, /usage/export, POST /usage/import; before 6.10.0
-  bool latency = true;           ///< latency_ms, from 6.9.1
-  bool healthz = true;           ///< from 6.9.10
-  bool healthz_head = true;      ///< from 6.9.31
-  bool ban_localhost = true;     ///< from 6.9.38
-  bool recent_requests = true;   ///< in /auth-files, from 6.9.46
-  bool api_key_usage = true;     ///< from 6.9.47
-  bool counters = true;          ///< success and failed of each credential, from 6.9.49
-  std::size_t newest = 0;        ///< 6.6.96 kept the newest 1000 details of each list only
-  bool queue_http = false;       ///< GET /usage-queue, from 6.10.8
-  bool unknown_checked = false;  ///< unknown management paths are authenticated first, from 7.1.47
-  bool plugin_header = false;    ///< X-Cpa-Support-Plugin, from 7.1.69
-  bool exposed_headers = false;  ///< Access-Control-Expose-Headers; first seen with the next one
-  bool trace_header = false;     ///< X-Cpa-Trace-Id, from 7.2.84
-  bool safe_mode = false;        ///< a key of the example config closes all client paths, from 7.2.51
-  bool quick_reload = false;     ///< a write is enforced within milliseconds and never lost, from 7.2.19
-  bool default_lines = false;    ///< the first write adds defaults to config.yaml (ws-auth is on by default)
-  bool wiped_config_ends = true; ///< an empty config.yaml ends the process at its start
+  bool usage = true;            ///< GET /usage, /usage/export, POST /usage/import; before 6.10.0
+  bool latency = true;          ///< latency_ms, from 6.9.1
+  bool healthz = true;          ///< from 6.9.10
+  bool healthz_head = true;     ///< from 6.9.31
+  bool ban_localhost = true;    ///< from 6.9.38
+  bool recent_requests = true;  ///< in /auth-files, from 6.9.46
+  bool api_key_usage = true;    ///< from 6.9.47
+  bool counters = true;         ///< success and failed of each credential, from 6.9.49
+  std::size_t newest = 0;       ///< 6.6.96 kept the newest 1000 details of each list only
+  bool queue_http = false;      ///< GET /usage-queue, from 6.10.8
+  bool unknown_checked = false; ///< unknown management paths are authenticated first, from 7.1.47
+  bool plugin_header = false;   ///< X-Cpa-Support-Plugin, from 7.1.69
+  bool exposed_headers = false; ///< Access-Control-Expose-Headers; first seen with the next one
+  bool trace_header = false;    ///< X-Cpa-Trace-Id, from 7.2.84
+  bool safe_mode = false;       ///< a key of the example config closes all client paths, from 7.2.51
+  bool quick_reload = false;    ///< a write is enforced within milliseconds and never lost, from 7.2.19
+  bool default_lines = false;   ///< the first write adds defaults to config.yaml (ws-auth is on by default)
   // connections
   bool silent_blocks = false;    ///< one silent connection keeps all others out, 6.9.38 to 7.0.2
   bool first_byte_limit = false; ///< the first byte must come within ten seconds, from 7.0.3

@@ -397,7 +397,7 @@ TEST_CASE("what a CLIProxyAPI refuses is told by its cause") {
   CHECK(has(b.err, "allow-remote"));
   b.server.answer(line, "404 page not found", 404);
   CHECK(b.run(ask) == exit_failed);
-  CHECK(has(b.err, "no /usage"));
+  CHECK(has(b.err, "neither /usage"));
   std::string dead;
   { dead = canned_server().url(); }
   CHECK(b.run({"snapshot", "export", "-", "--cpa", dead, "--key-file", b.file("cpa.key")}) == exit_not_reachable);

@@ -69,6 +69,9 @@ ledger_actor::behavior_type fake_ledger(ledger_pointer self) {
       }
       return out;
     },
+    [](const consumer_progress&) { return committed{}; },
+    [](const read_arrivals&) { return std::vector<arrival>{}; },
+    [](const list_consumers&) { return std::vector<consumer_progress>{}; },
     [](const recall&) { return node_memory{}; },
     [](const read_outbox&) { return outbox_page{}; },
     [](const outbox_acked&) {},
