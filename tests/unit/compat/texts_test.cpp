@@ -140,26 +140,8 @@ TEST_CASE("A record of the queue has the fields and the order of version 7.2.140
   facts->ttft_ms = 640;
   facts->status_code = 200;
   one.record.facts = facts;
-  one.extra = R"({"access_token_sha256":"5b","accounting_version":2,"alias":"team/gpt-5.4(high)", "auth_type" : "oauth",
-  "client_ip" : "172.18.0.1",
-  "endpoint" : "POST /v1/responses",
-  "executor_type" : "CodexExecutor",
-  "fail" : {"body" : "a \"b\" {", "status_code" : 200},
-  "generate" : true,
-  "keyportal_dropped" : 1,
-  "new_field" : [ 1, {"x" : "]}"} ],
-  "provider" : "codex",
-  "reasoning_effort" : "high",
-  "request_id" : "9f3c01ab",
-  "response_headers" : {"X-Codex-Primary-Used-Percent" : ["12"]},
-  "response_service_tier" : "default",
-  "service_tier" : "auto",
-  "token_breakdown" : {"quality" : "complete"},
-  "tokens" : {"cache_creation_tokens" : 0, "cache_read_tokens" : 512, "cache_read_tokens_present" : true},
-  "ttft_ms" : 640,
-  "user_agent" : "codex",
-  "x_forwarded_for" : "203.0.113.7"
-})";
+  one.extra =
+    R"x({"access_token_sha256":"5b","accounting_version":2,"alias":"team/gpt-5.4(high)","auth_type":"oauth","client_ip":"172.18.0.1","endpoint":"POST /v1/responses","executor_type":"CodexExecutor","fail":{"body":"a \"b\" {","status_code":200},"generate":true,"keyportal_dropped":1,"new_field":[1,{"x":"]}"}],"provider":"codex","reasoning_effort":"high","request_id":"9f3c01ab","response_headers":{"X-Codex-Primary-Used-Percent":["12"]},"response_service_tier":"default","service_tier":"auto","token_breakdown":{"quality":"complete"},"tokens":{"cache_creation_tokens":0,"cache_read_tokens":512,"cache_read_tokens_present":true},"ttft_ms":640,"user_agent":"codex","x_forwarded_for":"203.0.113.7"})x";
   const auto record = queue_record(one);
 CHECK(names_of(record)
       == std::vector<std::string>{"timestamp",
