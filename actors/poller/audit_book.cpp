@@ -27,6 +27,7 @@ const std::string& index_of(const cpa::account_counter& counter, const audit_mem
 void audit_book::recall(audit_memory memory, const std::vector<incomplete_record>& newest) {
   memory_ = std::move(memory);
   all_there_at_ = memory_.compared_at;
+  looks_of_boot_ = memory_.compared_at > memory_.boot_seen_at ? 2 : 0;
   last_number_ = newest.empty() ? 0 : newest.front().number;
   for (const auto& one : newest)
     if (!one.closed_at && one.from >= memory_.boot_seen_at)
@@ -59,6 +60,13 @@ audit_book::evidence audit_book::compare_process(const audit_look& look) const {
     const auto at = now.find(known.auth_index);
     if (at == now.end() || at->second.ok < known.node_ok || at->second.failed < known.node_failed)
       ++out.fell;
+    // What waited in its queue when it was first met was counted before, and comes on top: not until that is settled.
+    if (at != now.end() && looks_of_boot_ >= 2)
+      if (const auto* held = find(look.before.credentials, known.auth_index)) {
+        const auto ok = held->held_ok - known.base_ok - at->second.ok;
+        const auto failed = held->held_failed - known.base_failed - at->second.failed;
+        out.surplus += static_cast<std::uint64_t>(std::max<std::int64_t>(ok, 0) + std::max<std::int64_t>(failed, 0));
+      }
   }
   return out;
 }
@@ -97,6 +105,7 @@ void audit_book::begin_boot(const audit_look& look, const held_counts* held_at_c
   }
   least_before_.clear();
   most_before_.clear();
+  looks_of_boot_ = held_at_connect ? 2 : 0;
   open_.clear(); // what the former process lost stays told: it will not come any more
   all_there_at_ = look.at;
 }
@@ -214,6 +223,7 @@ audit_book::finding audit_book::compare(const audit_look& look) {
     out.missing += record.missing_ok + record.missing_failed;
   if (open_.empty())
     all_there_at_ = look.at;
+  ++looks_of_boot_;
   memory_.compared_at = look.at;
   if (!look.version.empty())
     memory_.version = look.version;

@@ -34,6 +34,8 @@ public:
   struct evidence {
     std::uint64_t known = 0; ///< credentials that had counted something
     std::uint64_t fell = 0;  ///< of those: count less than before, or are gone
+    /// Records of this process in the ledger beyond what it counts: they are of a process before it.
+    std::uint64_t surplus = 0;
     bool version_changed = false;
   };
   /// What the counters say about the process behind them being another one.
@@ -72,6 +74,7 @@ private:
   std::map<std::string, bounds> most_before_;
   std::map<std::string, incomplete_record> open_; ///< by credential, of this boot
   std::uint64_t last_number_ = 0;                 ///< of incompletes
+  int looks_of_boot_ = 0;                         ///< of which the base is known, as far as it goes
   moment all_there_at_{};                         ///< the last look that found nothing missing
 };
 

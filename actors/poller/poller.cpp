@@ -72,6 +72,8 @@ struct poller_core {
   std::optional<era_answer> era; ///< as last found; not set until the node was reached
   audit_book audits;
   audit_look look; ///< the one under way
+  verdict look_says;
+  bool first_look = true; ///< of this life of ours
   bool mended = false;
 
   void start(self_ptr self);
@@ -311,22 +313,13 @@ void poller_core::read_counters(self_ptr self, audit_memory held_before) {
         condition.version = answer.version;
         condition.poll_ms = answer.took_ms;
         condition.answer_bytes = answer.files->size() + answer.keys->size();
-        self->delayed_send(self, audit_grace, audit_grace_over{});
-      },
-      [this, self](const caf::error& e) { failed(self, e); });
-}
-
-void poller_core::compare(self_ptr self) {
-  self->request(peers.ledger, ledger_patience, recall_audit{settings.node})
-    .then(
-      [this, self](audit_memory& after) {
-        look.after = std::move(after);
         look.at = settings.now();
         judge_counters(self);
       },
       [this, self](const caf::error& e) { failed(self, e); });
 }
 
+/// A new process is told at once; of the same one what was under way is given time to arrive.
 void poller_core::judge_counters(self_ptr self) {
   const auto says = audits.compare_process(look);
   node_counters now;
@@ -340,25 +333,39 @@ void poller_core::judge_counters(self_ptr self) {
   seen.node = settings.node;
   seen.at = look.at;
   seen.counters = now;
-  seen.connection_lost = plan.connection_lost();
+  seen.connection_lost = plan.connection_lost() || first_look; // of our own absence nothing is known
   seen.last_seen_at = last_seen_at;
   seen.before = before;
   seen.by_accounts = true;
   seen.accounts_known = says.known;
   seen.accounts_fell = says.fell;
+  seen.records_surplus = says.surplus;
   seen.version_changed = says.version_changed;
   seen.records_missing = condition.missing;
   self->request(peers.detector, ledger_patience, seen)
     .then(
       [this, self](verdict& judged) {
-        if (judged.is == verdict::kind::suspect) {
-          log::info("poller", "restart-suspected", "Restart suspected at {}: looking again", settings.node);
-          plan.poll_again();
-          return ended(self);
+        look_says = std::move(judged);
+        switch (look_says.is) {
+          case verdict::kind::suspect:
+            log::info("poller", "restart-suspected", "Restart suspected at {}: looking again", settings.node);
+            plan.poll_again();
+            return ended(self);
+          case verdict::kind::restarted: return compare(self);
+          case verdict::kind::same: self->delayed_send(self, audit_grace, audit_grace_over{}); return;
         }
+      },
+      [this, self](const caf::error& e) { failed(self, e); });
+}
+
+void poller_core::compare(self_ptr self) {
+  self->request(peers.ledger, ledger_patience, recall_audit{settings.node})
+    .then(
+      [this, self](audit_memory& after) {
+        look.after = std::move(after);
         // Asked only now: whatever came until the counters were read is known to it.
         self->request(peers.collector, ledger_patience, read_queue_state{})
-          .then([this, self, judged](const queue_state& queue) { commit_audit(self, judged, queue); },
+          .then([this, self](const queue_state& queue) { commit_audit(self, look_says, queue); },
                 [this, self](const caf::error& e) { failed(self, e); });
       },
       [this, self](const caf::error& e) { failed(self, e); });
@@ -398,6 +405,7 @@ void poller_core::commit_audit(self_ptr self, const verdict& judged, const queue
   const auto settle = [this, self, restart, anew, has_gap, missing = found.missing, queue, at = look.at] {
     const auto now = self->clock().now();
     plan.poll_succeeded(now);
+    first_look = false;
     before = condition.counters;
     last_seen_at = at;
     gaps += has_gap;

@@ -9,14 +9,18 @@ namespace keyportal {
 
 namespace {
 
-/// What a node without lists shows. Counters of all credentials fall with a restart; those of one fall as well when it
-/// is taken away and added again.
+/// What a node without lists shows. Its counters fall with a restart, or are soon higher again; then the ledger holds
+/// more of this process than it counts. Those of one account fall as well when it is taken away and added again, but
+/// the connection lasts then.
 std::vector<std::string> evidence_of_accounts(const observation& seen) {
   std::vector<std::string> out;
+  const bool all_fell = seen.accounts_known > 1 && seen.accounts_fell == seen.accounts_known;
   if (seen.version_changed)
     out.push_back("the node is of another version");
-  if (seen.accounts_fell > 0 && seen.accounts_fell == seen.accounts_known)
-    out.push_back(fmt::format("the counters of all {} accounts that had counted something fell", seen.accounts_known));
+  if (seen.accounts_fell > 0 && (all_fell || seen.connection_lost))
+    out.push_back(fmt::format("the counters of {} of {} accounts fell", seen.accounts_fell, seen.accounts_known));
+  if (seen.records_surplus > 0 && seen.connection_lost)
+    out.push_back(fmt::format("it counts {} records less than came of it", seen.records_surplus));
   return out;
 }
 
@@ -27,10 +31,7 @@ verdict restart_rules::judge(const observation& seen) {
   const double seconds = std::chrono::duration<double>(seen.at - seen.last_seen_at).count();
   const bool counts_less = !seen.by_accounts && seen.counters.requests < seen.before.requests;
   const auto by_accounts = seen.by_accounts ? evidence_of_accounts(seen) : std::vector<std::string>{};
-  // One account alone may have been added anew: then the connection was not lost.
-  const bool accounts_say =
-    seen.version_changed || (!by_accounts.empty() && (seen.accounts_known > 1 || seen.connection_lost));
-  if (seen.lists_broken == 0 && !counts_less && !seen.marker_gone && !accounts_say) {
+  if (seen.lists_broken == 0 && !counts_less && !seen.marker_gone && by_accounts.empty()) {
     suspected_ = false;
     if (seen.connection_lost && seen.lists_known == 0 && seen.before.requests == 0 && seen.last_seen_at != moment{})
       out.gap = gap_record{

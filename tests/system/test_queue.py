@@ -43,11 +43,19 @@ class Queue(unittest.TestCase):
         print(f"KEYPORTAL_SEED={seed}", flush=True)
         self.random = random.Random(seed)
 
-    def start(self, place, version, **more):
+    def start(self, place, version, rate=0, **more):
         sim = place.stand_in(seed=self.random.randrange(1000), more=["--version", version, "--statistics", "1"], **more)
         portal = place.portal(sim, settings=SETTINGS)
         wait_until(lambda: portal.node()["condition"]["collecting"] == WAYS[version],
                    lambda: f"{WAYS[version]}, not {portal.node()['condition']}", 30)
+        # Of a node never seen before it must be known first what it had counted: two looks.
+        first = portal.node()["condition"]["last_poll"]
+        seen = {first}
+        def settled():
+            seen.add(portal.node()["condition"]["last_poll"])
+            return len(seen) > 3
+        wait_until(settled, "three looks")
+        sim.set_rate(rate)
         return sim, portal
 
     def incompletes(self, portal):
