@@ -368,7 +368,7 @@ struct list_dead_letters {
 struct read_arrivals {
   sequence after = 0;
   std::uint32_t limit = 1000;
-  std::optional<node_name> node; ///< of that one only
+  std::optional<node_name> node = {}; ///< of that one only
   bool with_extra = false;       ///< with what else the node said of the attempt
   bool whole = false;            ///< with the client key and the source in clear
 };

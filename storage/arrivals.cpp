@@ -134,8 +134,8 @@ caf::expected<std::string> extras_reader::get(sequence seq) {
       extras_ = std::move(*extras);
       return {};
     };
-    if (auto failed = db_->each(family::arrivals, key_prefix<arrivals_key>(), encode_key(arrivals_key{seq}), read,
-                                as_of_->get()))
+    if (auto failed =
+          db_->each(family::arrivals, key_prefix<arrivals_key>(), encode_key(arrivals_key{seq}), read, as_of_->get()))
       return failed;
     place = place_of();
     if (place == row_.records.end() || place->seq != seq)

@@ -111,8 +111,7 @@ caf::error commit_plan::journal(const audit_memory& audit) {
     const auto auth_index = names_.number(name_kind::auth_index, one.auth_index);
     if (!auth_index)
       return auth_index.error();
-    value.credentials.push_back(
-      {(*auth_index)->number, one.node_ok, one.node_failed, one.base_ok, one.base_failed});
+    value.credentials.push_back({(*auth_index)->number, one.node_ok, one.node_failed, one.base_ok, one.base_failed});
   }
   put(family::meta, audit_key{(*of)->number}, value);
   return {};
@@ -177,8 +176,8 @@ caf::error commit_plan::put_letter(const dead_letter& letter, const node_state& 
   if (!packed)
     return packed.error();
   put(family::meta, key,
-      dead_letter_value{number_of_node, unix_ns(letter.at), letter.channel, letter.reason.substr(0, longest_reason_bytes),
-                        payload.size(), std::move(*packed)});
+      dead_letter_value{number_of_node, unix_ns(letter.at), letter.channel,
+                        letter.reason.substr(0, longest_reason_bytes), payload.size(), std::move(*packed)});
   return {};
 }
 
@@ -203,8 +202,8 @@ caf::error commit_plan::add(const consumer_progress& write) {
   if (write.name.empty() || write.name.size() > longest_consumer_bytes)
     return make_error(errc::bad_request, fmt::format("a consumer with a name of {} bytes", write.name.size()));
   if (write.seq > after_.position.last)
-    return make_error(errc::bad_request, fmt::format("a consumer at {}, the ledger is at {}", write.seq,
-                                                     after_.position.last));
+    return make_error(errc::bad_request,
+                      fmt::format("a consumer at {}, the ledger is at {}", write.seq, after_.position.last));
   const auto name = names_.number(name_kind::consumer, write.name);
   if (!name)
     return name.error();

@@ -203,9 +203,16 @@ caf::error commit_plan::insert(const candidate& one, const node_name& name, node
     return auth_index.error();
   const auto seq = ++after_.position.last;
   const auto& d = *one.detail;
-  record_value value{
-    seq,      one.client_key->number, one.model->number, (*source)->number, (*auth_index)->number, d.at.offset_minutes,
-    d.failed, d.latency_ms,           d.tokens,          {}};
+  record_value value{seq,
+                     one.client_key->number,
+                     one.model->number,
+                     (*source)->number,
+                     (*auth_index)->number,
+                     d.at.offset_minutes,
+                     d.failed,
+                     d.latency_ms,
+                     d.tokens,
+                     {}};
   std::shared_ptr<const attempt_facts> facts;
   if (d.facts) {
     const auto provider = names_.number(name_kind::provider, d.facts->provider);
@@ -217,12 +224,12 @@ caf::error commit_plan::insert(const candidate& one, const node_name& name, node
     const auto endpoint = names_.number(name_kind::endpoint, d.facts->endpoint);
     if (!endpoint)
       return endpoint.error();
-    value.facts = facts_value{(*provider)->number, (*alias)->number,      (*endpoint)->number,
+    value.facts = facts_value{(*provider)->number, (*alias)->number,     (*endpoint)->number,
                               d.facts->ttft_ms,    d.facts->status_code, d.parts};
     facts = d.facts;
     if (!facts->extra.empty()) // is not for listeners
-      facts = std::make_shared<const attempt_facts>(attempt_facts{
-        facts->provider, facts->alias, facts->endpoint, facts->ttft_ms, facts->status_code, {}});
+      facts = std::make_shared<const attempt_facts>(
+        attempt_facts{facts->provider, facts->alias, facts->endpoint, facts->ttft_ms, facts->status_code, {}});
   }
   const auto parts = d.facts ? d.parts : parts_by_model(one.model->text, d.tokens);
   key_bytes_.clear();

@@ -83,7 +83,9 @@ rocksdb::ColumnFamilyOptions family_options(family which, const database_setup& 
       // A queue: without this, reading its head would wade through what was taken off it.
       options.table_properties_collector_factories.push_back(rocksdb::NewCompactOnDeletionCollectorFactory(4096, 2048));
       break;
-    case family::arrivals: options.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(1)); break;
+    case family::arrivals:
+      options.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(1));
+      break;
     case family::inbox:
       // Rows live for milliseconds. Written once and removed with SingleDelete, a row and its removal vanish when the
       // write buffer is flushed; what little is left is sealed already.

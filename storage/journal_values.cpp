@@ -188,10 +188,10 @@ std::string encode(const snapshot_value& value) {
 
 bool decode(std::string_view in, snapshot_value& out) {
   char version = 0;
-  return take_version(in, 2, version) && get_varint(in, out.pieces) && get_text(in, out.info.node) && take(in, out.info.made_at)
-         && get_text(in, out.info.reason) && get_varint(in, out.info.position) && take(in, out.info.sums, version)
-         && get_varint(in, out.info.json_bytes) && get_varint(in, out.info.stored_bytes)
-         && get_text(in, out.info.sha256) && in.empty();
+  return take_version(in, 2, version) && get_varint(in, out.pieces) && get_text(in, out.info.node)
+         && take(in, out.info.made_at) && get_text(in, out.info.reason) && get_varint(in, out.info.position)
+         && take(in, out.info.sums, version) && get_varint(in, out.info.json_bytes)
+         && get_varint(in, out.info.stored_bytes) && get_text(in, out.info.sha256) && in.empty();
 }
 
 } // namespace keyportal::storage

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "storage/ledger_parts.hpp"
+#include "storage/migrate.hpp"
 
 namespace keyportal::storage {
 
@@ -62,6 +63,8 @@ caf::expected<std::unique_ptr<ledger>> ledger::open(const settings& how) {
   if (auto failed = check_seal(**db, *seal, key_file))
     return failed;
   auto with = std::make_unique<parts>(how, *db, *seal);
+  if (auto failed = migrate(**db, *with->dictionary))
+    return failed;
   if (auto failed = with->load())
     return failed;
   return std::unique_ptr<ledger>{new ledger(std::move(with))};

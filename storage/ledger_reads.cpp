@@ -86,7 +86,7 @@ struct ledger::scan::parts {
   std::string upper;
   rocksdb::Slice lower_bound;
   rocksdb::Slice upper_bound;
-  std::unique_ptr<rocksdb::Iterator> row;        ///< an iterator is a consistent view of itself; null: no such node
+  std::unique_ptr<rocksdb::Iterator> row; ///< an iterator is a consistent view of itself; null: no such node
   std::unique_ptr<view> as_of;            ///< for extras only
   std::unique_ptr<known_names> met;
   std::unique_ptr<extras_reader> extras; ///< null: not asked for

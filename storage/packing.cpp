@@ -42,11 +42,9 @@ caf::expected<std::string> pack(const sealer& seal, std::string_view plain, std:
   put_varint(form, plain.size());
   const auto head = form.size();
   form.resize(head + ZSTD_compressBound(plain.size()));
-  const auto size =
-    compressor() == nullptr
-      ? 0
-      : ZSTD_compressCCtx(compressor(), form.data() + head, form.size() - head, plain.data(), plain.size(),
-                          compression_level);
+  const auto size = compressor() == nullptr ? 0
+                                            : ZSTD_compressCCtx(compressor(), form.data() + head, form.size() - head,
+                                                                plain.data(), plain.size(), compression_level);
   if (size == 0 || ZSTD_isError(size) || head + size > plain.size()) {
     form.assign(1, plain_form);
     form.append(plain);

@@ -37,8 +37,7 @@ caf::expected<std::vector<inbox_entry>> ledger::read_inbox(const node_name& node
                        if (!decode(*plain, *payloads))
                          return damaged("inbox");
                        bytes_read += payloads->bytes.size();
-                       out.push_back(
-                         {of.number, {node, moment_of(value.at_ns), value.channel, std::move(payloads)}});
+                       out.push_back({of.number, {node, moment_of(value.at_ns), value.channel, std::move(payloads)}});
                        stop = out.size() == limit || bytes_read > enough_bytes;
                        return {};
                      });
@@ -54,29 +53,29 @@ caf::expected<std::vector<dead_letter>> ledger::dead_letters(std::uint64_t after
   if (limit == 0 || after == UINT64_MAX)
     return out;
   std::size_t bytes_read = 0;
-  auto failed = parts_->db->each(
-    family::meta, key_prefix<dead_letter_key>(), encode_key(dead_letter_key{after + 1}),
-    [&](std::string_view key, std::string_view bytes, bool& stop) -> caf::error {
-      dead_letter_key of;
-      dead_letter_value value;
-      if (!decode_key(key, of) || !decode(bytes, value))
-        return damaged("dead letter");
-      const auto node = parts_->dictionary->get(name_kind::node, value.node);
-      if (!node)
-        return node.error();
-      dead_letter letter{of.number,     (*node)->text, moment_of(value.at_ns), value.channel, std::move(value.reason), {},
-                         value.bytes};
-      if (whole) {
-        auto payload = unpack(parts_->dictionary->seal(), value.payload, key);
-        if (!payload)
-          return payload.error();
-        bytes_read += payload->size();
-        letter.payload = secret{std::move(*payload)};
-      }
-      out.push_back(std::move(letter));
-      stop = out.size() == limit || bytes_read > enough_bytes;
-      return {};
-    });
+  auto failed = parts_->db->each(family::meta, key_prefix<dead_letter_key>(), encode_key(dead_letter_key{after + 1}),
+                                 [&](std::string_view key, std::string_view bytes, bool& stop) -> caf::error {
+                                   dead_letter_key of;
+                                   dead_letter_value value;
+                                   if (!decode_key(key, of) || !decode(bytes, value))
+                                     return damaged("dead letter");
+                                   const auto node = parts_->dictionary->get(name_kind::node, value.node);
+                                   if (!node)
+                                     return node.error();
+                                   dead_letter letter{of.number,     (*node)->text,           moment_of(value.at_ns),
+                                                      value.channel, std::move(value.reason), {},
+                                                      value.bytes};
+                                   if (whole) {
+                                     auto payload = unpack(parts_->dictionary->seal(), value.payload, key);
+                                     if (!payload)
+                                       return payload.error();
+                                     bytes_read += payload->size();
+                                     letter.payload = secret{std::move(*payload)};
+                                   }
+                                   out.push_back(std::move(letter));
+                                   stop = out.size() == limit || bytes_read > enough_bytes;
+                                   return {};
+                                 });
   if (failed)
     return failed;
   return out;

@@ -148,8 +148,8 @@ caf::error compare_nodes(const database& db, const view& as_of, recount& counted
         return damaged("node");
       const auto& own = counted.nodes[of.node];
       if (node.sums != own.sums || node.plain != own.plain || node.with_facts != own.with_facts)
-        return differs(fmt::format("node {} says {} requests, its records {}", of.node, node.sums.requests,
-                                   own.sums.requests));
+        return differs(
+          fmt::format("node {} says {} requests, its records {}", of.node, node.sums.requests, own.sums.requests));
       counted.nodes.erase(of.node);
       return {};
     },
