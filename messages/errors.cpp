@@ -33,8 +33,9 @@ constexpr error_row rows[] = {
   {errc::node_failed, "node_failed", "the node answered with an error; it is tried again", 502, again},
   {errc::node_unknown, "node_unknown", "there is no node of that name; `keyportal status` lists them", 404, final_},
   {errc::node_import_refused, "node_import_refused", "the node refused the import; nothing of this piece was taken", 502, again},
-  {errc::node_without_resp, "node_without_resp", "the node does not speak RESP on its port; its queue is taken over HTTP where it has one", 502, again},
-  {errc::node_without_subscribe, "node_without_subscribe", "the node pushes no usage (CLIProxyAPI before 7.0.7); its queue is popped instead", 502, again},
+  {errc::node_without_resp, "node_without_resp", "the node's port does not speak the usage queue's protocol (CLIProxyAPI 7.1.17, one older than 6.9.38, or a proxy in between); usage is fetched over HTTP instead", 502, again},
+  {errc::node_without_subscribe, "node_without_subscribe", "the node has no such subscription (CLIProxyAPI before 7.0.7; for errors before 7.1.44); the queue is popped instead", 502, again},
+  {errc::record_malformed, "record_malformed", "a usage record of the node is not understood; it is kept as a dead letter and can be replayed after an update", 502, final_},
 
   {errc::storage_failed, "storage_failed", "the data folder cannot be read or written; nothing was acknowledged, see the log", 503, again},
   {errc::storage_full, "storage_full", "the disk of the data folder is full; make room, collecting goes on by itself", 507, again},
@@ -53,6 +54,7 @@ constexpr error_row rows[] = {
   {errc::file_malformed, "file_malformed", "the file is not a usage export; nothing of it was taken", 400, final_},
   {errc::file_version, "file_version", "the file is of a version other than 1; nothing of it was taken", 400, final_},
   {errc::file_unreadable, "file_unreadable", "the file cannot be read or written; check its path and permissions", 500, final_},
+  {errc::dead_letter_unknown, "dead_letter_unknown", "there is no dead letter of that number; `keyportal deadletters list` lists them", 404, final_},
 
   {errc::not_found, "not_found", "there is nothing at this address", 404, final_},
   {errc::method_not_allowed, "method_not_allowed", "this address does not take that method", 405, final_},

@@ -31,6 +31,7 @@ enum class errc : std::uint8_t {
   node_import_refused = 31,
   node_without_resp = 32,
   node_without_subscribe = 33,
+  record_malformed = 34,
   // storage
   storage_failed = 50,
   storage_full = 51,
@@ -49,6 +50,7 @@ enum class errc : std::uint8_t {
   file_malformed = 92,
   file_version = 93,
   file_unreadable = 94,
+  dead_letter_unknown = 95,
   // requests to us
   not_found = 110,
   method_not_allowed = 111,

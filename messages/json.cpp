@@ -215,6 +215,19 @@ json to_json(const overview& o) {
           {"nodes", std::move(nodes)}};
 }
 
+json to_json(const queue_state& q) {
+  const auto opened_at = q.connected && !q.connections.empty() ? q.connections.back().opened_at : moment{};
+  return {{"mode", name_of(q.mode)},
+          {"connected", q.connected},
+          {"problem", q.problem},
+          {"waiting", q.waiting},
+          {"connected_at", moment_or_null(opened_at)}};
+}
+
+json to_json(const replay_report& r) {
+  return {{"replayed", r.replayed}, {"added", r.added}, {"still_dead", r.still_dead}};
+}
+
 json to_json(const import_report& r) { return {{"records", r.records}, {"added", r.added}}; }
 
 json to_json(const restore_report& r) {

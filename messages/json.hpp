@@ -23,6 +23,8 @@ nlohmann::json to_json(const snapshot_info& s);     // id, node, made_at, reason
 nlohmann::json to_json(const node_condition& c);    // node, url, state, since, version, problem, last_poll, poll_ms, answer_bytes, counters{…}, collecting, missing
 nlohmann::json to_json(const node_overview& n);     // node, condition{…}, totals{…}, today{…}, restarts, snapshots, last_restart|null, last_snapshot|null
 nlohmann::json to_json(const overview& o);          // at, position, totals{…}, today{…}, nodes[…]
+nlohmann::json to_json(const queue_state& q);       // mode, connected, problem, waiting, connected_at|null
+nlohmann::json to_json(const replay_report& r);     // replayed, added, still_dead
 nlohmann::json to_json(const import_report& r);     // records, added
 nlohmann::json to_json(const restore_report& r);    // lacking, imported, still_lacking, took_ms
 nlohmann::json to_json(const publisher_state& p);   // connected, url, problem, shipped, in_flight
@@ -34,7 +36,7 @@ nlohmann::json to_json(const caf::error& error);
 std::string_view name_of(node_condition::light state); // "starting", "up", "down", "refused"
 std::string_view name_of(inbox_channel channel);       // "subscribe", "resp_pop", "http_pop", "errors", "beside_usage"
 std::string_view name_of(queue_mode mode);             // "off", "subscribe", "resp_pop", "http_pop"
-std::string_view name_of(restore_state state);         // "pending", "complete", "incomplete"
+std::string_view name_of(restore_state state);         // "pending", "complete", "incomplete", "impossible"
 
 /// The body of a usage event, written straight into text: thousands of them a second are made.
 std::string usage_body(const stored_record& r);

@@ -1,6 +1,7 @@
 #include "messages/records.hpp"
 
 #include <cstring>
+#include <limits>
 
 #include <openssl/evp.h>
 
@@ -86,7 +87,8 @@ static void add_to(std::int64_t& sum, std::int64_t more) {
 std::int64_t token_parts::total() const {
   std::int64_t sum = 0;
   for (const auto part : {uncached_input, cache_read, cache_write, output, reasoning, unclassified})
-    add_to(sum, part);
+    if (__builtin_add_overflow(sum, part, &sum))
+      sum = part < 0 ? std::numeric_limits<std::int64_t>::min() : std::numeric_limits<std::int64_t>::max();
   return sum;
 }
 

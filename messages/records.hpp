@@ -23,18 +23,17 @@ struct token_counts {
   bool operator==(const token_counts&) const = default;
 };
 
-/// The same tokens in a form that is comparable over versions and providers (contract 3.1): providers disagree on
-/// whether cached input is part of the input and reasoning part of the output. Made by
-/// cpa::normalise_tokens, or by `parts_by_model` where nothing more is known.
+/// Tokens in one form for every provider and every version of CPA: each token is in exactly one part, so parts may be
+/// added and compared. The numbers as CPA recorded them stay in `token_counts`.
 struct token_parts {
   std::int64_t uncached_input = 0;
   std::int64_t cache_read = 0;
   std::int64_t cache_write = 0;
   std::int64_t output = 0; ///< without reasoning
   std::int64_t reasoning = 0;
-  std::int64_t unclassified = 0;
-  /// Wraps round where a node says absurd numbers.
-  std::int64_t total() const;
+  std::int64_t unclassified = 0; ///< counted by CPA, but it cannot be said as what
+  /// The sum; stops at the ends of 64 bits instead of wrapping round.
+  [[nodiscard]] std::int64_t total() const;
   bool operator==(const token_parts&) const = default;
 };
 
@@ -58,7 +57,7 @@ struct detail {
   std::string auth_index; ///< id of the upstream credential, may be empty
   token_counts tokens;
   bool failed = false;
-  token_parts parts;
+  token_parts parts; ///< the same tokens, comparable; of details without facts the ledger works them out
   std::shared_ptr<const attempt_facts> facts; ///< null: taken from `/usage` or a file, which do not say them
 };
 

@@ -1,5 +1,6 @@
 #include "actors/collector/collector.hpp"
 
+#include <algorithm>
 #include <deque>
 
 #include <caf/all.hpp>
@@ -39,7 +40,7 @@ constexpr auto disk_pause = 500ms;             ///< before the disk is asked aga
 constexpr std::size_t records_at_once = 4'000; ///< decoded into one commit at most, unless one message has more
 constexpr std::size_t connections_kept = 8;
 constexpr std::uint32_t popped_at_once = 1'000; ///< over HTTP: 1.3 MB
-constexpr std::size_t letters_at_once = 200;
+constexpr std::uint32_t letters_at_once = 200;
 
 /// What came, in the order in which it came. A message is ready to be decoded once it is in the inbox.
 struct slot {
@@ -48,6 +49,8 @@ struct slot {
   inbox_channel channel = inbox_channel::subscribe;
   std::shared_ptr<const payload_batch> payloads; ///< null: a new connection begins here
 };
+
+struct replay_run;
 
 struct collector_core {
   collector_core(collector_settings s, collector_peers p, metrics& m)
@@ -86,7 +89,8 @@ struct collector_core {
   void changed(self_ptr self, const tap_changed& m);
   void lost(self_ptr self, queue_mode mode, const caf::error& why);
   void tell_if_drained(self_ptr self);
-  void replay(self_ptr self, caf::typed_response_promise<replay_report> answer, replay_letters which);
+  void replay(self_ptr self, std::shared_ptr<replay_run> run, std::uint64_t after);
+  void enter_replayed(self_ptr self, std::shared_ptr<replay_run> run);
 };
 
 struct collector_state {
@@ -330,50 +334,65 @@ void collector_core::tell_if_drained(self_ptr) {
     drain_promise.deliver(drained{});
 }
 
-/// Letters are decoded as if they had come just now; those that still cannot be stay where they are.
-void collector_core::replay(self_ptr self, caf::typed_response_promise<replay_report> answer, replay_letters which) {
-  self->request(peers.ledger, ledger_patience, list_dead_letters{0, 100'000, true})
+/// Letters are decoded as if they had come just now; those that still cannot be stay where they are. One page of
+/// letters after the other, until enough for one commit are found.
+struct replay_run {
+  caf::typed_response_promise<replay_report> answer;
+  replay_letters which;
+  replay_report report;
+  collection message;
+  unpacked out;
+};
+
+void collector_core::replay(self_ptr self, std::shared_ptr<replay_run> run, std::uint64_t after) {
+  const auto& wanted = run->which.numbers;
+  const auto next = std::upper_bound(wanted.begin(), wanted.end(), after);
+  if (run->message.replayed_letters.size() >= letters_at_once || (!wanted.empty() && next == wanted.end()))
+    return enter_replayed(self, run);
+  const auto ask =
+    wanted.empty() ? list_dead_letters{after, letters_at_once, true} : list_dead_letters{*next - 1, 1, true};
+  self->request(peers.ledger, ledger_patience, ask)
     .then(
-      [this, self, answer, which](const std::vector<dead_letter>& letters) mutable {
-        auto message = std::make_shared<collection>();
-        unpacked out;
-        replay_report report;
+      [this, self, run, ask](const std::vector<dead_letter>& letters) {
         for (const auto& letter : letters) {
-          const bool wanted =
-            which.numbers.empty()
-              ? letter.node == settings.node
-              : std::find(which.numbers.begin(), which.numbers.end(), letter.number) != which.numbers.end();
-          if (!wanted || letter.node != settings.node || message->replayed_letters.size() >= letters_at_once)
+          const auto& named = run->which.numbers;
+          if (letter.node != settings.node || (!named.empty() && letter.number != ask.after + 1))
             continue;
           payload_batch one;
           one.add(letter.payload.reveal());
           unpacked alone;
           unpack(settings.node, letter.at, letter.channel, one, alone);
           if (!alone.dead.empty()) {
-            ++report.still_dead;
+            ++run->report.still_dead;
             continue;
           }
-          unpack(settings.node, letter.at, letter.channel, one, out);
-          message->replayed_letters.push_back(letter.number);
+          unpack(settings.node, letter.at, letter.channel, one, run->out);
+          run->message.replayed_letters.push_back(letter.number);
         }
-        report.replayed = message->replayed_letters.size();
-        if (report.replayed == 0) {
-          answer.deliver(report);
-          return;
-        }
-        message->node = settings.node;
-        message->seen_at = settings.now();
-        message->from_poll = false;
-        message->groups = std::make_shared<const std::vector<record_group>>(std::move(out.groups));
-        self->request(peers.ledger, ledger_patience, *message)
-          .then(
-            [answer, report](const committed& done) mutable {
-              report.added = done.records->size();
-              answer.deliver(report);
-            },
-            [answer](caf::error& e) mutable { answer.deliver(std::move(e)); });
+        if (letters.empty() && run->which.numbers.empty())
+          return enter_replayed(self, run);
+        replay(self, run, run->which.numbers.empty() ? letters.back().number : ask.after + 1);
       },
-      [answer](caf::error& e) mutable { answer.deliver(std::move(e)); });
+      [run](caf::error& e) { run->answer.deliver(std::move(e)); });
+}
+
+void collector_core::enter_replayed(self_ptr self, std::shared_ptr<replay_run> run) {
+  run->report.replayed = run->message.replayed_letters.size();
+  if (run->report.replayed == 0) {
+    run->answer.deliver(run->report);
+    return;
+  }
+  run->message.node = settings.node;
+  run->message.seen_at = settings.now();
+  run->message.from_poll = false;
+  run->message.groups = std::make_shared<const std::vector<record_group>>(std::move(run->out.groups));
+  self->request(peers.ledger, ledger_patience, run->message)
+    .then(
+      [run](const committed& done) {
+        run->report.added = done.records->size();
+        run->answer.deliver(run->report);
+      },
+      [run](caf::error& e) { run->answer.deliver(std::move(e)); });
 }
 
 collector_impl::behavior_type collector(self_ptr self, collector_settings settings, collector_peers peers,
@@ -404,9 +423,12 @@ collector_impl::behavior_type collector(self_ptr self, collector_settings settin
                          {core->connections.begin(), core->connections.end()}};
     },
     [core, self](const replay_letters& m) -> caf::result<replay_report> {
-      auto answer = self->make_response_promise<replay_report>();
-      core->replay(self, answer, m);
-      return answer;
+      auto run = std::make_shared<replay_run>();
+      run->answer = self->make_response_promise<replay_report>();
+      run->which = m;
+      std::sort(run->which.numbers.begin(), run->which.numbers.end());
+      core->replay(self, run, 0);
+      return run->answer;
     },
     [core](const meet_poller& m) { core->poller = m.poller; },
     [core, self](const drain&) -> caf::result<drained> {

@@ -101,7 +101,8 @@ std::vector<std::string> board::on(const node_condition& m, moment now) {
   if (!n)
     return {};
   const bool news = n->condition.state != m.state || n->condition.problem != m.problem
-                    || n->condition.version != m.version || n->condition.counters != m.counters;
+                    || n->condition.version != m.version || n->condition.counters != m.counters
+                    || n->condition.collecting != m.collecting || n->condition.missing != m.missing;
   n->condition = m;
   return news ? std::vector<std::string>{node_frame(*n)} : std::vector<std::string>{};
 }

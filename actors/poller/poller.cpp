@@ -227,7 +227,8 @@ void poller_core::do_poll(self_ptr self) {
           era->has_usage = true;
           era->version = answer.version;
           plan.set_interval(settings.poll.interval);
-          self->send(peers.collector, era_found{*era, false});
+          if (peers.collector)
+            self->send(peers.collector, era_found{*era, false});
         }
         judge(self, answer);
       },
