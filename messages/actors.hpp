@@ -99,12 +99,15 @@ struct poll_now {};
 struct node_counted {
   std::int64_t requests = 0;
 };
+/// The node dropped another connection of ours: perhaps it restarted.
+struct connection_dropped {};
 /// Tell the keeper when the node was looked at next, so that a restart is seen before anything is restored into it.
 struct tell_when_seen {};
 
 using poller_actor = caf::typed_actor<
   caf::reacts_to<poll_now>,
   caf::reacts_to<node_counted>,
+  caf::reacts_to<connection_dropped>,
   caf::reacts_to<tell_when_seen>,
   // Stops looking; answered when no poll is under way any more.
   caf::replies_to<drain>::with<drained>>;
@@ -533,6 +536,7 @@ KEYPORTAL_MESSAGE(probe)
 KEYPORTAL_MESSAGE(probe_answer)
 KEYPORTAL_MESSAGE(poll_now)
 KEYPORTAL_MESSAGE(node_counted)
+KEYPORTAL_MESSAGE(connection_dropped)
 KEYPORTAL_MESSAGE(tell_when_seen)
 KEYPORTAL_MESSAGE(node_seen)
 KEYPORTAL_MESSAGE(restore_wanted)

@@ -221,7 +221,11 @@ audit_book::finding audit_book::compare(const audit_look& look) {
   }
   for (const auto& [index, record] : open_)
     out.missing += record.missing_ok + record.missing_failed;
-  if (open_.empty())
+  // One look that misses something may be too early; but what it misses was not all there.
+  const bool all_there = std::all_of(now.begin(), now.end(), [](const auto& entry) {
+    return entry.second.least.ok <= 0 && entry.second.least.failed <= 0;
+  });
+  if (open_.empty() && all_there)
     all_there_at_ = look.at;
   ++looks_of_boot_;
   memory_.compared_at = look.at;

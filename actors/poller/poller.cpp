@@ -387,6 +387,9 @@ void poller_core::commit_audit(self_ptr self, const verdict& judged, const queue
     entry = facts_of(gap);
   }
   auto found = audits.compare(look);
+  for (const auto& c : audits.memory().credentials)
+    log::debug("poller", "audit", "{}: account {}: counts {} + {}, base {} + {}", settings.node, c.auth_index,
+               c.node_ok, c.node_failed, c.base_ok, c.base_failed);
   const auto tell_incomplete = [&](incomplete_record record, bool is_new) {
     record.node = settings.node;
     entry.events.push_back({0, event_kind::incomplete, settings.node, look.at, dump(to_json(record))});
@@ -611,6 +614,10 @@ poller_impl::behavior_type poller(self_ptr self, poller_settings settings, polle
   return {
     [core, self](const poll_now&) {
       core->plan.poll_soon();
+      core->act(self);
+    },
+    [core, self](const connection_dropped&) {
+      core->plan.connection_dropped();
       core->act(self);
     },
     [core, self](const tell_when_seen&) {
