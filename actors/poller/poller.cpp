@@ -73,7 +73,8 @@ struct poller_core {
   audit_book audits;
   audit_look look; ///< the one under way
   verdict look_says;
-  bool first_look = true; ///< of this life of ours
+  bool first_look = true;         ///< of this life of ours
+  std::uint64_t held_at_look = 0; ///< records in the ledger when it was last compared
   bool mended = false;
 
   void start(self_ptr self);
@@ -178,6 +179,16 @@ void poller_core::recall_audits(self_ptr self) {
           .then(
             [this, self, memory](const std::vector<incomplete_record>& newest) {
               audits.recall(memory, newest);
+              if (memory.boot > 0) {
+                before = {};
+                for (const auto& one : memory.credentials) {
+                  before.requests += one.node_ok + one.node_failed;
+                  before.ok += one.node_ok;
+                  before.failed += one.node_failed;
+                  held_at_look += static_cast<std::uint64_t>(one.held_ok + one.held_failed);
+                }
+                last_seen_at = std::max(last_seen_at, memory.compared_at);
+              }
               act(self);
             },
             [self](const caf::error& e) { self->quit(e); });
@@ -333,7 +344,8 @@ void poller_core::judge_counters(self_ptr self) {
   seen.node = settings.node;
   seen.at = look.at;
   seen.counters = now;
-  seen.connection_lost = plan.connection_lost() || first_look; // of our own absence nothing is known
+  // Of our own absence nothing is known.
+  seen.connection_lost = plan.connection_lost() || (first_look && before.requests > 0);
   seen.last_seen_at = last_seen_at;
   seen.before = before;
   seen.by_accounts = true;
@@ -342,6 +354,10 @@ void poller_core::judge_counters(self_ptr self) {
   seen.records_surplus = says.surplus;
   seen.version_changed = says.version_changed;
   seen.records_missing = condition.missing;
+  std::uint64_t held_now = 0;
+  for (const auto& one : look.before.credentials)
+    held_now += static_cast<std::uint64_t>(one.held_ok + one.held_failed);
+  seen.records_came = held_now - std::min(held_now, held_at_look);
   self->request(peers.detector, ledger_patience, seen)
     .then(
       [this, self](verdict& judged) {
@@ -409,6 +425,9 @@ void poller_core::commit_audit(self_ptr self, const verdict& judged, const queue
     const auto now = self->clock().now();
     plan.poll_succeeded(now);
     first_look = false;
+    held_at_look = 0;
+    for (const auto& one : look.after.credentials)
+      held_at_look += static_cast<std::uint64_t>(one.held_ok + one.held_failed);
     before = condition.counters;
     last_seen_at = at;
     gaps += has_gap;

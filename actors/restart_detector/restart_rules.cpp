@@ -26,6 +26,11 @@ std::vector<std::string> evidence_of_accounts(const observation& seen) {
 
 } // namespace
 
+void restart_rules::note_busiest(double records, double seconds) {
+  if (seconds > 0)
+    busiest_ = std::max(busiest_ * std::exp(-seconds / 1'800), records / std::max(seconds, 0.1));
+}
+
 verdict restart_rules::judge(const observation& seen) {
   verdict out;
   const double seconds = std::chrono::duration<double>(seen.at - seen.last_seen_at).count();
@@ -42,6 +47,7 @@ verdict restart_rules::judge(const observation& seen) {
       // Half a minute of memory: long enough to be calm, short enough to follow the day.
       const double share = 1 - std::exp(-seconds / 30);
       records_per_second_ += share * (static_cast<double>(made) / seconds - records_per_second_);
+      note_busiest(static_cast<double>(made), seconds);
     }
     return out;
   }
@@ -61,7 +67,11 @@ verdict restart_rules::judge(const observation& seen) {
   r.expected_loss = static_cast<std::uint64_t>(std::max(0.0, std::round(records_per_second_ * seconds)));
   if (seen.by_accounts) {
     r.state = restore_state::impossible;
-    r.expected_loss += seen.records_missing; // counted by the old process, and never seen of it
+    note_busiest(static_cast<double>(seen.records_came), seconds);
+    // At most what twice the busiest traffic would have made, less what came; and what the old process had counted and
+    // never gave.
+    const auto most = std::ceil(2 * busiest_ * seconds) - static_cast<double>(seen.records_came);
+    r.expected_loss = static_cast<std::uint64_t>(std::max(0.0, most)) + seen.records_missing;
   }
   if (seen.lists_broken > 0)
     r.evidence.push_back(fmt::format("{} of {} lists with {} requests seen before are gone or begin anew",

@@ -204,6 +204,7 @@ class Queue(unittest.TestCase):
                 sim.start()
             recorded, lost = self.check(portal, sim, False)
             spans = portal.get("/api/v1/nodes/default/gaps?limit=1000")["items"]
+            self.assertLessEqual(lost, sum(g["expected_records"] for g in spans))
             print(f"{KILLS} kills of the node: {recorded} recorded, {lost} lost, {len(portal.restarts())} restarts, "
                   f"at most {sum(g['expected_records'] for g in spans)} said to be lost", flush=True)
 
