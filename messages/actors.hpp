@@ -196,6 +196,7 @@ struct observation {
   std::uint64_t accounts_fell = 0;   ///< of those: count less now, or are gone
   std::uint64_t records_surplus = 0; ///< records of this process in the ledger beyond what it counts
   std::uint64_t records_missing = 0; ///< the other way round, when it was last compared
+  std::uint64_t records_came = 0;    ///< into the ledger since it was last compared
   bool version_changed = false;
   bool by_accounts = false; ///< judged by these and not by lists
 };
