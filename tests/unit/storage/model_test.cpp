@@ -47,7 +47,7 @@ const std::vector<node_name> node_names{"alpha", "beta", "gamma"};
 // Numbers that are there, and some that are not.
 template <class Map>
 std::vector<std::uint64_t> some_of(const Map& from, std::mt19937_64& random) {
-  std::vector<std::uint64_t> out{random() % 50};
+  std::vector<std::uint64_t> out{1'000'000 + random() % 50};
   for (const auto& [number, what] : from)
     if (random() % 2 == 0)
       out.insert(out.end(), 1 + random() % 2, number);
