@@ -14,6 +14,8 @@ import urllib.parse
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SECRET = "system-test-management-key"
+#: How many times longer than usual everything may take: sanitizers are slow.
+PATIENCE = float(os.environ.get("KEYPORTAL_PATIENCE", "1"))
 
 
 def find_program(name):
@@ -29,7 +31,7 @@ def find_program(name):
 
 def wait_until(condition, what, seconds=20.0):
     """Waits until the condition gives something true and returns that; fails with `what` at the deadline."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * PATIENCE
     while True:
         result = condition()
         if result:
@@ -92,7 +94,7 @@ class Program:
             self.process.wait(10)
 
     def wait_end(self, seconds):
-        return self.process.wait(seconds)
+        return self.process.wait(seconds * PATIENCE)
 
     def log(self):
         try:
