@@ -85,8 +85,9 @@ TEST_CASE("A varint of more than 64 bits and a text longer than what is there ar
 // --- keys ----------------------------------------------------------------------------
 
 TEMPLATE_TEST_CASE("A key comes back from its bytes and from nothing shorter or longer", "", schema_key, position_key,
-                   seal_check_key, name_number_key, name_text_key, node_key, mark_key, restart_key, gap_key, incomplete_key,
-                   credential_key, audit_key, dead_letter_key, consumer_key, record_key, outbox_key, arrivals_key, inbox_key, hour_key, day_key, snapshot_key, snapshot_piece_key) {
+                   seal_check_key, name_number_key, name_text_key, node_key, mark_key, restart_key, gap_key,
+                   incomplete_key, credential_key, audit_key, dead_letter_key, consumer_key, record_key, outbox_key,
+                   arrivals_key, inbox_key, hour_key, day_key, snapshot_key, snapshot_piece_key) {
   // Any bytes of the right length, with the tag in front, are some key.
   auto bytes = encode_key(TestType{});
   for (std::size_t i = 1; i < bytes.size(); ++i)
@@ -106,18 +107,17 @@ TEMPLATE_TEST_CASE("A key comes back from its bytes and from nothing shorter or 
 
 TEST_CASE("Tags differ, so no prefix of one kind of key matches a key of another") {
   const std::vector<std::string> smallest{
-    encode_key(schema_key{}),        encode_key(position_key{}),
-    encode_key(seal_check_key{}),    encode_key(name_number_key{name_kind::node, {}}),
-    encode_key(name_text_key{}),     encode_key(node_key{}),
-    encode_key(mark_key{}),          encode_key(restart_key{}),
-    encode_key(gap_key{}),           encode_key(record_key{}),
-    encode_key(incomplete_key{}),    encode_key(credential_key{}),
-    encode_key(audit_key{}),         encode_key(dead_letter_key{}),
-    encode_key(consumer_key{}),      encode_key(arrivals_key{}),
-    encode_key(inbox_key{}),
-    encode_key(outbox_key{}),        encode_key(hour_key{}),
-    encode_key(day_key{}),           encode_key(snapshot_key{}),
-    encode_key(snapshot_piece_key{})};
+    encode_key(schema_key{}),     encode_key(position_key{}),
+    encode_key(seal_check_key{}), encode_key(name_number_key{name_kind::node, {}}),
+    encode_key(name_text_key{}),  encode_key(node_key{}),
+    encode_key(mark_key{}),       encode_key(restart_key{}),
+    encode_key(gap_key{}),        encode_key(record_key{}),
+    encode_key(incomplete_key{}), encode_key(credential_key{}),
+    encode_key(audit_key{}),      encode_key(dead_letter_key{}),
+    encode_key(consumer_key{}),   encode_key(arrivals_key{}),
+    encode_key(inbox_key{}),      encode_key(outbox_key{}),
+    encode_key(hour_key{}),       encode_key(day_key{}),
+    encode_key(snapshot_key{}),   encode_key(snapshot_piece_key{})};
   std::set<char> tags;
   for (const auto& key : smallest)
     tags.insert(key[0]);
