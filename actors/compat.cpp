@@ -85,17 +85,7 @@ public:
 
   std::vector<node_name> nodes() override { return nodes_; }
 
-  std::string version_of(const node_name& node) override {
-    const std::lock_guard lock(mutex_);
-    const auto now = std::chrono::steady_clock::now();
-    if (versions_.empty() || now - versions_read_ > std::chrono::seconds(2)) {
-      versions_read_ = now;
-      if (const auto seen = ask<overview>(shared_.feed, read_overview{}))
-        for (const auto& one : seen->nodes)
-          versions_[one.condition.node] = one.condition.version;
-    }
-    return versions_[node];
-  }
+  std::string version_of(const node_name& node) override { return condition_of(node).version; }
 
   caf::expected<import_report> take_records(const node_name& node, std::vector<record_group> groups) override {
     import_report out;
@@ -110,7 +100,7 @@ public:
   }
 
   void restore(const node_name& node) override {
-    if (!restores_)
+    if (!restores_ || condition_of(node).collecting != "usage") // others take nothing back
       return;
     auto exchange = std::make_shared<http_exchange>();
     exchange->request.method = "POST";
@@ -131,11 +121,24 @@ public:
   moment now() override { return now_(); }
 
 private:
+  /// As it was within the last seconds; asked for by every answer.
+  node_condition condition_of(const node_name& node) {
+    const std::lock_guard lock(mutex_);
+    const auto now = std::chrono::steady_clock::now();
+    if (conditions_.empty() || now - conditions_read_ > std::chrono::seconds(2)) {
+      if (const auto seen = ask<overview>(shared_.feed, read_overview{}, std::chrono::seconds(1)))
+        for (const auto& one : seen->nodes)
+          conditions_[one.condition.node] = one.condition;
+      conditions_read_ = std::chrono::steady_clock::now();
+    }
+    return conditions_[node];
+  }
+
   template <class Answer, class Handle, class Question>
-  caf::expected<Answer> ask(const Handle& whom, Question question) {
+  caf::expected<Answer> ask(const Handle& whom, Question question, std::chrono::seconds at_most = patience) {
     caf::scoped_actor self{system_};
     caf::expected<Answer> out{caf::error{}};
-    self->request(whom, patience, std::move(question))
+    self->request(whom, at_most, std::move(question))
       .receive([&](Answer& answer) { out = std::move(answer); }, [&](caf::error& error) { out = std::move(error); });
     return out;
   }
@@ -149,8 +152,8 @@ private:
   std::vector<node_name> nodes_;
   std::map<node_name, cpa::pass_through> nodes_behind_;
   std::mutex mutex_;
-  std::map<node_name, std::string> versions_;
-  std::chrono::steady_clock::time_point versions_read_{};
+  std::map<node_name, node_condition> conditions_;
+  std::chrono::steady_clock::time_point conditions_read_{};
 };
 
 /// The listener as the actor that hears of commits sees it: there, or gone.
