@@ -188,7 +188,7 @@ bool conversation::accept_sign_in() {
 fake_server::fake_server(script what, kind how) : script_(std::move(what)) {
   sockaddr_in v4{};
   v4.sin_family = AF_INET;
-  v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (how == kind::tls_elsewhere ? 1 : 0));
   sockaddr_in6 v6{};
   v6.sin6_family = AF_INET6;
   v6.sin6_addr = in6addr_loopback;
@@ -200,7 +200,7 @@ fake_server::fake_server(script what, kind how) : script_(std::move(what)) {
       || ::getsockname(listener_, address, &size) != 0)
     throw std::runtime_error("no listener");
   port_ = ntohs(six ? v6.sin6_port : v4.sin_port);
-  if (how == kind::tls) {
+  if (how == kind::tls || how == kind::tls_elsewhere) {
     tls_ = std::make_unique<tls>();
     certificate_ = pem_of(tls_->certificate);
   }

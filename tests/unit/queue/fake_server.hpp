@@ -42,7 +42,7 @@ private:
 class fake_server {
 public:
   using script = std::function<void(conversation&)>;
-  enum class kind { plain, plain_v6, tls };
+  enum class kind { plain, plain_v6, tls, tls_elsewhere /* at 127.0.0.2, for which its certificate is not */ };
   explicit fake_server(script what, kind how = kind::plain);
   ~fake_server();
   fake_server(const fake_server&) = delete;

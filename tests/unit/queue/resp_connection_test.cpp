@@ -475,17 +475,21 @@ TEST_CASE("A node that is reached by TLS must show a certificate for its name") 
     CHECK(batch.payloads[199] == test::sample_record(199));
     CHECK(connection.pop(1).what == meaning::closed);
   }
-  const auto refused = [&](const std::string& host, const std::string& ca) {
-    auto settings = settings_for(server.url(host));
+  const auto refused = [&](const std::string& host, const std::string& ca, fake_server& by) {
+    auto settings = settings_for(by.url(host));
     settings.ca_file = ca;
     resp_connection connection{settings};
     const auto error = connection.open();
     CHECK(code_of(error) == errc::node_unreachable);
     return about_of(error);
   };
-  CHECK(refused("127.0.0.1", "").find("certificate") != std::string::npos);
-  CHECK(refused("127.0.0.2", trusted).find("certificate") != std::string::npos);
-  CHECK(refused("127.0.0.1", (folder.path() / "none.pem").string()).find("cannot be read") != std::string::npos);
+  fake_server elsewhere{[](conversation& talk) { talk.accept_sign_in(); }, fake_server::kind::tls_elsewhere};
+  const auto its_own = (folder.path() / "other.pem").string();
+  std::ofstream{its_own} << elsewhere.certificate();
+  CHECK(refused("127.0.0.1", "", server).find("certificate") != std::string::npos);
+  CHECK(refused("127.0.0.2", its_own, elsewhere).find("certificate") != std::string::npos);
+  CHECK(refused("127.0.0.1", (folder.path() / "none.pem").string(), server).find("cannot be read")
+        != std::string::npos);
 
   fake_server plain{[](conversation& talk) { talk.wait_for_end(); }};
   auto url = plain.url();
