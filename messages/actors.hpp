@@ -99,12 +99,15 @@ struct poll_now {};
 struct node_counted {
   std::int64_t requests = 0;
 };
+/// The node dropped another connection of ours: perhaps it restarted.
+struct connection_dropped {};
 /// Tell the keeper when the node was looked at next, so that a restart is seen before anything is restored into it.
 struct tell_when_seen {};
 
 using poller_actor = caf::typed_actor<
   caf::reacts_to<poll_now>,
   caf::reacts_to<node_counted>,
+  caf::reacts_to<connection_dropped>,
   caf::reacts_to<tell_when_seen>,
   // Stops looking; answered when no poll is under way any more.
   caf::replies_to<drain>::with<drained>>;
@@ -193,6 +196,7 @@ struct observation {
   std::uint64_t accounts_fell = 0;   ///< of those: count less now, or are gone
   std::uint64_t records_surplus = 0; ///< records of this process in the ledger beyond what it counts
   std::uint64_t records_missing = 0; ///< the other way round, when it was last compared
+  std::uint64_t records_came = 0;    ///< into the ledger since it was last compared
   bool version_changed = false;
   bool by_accounts = false; ///< judged by these and not by lists
 };
@@ -533,6 +537,7 @@ KEYPORTAL_MESSAGE(probe)
 KEYPORTAL_MESSAGE(probe_answer)
 KEYPORTAL_MESSAGE(poll_now)
 KEYPORTAL_MESSAGE(node_counted)
+KEYPORTAL_MESSAGE(connection_dropped)
 KEYPORTAL_MESSAGE(tell_when_seen)
 KEYPORTAL_MESSAGE(node_seen)
 KEYPORTAL_MESSAGE(restore_wanted)

@@ -323,8 +323,8 @@ void collector_core::lost(self_ptr self, queue_mode mode, const caf::error& why)
       if (!plan.beside_usage() && code != errc::node_without_subscribe)
         log::warn("collector", "queue", "{}", text);
     }
-    if (was_connected && poller) // perhaps it restarted
-      self->send(poller, poll_now{});
+    if (was_connected && poller)
+      self->send(poller, connection_dropped{});
   }
   act(self);
 }

@@ -22,6 +22,9 @@ struct audit_look {
   audit_memory after;  ///< read once what was under way had time to arrive
 };
 
+/// Keys of the configuration are listed by address, and the index of their records is worked out from that. Those for
+/// which that fails are compared as one, with the records of all credentials that are not listed.
+///
 /// Knows for each credential by how much the ledger's count and the node's differ for good reasons (`base`: records of
 /// earlier processes of the node), and which differences have been told.
 class audit_book {
@@ -34,6 +37,8 @@ public:
   struct evidence {
     std::uint64_t known = 0; ///< credentials that had counted something
     std::uint64_t fell = 0;  ///< of those: count less than before, or are gone
+    /// Records of this process in the ledger beyond what it counts: they are of a process before it.
+    std::uint64_t surplus = 0;
     bool version_changed = false;
   };
   /// What the counters say about the process behind them being another one.
@@ -59,19 +64,20 @@ private:
   struct bounds {
     std::int64_t ok = 0, failed = 0;
   };
-  struct account_state {
-    bounds node, least, most; ///< the counters; what is missing at least, at most
-    bool matched = true;      ///< its records are known, or it has none
-    std::string name;
-  };
-  [[nodiscard]] std::map<std::string, account_state> accounts_of(const audit_look& look) const;
+  using counts = std::map<std::string, bounds>; ///< by auth index
+
   audit_memory::credential& credential(const std::string& auth_index);
+  void rebase(const std::string& auth_index, const bounds& held, const bounds& counted);
+  /// Tells `index` apart from what was told of it before; what is not told any more is closed.
+  void tell(const std::string& index, const bounds& least, const bounds& least_before, const bounds& most, moment at,
+            finding& into);
 
   audit_memory memory_;
-  std::map<std::string, bounds> least_before_; ///< at the look before
-  std::map<std::string, bounds> most_before_;
+  counts least_before_; ///< missing at least, at the look before
+  counts most_before_;
   std::map<std::string, incomplete_record> open_; ///< by credential, of this boot
   std::uint64_t last_number_ = 0;                 ///< of incompletes
+  int looks_of_boot_ = 0;                         ///< of which the base is known, as far as it goes
   moment all_there_at_{};                         ///< the last look that found nothing missing
 };
 

@@ -72,6 +72,9 @@ struct poller_core {
   std::optional<era_answer> era; ///< as last found; not set until the node was reached
   audit_book audits;
   audit_look look; ///< the one under way
+  verdict look_says;
+  bool first_look = true;         ///< of this life of ours
+  std::uint64_t held_at_look = 0; ///< records in the ledger when it was last compared
   bool mended = false;
 
   void start(self_ptr self);
@@ -176,6 +179,16 @@ void poller_core::recall_audits(self_ptr self) {
           .then(
             [this, self, memory](const std::vector<incomplete_record>& newest) {
               audits.recall(memory, newest);
+              if (memory.boot > 0) {
+                before = {};
+                for (const auto& one : memory.credentials) {
+                  before.requests += one.node_ok + one.node_failed;
+                  before.ok += one.node_ok;
+                  before.failed += one.node_failed;
+                  held_at_look += static_cast<std::uint64_t>(one.held_ok + one.held_failed);
+                }
+                last_seen_at = std::max(last_seen_at, memory.compared_at);
+              }
               act(self);
             },
             [self](const caf::error& e) { self->quit(e); });
@@ -311,22 +324,13 @@ void poller_core::read_counters(self_ptr self, audit_memory held_before) {
         condition.version = answer.version;
         condition.poll_ms = answer.took_ms;
         condition.answer_bytes = answer.files->size() + answer.keys->size();
-        self->delayed_send(self, audit_grace, audit_grace_over{});
-      },
-      [this, self](const caf::error& e) { failed(self, e); });
-}
-
-void poller_core::compare(self_ptr self) {
-  self->request(peers.ledger, ledger_patience, recall_audit{settings.node})
-    .then(
-      [this, self](audit_memory& after) {
-        look.after = std::move(after);
         look.at = settings.now();
         judge_counters(self);
       },
       [this, self](const caf::error& e) { failed(self, e); });
 }
 
+/// A new process is told at once; of the same one what was under way is given time to arrive.
 void poller_core::judge_counters(self_ptr self) {
   const auto says = audits.compare_process(look);
   node_counters now;
@@ -340,25 +344,44 @@ void poller_core::judge_counters(self_ptr self) {
   seen.node = settings.node;
   seen.at = look.at;
   seen.counters = now;
-  seen.connection_lost = plan.connection_lost();
+  // Of our own absence nothing is known.
+  seen.connection_lost = plan.connection_lost() || (first_look && before.requests > 0);
   seen.last_seen_at = last_seen_at;
   seen.before = before;
   seen.by_accounts = true;
   seen.accounts_known = says.known;
   seen.accounts_fell = says.fell;
+  seen.records_surplus = says.surplus;
   seen.version_changed = says.version_changed;
   seen.records_missing = condition.missing;
+  std::uint64_t held_now = 0;
+  for (const auto& one : look.before.credentials)
+    held_now += static_cast<std::uint64_t>(one.held_ok + one.held_failed);
+  seen.records_came = held_now - std::min(held_now, held_at_look);
   self->request(peers.detector, ledger_patience, seen)
     .then(
       [this, self](verdict& judged) {
-        if (judged.is == verdict::kind::suspect) {
-          log::info("poller", "restart-suspected", "Restart suspected at {}: looking again", settings.node);
-          plan.poll_again();
-          return ended(self);
+        look_says = std::move(judged);
+        switch (look_says.is) {
+          case verdict::kind::suspect:
+            log::info("poller", "restart-suspected", "Restart suspected at {}: looking again", settings.node);
+            plan.poll_again();
+            return ended(self);
+          case verdict::kind::restarted: return compare(self);
+          case verdict::kind::same: self->delayed_send(self, audit_grace, audit_grace_over{}); return;
         }
+      },
+      [this, self](const caf::error& e) { failed(self, e); });
+}
+
+void poller_core::compare(self_ptr self) {
+  self->request(peers.ledger, ledger_patience, recall_audit{settings.node})
+    .then(
+      [this, self](audit_memory& after) {
+        look.after = std::move(after);
         // Asked only now: whatever came until the counters were read is known to it.
         self->request(peers.collector, ledger_patience, read_queue_state{})
-          .then([this, self, judged](const queue_state& queue) { commit_audit(self, judged, queue); },
+          .then([this, self](const queue_state& queue) { commit_audit(self, look_says, queue); },
                 [this, self](const caf::error& e) { failed(self, e); });
       },
       [this, self](const caf::error& e) { failed(self, e); });
@@ -371,15 +394,23 @@ void poller_core::commit_audit(self_ptr self, const verdict& judged, const queue
   if (anew) {
     restart->number = restarts + 1;
     entry = facts_of(*restart, gaps + 1);
+    // What the ledger held when the new process was first connected to. Where there was no connection since, nothing
+    // has come of it; but pops over HTTP need none that we would know of.
     const auto first = std::find_if(queue.connections.begin(), queue.connections.end(),
                                     [&](const auto& c) { return c.opened_at > last_seen_at; });
-    audits.begin_boot(look, first == queue.connections.end() ? nullptr : &first->held);
+    const auto* held_then = first != queue.connections.end()     ? &first->held
+                            : queue.mode == queue_mode::http_pop ? nullptr
+                                                                 : &look.after.credentials;
+    audits.begin_boot(look, held_then);
   } else if (judged.gap) {
     auto gap = *judged.gap;
     gap.number = gaps + 1;
     entry = facts_of(gap);
   }
   auto found = audits.compare(look);
+  for (const auto& c : audits.memory().credentials)
+    log::debug("poller", "audit", "{}: account {}: counts {} + {}, base {} + {}", settings.node, c.auth_index,
+               c.node_ok, c.node_failed, c.base_ok, c.base_failed);
   const auto tell_incomplete = [&](incomplete_record record, bool is_new) {
     record.node = settings.node;
     entry.events.push_back({0, event_kind::incomplete, settings.node, look.at, dump(to_json(record))});
@@ -398,6 +429,10 @@ void poller_core::commit_audit(self_ptr self, const verdict& judged, const queue
   const auto settle = [this, self, restart, anew, has_gap, missing = found.missing, queue, at = look.at] {
     const auto now = self->clock().now();
     plan.poll_succeeded(now);
+    first_look = false;
+    held_at_look = 0;
+    for (const auto& one : look.after.credentials)
+      held_at_look += static_cast<std::uint64_t>(one.held_ok + one.held_failed);
     before = condition.counters;
     last_seen_at = at;
     gaps += has_gap;
@@ -603,6 +638,10 @@ poller_impl::behavior_type poller(self_ptr self, poller_settings settings, polle
   return {
     [core, self](const poll_now&) {
       core->plan.poll_soon();
+      core->act(self);
+    },
+    [core, self](const connection_dropped&) {
+      core->plan.connection_dropped();
       core->act(self);
     },
     [core, self](const tell_when_seen&) {

@@ -80,7 +80,10 @@ void supervisor_core::start(self_ptr self) {
   }
   failures.resize(nodes.size());
   self->send(shared.gateway, directory());
-  if (auto error = around->open_gateway(shared.gateway))
+  auto error = around->open_compat ? around->open_compat(shared) : caf::error{};
+  if (!error) // last: who is told that we are ready finds all of it
+    error = around->open_gateway(shared.gateway);
+  if (error)
     stop(self, render(error), 1);
 }
 

@@ -44,6 +44,7 @@ metrics::metrics()
     missing_(gauges(*registry_, "keyportal_missing_records", "Records the node counted and the ledger lacks.")),
     http_(counters(*registry_, "keyportal_http_requests_total", "HTTP answers by route and status.")),
     http_seconds_(histograms(*registry_, "keyportal_http_seconds", "Time to answer by route.")),
+    compat_(counters(*registry_, "keyportal_compat_requests_total", "Answers to other tools by route and status.")),
     plain_(gauges(*registry_, "keyportal_build_info", "1; the version is in the label.")),
     commit_seconds(histograms(*registry_, "keyportal_commit_seconds", "One durable commit.").Add({}, seconds)),
     commit_writes(histograms(*registry_, "keyportal_commit_writes", "Writes that shared one commit.").Add({}, counts)),
@@ -81,6 +82,10 @@ node_metrics metrics::of_node(const std::string& node) {
 void metrics::http_answered(std::string_view route, int status, double took) {
   http_.Add({{"route", std::string{route}}, {"status", std::to_string(status)}}).Increment();
   http_seconds_.Add({{"route", std::string{route}}}, seconds).Observe(took);
+}
+
+void metrics::compat_answered(std::string_view route, int status) {
+  compat_.Add({{"route", std::string{route}}, {"status", std::to_string(status)}}).Increment();
 }
 
 std::string metrics::text() const { return prometheus::TextSerializer{}.Serialize(registry_->Collect()); }

@@ -39,6 +39,8 @@ public:
   /// The metrics of `node`; the same ones each time.
   node_metrics of_node(const std::string& node);
   /// keyportal_http_requests_total{route,status} and keyportal_http_seconds{route}.
+  /// keyportal_compat_requests_total{route,status}
+  void compat_answered(std::string_view route, int status);
   void http_answered(std::string_view route, int status, double seconds);
   /// Prometheus text format 0.0.4.
   [[nodiscard]] std::string text() const;
@@ -61,6 +63,7 @@ private:
   prometheus::Family<prometheus::Gauge>& missing_;
   prometheus::Family<prometheus::Counter>& http_;
   prometheus::Family<prometheus::Histogram>& http_seconds_;
+  prometheus::Family<prometheus::Counter>& compat_;
   prometheus::Family<prometheus::Gauge>& plain_;
 
   template <class Family>

@@ -5,6 +5,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -195,6 +196,33 @@ TEST_CASE("a payload that is no JSON is popped as it is by RESP and as text by H
   CHECK(resp(s.port()).call({"LPOP", "usage"}) == as_bulk(all[0].payload.substr(0, all[0].payload.size() / 2)));
   REQUIRE(s.fault({"malformed_payload", "", 1, ""}));
   CHECK(pop(s) == '[' + json_text(all[1].payload.substr(0, all[1].payload.size() / 2)) + ']');
+}
+
+TEST_CASE("256 messages wait for a socket that takes no more", "[contract]") {
+  int ends[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+  const push_manner manner;
+  subscriber s(1, channel::usage, ends[0], manner);
+  messages m;
+  std::uint64_t given = 0;
+  for (; s.room() > 0 && given < 100'000; s.take(m)) {
+    m.clear();
+    m.add("usage", std::string(1000, 'x'), ++given);
+  }
+  CHECK(given - s.delivered() == subscriber::most_waiting);
+  CHECK(s.undelivered() == record_ranges{{s.delivered() + 1, given}});
+  // What is read makes room again, and nothing is out of order.
+  std::string all(4 << 20, '\0');
+  std::size_t size = 0;
+  for (ssize_t got = 0; (got = ::recv(ends[1], all.data() + size, all.size() - size, MSG_DONTWAIT)) > 0;) {
+    size += static_cast<std::size_t>(got);
+    s.flush();
+  }
+  CHECK(s.delivered() == given);
+  CHECK(s.room() == subscriber::most_waiting);
+  CHECK(size == given * m.bytes.size());
+  ::close(ends[0]);
+  ::close(ends[1]);
 }
 
 TEST_CASE("a subscriber whose buffer is full is dropped on command, and one record is lost", "[contract]") {
