@@ -143,43 +143,43 @@ TEST_CASE("A record of the queue has the fields and the order of version 7.2.140
   one.extra =
     R"x({"access_token_sha256":"5b","accounting_version":2,"alias":"team/gpt-5.4(high)","auth_type":"oauth","client_ip":"172.18.0.1","endpoint":"POST /v1/responses","executor_type":"CodexExecutor","fail":{"body":"a \"b\" {","status_code":200},"generate":true,"keyportal_dropped":1,"new_field":[1,{"x":"]}"}],"provider":"codex","reasoning_effort":"high","request_id":"9f3c01ab","response_headers":{"X-Codex-Primary-Used-Percent":["12"]},"response_service_tier":"default","service_tier":"auto","token_breakdown":{"quality":"complete"},"tokens":{"cache_creation_tokens":0,"cache_read_tokens":512,"cache_read_tokens_present":true},"ttft_ms":640,"user_agent":"codex","x_forwarded_for":"203.0.113.7"})x";
   const auto record = queue_record(one);
-CHECK(names_of(record)
-      == std::vector<std::string>{"timestamp",
-                                  "latency_ms",
-                                  "ttft_ms",
-                                  "source",
-                                  "auth_index",
-                                  "access_token_sha256",
-                                  "client_ip",
-                                  "x_forwarded_for",
-                                  "user_agent",
-                                  "tokens",
-                                  "failed",
-                                  "generate",
-                                  "fail",
-                                  "response_headers",
-                                  "accounting_version",
-                                  "token_breakdown",
-                                  "provider",
-                                  "executor_type",
-                                  "model",
-                                  "alias",
-                                  "endpoint",
-                                  "auth_type",
-                                  "api_key",
-                                  "request_id",
-                                  "reasoning_effort",
-                                  "service_tier",
-                                  "response_service_tier",
-                                  "new_field"});
-CHECK(
-  record["tokens"]
-  == nlohmann::ordered_json::parse(
-    R"({"input_tokens":1200,"output_tokens":330,"reasoning_tokens":128,"cached_tokens":512,"cache_creation_tokens":0,"cache_read_tokens":512,"cache_read_tokens_present":true,"total_tokens":1530})"));
-CHECK(record["api_key"] == "sk-portal-alice-0001");
-CHECK(record["timestamp"] == "2026-04-02T23:59:58.123456789+08:00");
-CHECK(record["fail"]["body"] == "a \"b\" {");
-CHECK(record["new_field"] == nlohmann::ordered_json::parse(R"([1,{"x":"]}"}])"));
+  CHECK(names_of(record)
+        == std::vector<std::string>{"timestamp",
+                                    "latency_ms",
+                                    "ttft_ms",
+                                    "source",
+                                    "auth_index",
+                                    "access_token_sha256",
+                                    "client_ip",
+                                    "x_forwarded_for",
+                                    "user_agent",
+                                    "tokens",
+                                    "failed",
+                                    "generate",
+                                    "fail",
+                                    "response_headers",
+                                    "accounting_version",
+                                    "token_breakdown",
+                                    "provider",
+                                    "executor_type",
+                                    "model",
+                                    "alias",
+                                    "endpoint",
+                                    "auth_type",
+                                    "api_key",
+                                    "request_id",
+                                    "reasoning_effort",
+                                    "service_tier",
+                                    "response_service_tier",
+                                    "new_field"});
+  CHECK(
+    record["tokens"]
+    == nlohmann::ordered_json::parse(
+      R"({"input_tokens":1200,"output_tokens":330,"reasoning_tokens":128,"cached_tokens":512,"cache_creation_tokens":0,"cache_read_tokens":512,"cache_read_tokens_present":true,"total_tokens":1530})"));
+  CHECK(record["api_key"] == "sk-portal-alice-0001");
+  CHECK(record["timestamp"] == "2026-04-02T23:59:58.123456789+08:00");
+  CHECK(record["fail"]["body"] == "a \"b\" {");
+  CHECK(record["new_field"] == nlohmann::ordered_json::parse(R"([1,{"x":"]}"}])"));
 }
 
 TEST_CASE("A record of /usage has in the queue what is known of it, and an id of its own") {
