@@ -1,6 +1,5 @@
 #include "actors/cpa/plain_json.hpp"
 
-#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -71,12 +70,18 @@ std::string_view first_bytes(std::string_view text, std::size_t most) {
 }
 
 bool fits(std::string_view name, std::string_view pattern) {
-  const bool any_end = pattern.ends_with('*'), any_begin = pattern.starts_with('*');
-  pattern = pattern.substr(any_begin, pattern.size() - any_begin - any_end);
-  if (name.size() < pattern.size() || (name.size() > pattern.size() && !any_end && !any_begin))
+  const bool any_begin = pattern.front() == '*', any_end = pattern.back() == '*';
+  if (any_begin)
+    pattern.remove_prefix(1);
+  if (any_end)
+    pattern.remove_suffix(1);
+  if (name.size() < pattern.size() || (name.size() > pattern.size() && !any_begin && !any_end))
     return false;
-  name = any_begin ? name.substr(name.size() - pattern.size()) : name.substr(0, pattern.size());
-  return std::equal(name.begin(), name.end(), pattern.begin(), [](char a, char b) { return lower(a) == b; });
+  const char* at = any_begin ? name.data() + name.size() - pattern.size() : name.data();
+  for (const char c : pattern)
+    if (lower(*at++) != c)
+      return false;
+  return true;
 }
 
 } // namespace keyportal::cpa

@@ -19,7 +19,7 @@ void append_plain_number(std::string& out, double number);
 std::string_view first_bytes(std::string_view text, std::size_t most);
 
 /// Whether a name fits a pattern in lower case, in which one `*` at either end stands for any text. Upper and lower case
-/// of the name are the same.
+/// of the name are the same. A pattern is never empty.
 bool fits(std::string_view name, std::string_view pattern);
 
 } // namespace keyportal::cpa

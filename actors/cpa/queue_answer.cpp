@@ -58,15 +58,12 @@ private:
   /// From an opening quotation mark to its closing one.
   bool skip_string() {
     for (++at_; at_ < text_.size(); ++at_) {
-      at_ = text_.find_first_of("\"\\", at_);
-      if (at_ == std::string_view::npos) {
-        at_ = text_.size();
-        return false;
-      }
       if (text_[at_] == '"')
         return true;
-      ++at_; // what is escaped
+      if (text_[at_] == '\\')
+        ++at_; // what is escaped
     }
+    at_ = text_.size();
     return false;
   }
   std::string_view trimmed_from(std::size_t begin) const {

@@ -22,6 +22,7 @@ enum class keeping : std::uint8_t { core, text, value, tokens, fail, headers, un
 struct known_field {
   std::string_view name;
   keeping how;
+  std::uint64_t head = head_of(name);
 };
 
 constexpr known_field known_fields[] = {
@@ -61,19 +62,25 @@ static_assert(std::is_sorted(std::begin(known_fields), std::end(known_fields),
 constexpr std::string_view core_counts[] = {"input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens",
                                             "total_tokens"};
 
+bool is_kept_header(std::string_view name) {
+  return std::any_of(std::begin(kept_headers), std::end(kept_headers),
+                     [name](std::string_view pattern) { return fits(name, pattern); });
+}
+
 class writer {
 public:
-  explicit writer(const spelt_record& record) : record_(record) {}
+  explicit writer(const spelt& record) : record_(record) {}
 
   std::string write() && {
     const known_field* known = std::begin(known_fields);
     const auto* const end = std::end(known_fields);
     out_.reserve(record_.text.size());
     out_ += '{';
-    for (const auto& m : record_.members) {
-      while (known != end && known->name < m.name) // both are in order
-        ++known;
-      one(m, known != end && known->name == m.name ? known->how : keeping::unknown);
+    for (const auto& m : record_) {
+      while (known != end && (known->head < m.head || (known->head == m.head && known->name < m.name)))
+        ++known; // both are in order
+      const bool is_known = known != end && known->head == m.head && known->name == m.name;
+      one(record_, m, is_known ? known->how : keeping::unknown);
     }
     if (dropped_ > 0) {
       comma();
@@ -84,33 +91,30 @@ public:
   }
 
 private:
-  using member = spelt_record::member;
+  using member = spelt_member;
+  using type = spelt_member::type;
 
-  void one(const member& m, keeping how) {
+  void one(const spelt& in, const member& m, keeping how) {
     switch (how) {
       case keeping::core: return;
       case keeping::text:
-        if (m.is_string)
-          return text(m, longest_text);
+        if (m.kind == type::string)
+          return text(in, m, longest_text);
         break;
       case keeping::tokens:
         return within(m, known_room_, [](std::string_view name) {
           return std::find(std::begin(core_counts), std::end(core_counts), name) == std::end(core_counts);
         });
-      case keeping::headers:
-        return within(m, header_room_, [](std::string_view name) {
-          return std::any_of(std::begin(kept_headers), std::end(kept_headers),
-                             [name](std::string_view pattern) { return fits(name, pattern); });
-        });
+      case keeping::headers: return within(m, header_room_, [](std::string_view name) { return is_kept_header(name); });
       case keeping::fail: return within(m, known_room_, [](std::string_view) { return true; });
-      case keeping::value: return as_is(m, known_room_);
+      case keeping::value: return as_is(in, m, known_room_);
       case keeping::unknown: break;
     }
-    as_is(m, unknown_room_);
+    as_is(in, m, unknown_room_);
   }
 
-  void as_is(const member& m, std::size_t& room) {
-    const auto spelling = record_.spelling(m);
+  void as_is(const spelt& in, const member& m, std::size_t& room) {
+    const auto spelling = in.whole(m);
     if (spelling.size() > room) {
       ++dropped_;
       return;
@@ -120,10 +124,10 @@ private:
     out_ += spelling;
   }
 
-  void text(const member& m, std::size_t most) {
+  void text(const spelt& in, const member& m, std::size_t most) {
     comma();
     if (m.string.size() <= most) {
-      out_ += record_.spelling(m);
+      out_ += in.whole(m);
       return;
     }
     append_plain_text(out_, m.name);
@@ -134,22 +138,22 @@ private:
   /// Those members of an object that are wanted.
   template <class Wanted>
   void within(const member& m, std::size_t& room, Wanted&& wanted) {
-    if (!m.is_object)
-      return as_is(m, unknown_room_);
+    if (m.kind != type::object)
+      return as_is(record_, m, unknown_room_);
+    const auto object = record_.inner(m);
     const auto before = out_.size();
     comma();
     append_plain_text(out_, m.name);
     out_ += ":{";
     const auto begin = out_.size();
-    for (auto i = m.first_inner; i < m.last_inner; ++i) {
-      const auto& inside = record_.inner[i];
+    for (const auto& inside : object) {
       if (!wanted(inside.name))
         continue;
-      if (inside.name != "body" || !inside.is_string) {
-        as_is(inside, room);
+      if (inside.name != "body" || inside.kind != type::string) {
+        as_is(object, inside, room);
         continue;
       }
-      text(inside, longest_body);
+      text(object, inside, longest_body);
       if (inside.string.size() > longest_body)
         fmt::format_to(std::back_inserter(out_), R"(,"body_bytes":{})", inside.string.size());
     }
@@ -164,7 +168,7 @@ private:
       out_ += ',';
   }
 
-  const spelt_record& record_;
+  const spelt& record_;
   std::string out_;
   std::uint64_t dropped_ = 0;
   std::size_t known_room_ = most_known_bytes;
@@ -174,6 +178,6 @@ private:
 
 } // namespace
 
-std::string extra_of(const spelt_record& record) { return writer{record}.write(); }
+std::string extra_of(const spelt& record) { return writer{record}.write(); }
 
 } // namespace keyportal::cpa

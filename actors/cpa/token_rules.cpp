@@ -98,9 +98,10 @@ token_parts normalise_tokens(const token_evidence& e) {
 
   auto parts = divide(e, kind);
   const auto& raw = e.raw;
-  // CPA's stopgap when the provider sent no total; newer versions leave reasoning out of it, so it tells nothing.
-  const auto stopgap = plus(plus(raw.input, raw.output), raw.reasoning);
-  if (raw.total == stopgap || (stopgap == 0 && raw.total == raw.cached))
+  // What the provider said, or claude's total before 7.1.26; else CPA's stopgap for a provider that said nothing, which
+  // newer versions work out without reasoning: it tells nothing.
+  const auto both = plus(raw.input, raw.output), stopgap = plus(both, raw.reasoning);
+  if (raw.total == both || raw.total == stopgap || (stopgap == 0 && raw.total == raw.cached))
     return parts;
   const auto known = parts.total();
   if (raw.total > known)

@@ -394,9 +394,14 @@ void poller_core::commit_audit(self_ptr self, const verdict& judged, const queue
   if (anew) {
     restart->number = restarts + 1;
     entry = facts_of(*restart, gaps + 1);
+    // What the ledger held when the new process was first connected to. Where there was no connection since, nothing
+    // has come of it; but pops over HTTP need none that we would know of.
     const auto first = std::find_if(queue.connections.begin(), queue.connections.end(),
                                     [&](const auto& c) { return c.opened_at > last_seen_at; });
-    audits.begin_boot(look, first == queue.connections.end() ? nullptr : &first->held);
+    const auto* held_then = first != queue.connections.end()     ? &first->held
+                            : queue.mode == queue_mode::http_pop ? nullptr
+                                                                 : &look.after.credentials;
+    audits.begin_boot(look, held_then);
   } else if (judged.gap) {
     auto gap = *judged.gap;
     gap.number = gaps + 1;

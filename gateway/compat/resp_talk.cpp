@@ -1,4 +1,5 @@
 #include <deque>
+#include <utility>
 
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -253,9 +254,12 @@ private:
       } else {
         out = name.empty() ? resp_error("empty command") : unknown_command(name);
       }
+      const bool leaving = name == "UNSUBSCRIBE" || name == "QUIT";
+      if (leaving && std::exchange(counted_, false)) // before it is said, so that whoever hears it can pop at once
+        place_->unsubscribe();
       if (!send(out))
         return false;
-      if (name == "UNSUBSCRIBE" || name == "QUIT") {
+      if (leaving) {
         line_.close_gently();
         return false;
       }

@@ -93,7 +93,7 @@ TEST_CASE("An empty sheet is CLIProxyAPI's empty answer, byte by byte") {
   });
   CHECK(
     exported
-    == R"({"version":1,"exported_at":"2026-11-18T09:47:47.389950188Z","usage":{"total_requests":0,"success_count":0,"failure_count":0,"total_tokens":0,"apis":{},"requests_by_day":{},"requests_by_hour":{},"tokens_by_day":{},"tokens_by_hour":{}}})");
+    == R"({"version":1,"exported_at":"2026-11-18T11:07:47.389950188Z","usage":{"total_requests":0,"success_count":0,"failure_count":0,"total_tokens":0,"apis":{},"requests_by_day":{},"requests_by_hour":{},"tokens_by_day":{},"tokens_by_hour":{}}})");
 }
 
 TEST_CASE("A sheet shows each record once, under its key and model, by the clock of its own zone") {
