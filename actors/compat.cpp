@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "actors/cpa/pass_through.hpp"
+#include "actors/cpa/queue_record.hpp"
 #include "actors/telemetry/log.hpp"
 #include "gateway/compat/listener.hpp"
 
@@ -86,6 +87,19 @@ public:
   std::vector<node_name> nodes() override { return nodes_; }
 
   std::string version_of(const node_name& node) override { return condition_of(node).version; }
+
+  caf::expected<record_group> decode(const node_name& node, std::string_view record) override {
+    auto item = cpa::decode_queue_record(record, {node, cpa::decode_rule::identity::as_detail});
+    if (!item)
+      return item.error();
+    record_group out;
+    if (auto* got = std::get_if<cpa::queue_record>(&*item)) {
+      got->what.facts = nullptr; // so that the ledger knows it by what both eras say of it
+      out = {got->client_key, got->model, {}};
+      out.details.push_back(std::move(got->what));
+    }
+    return out;
+  }
 
   caf::expected<import_report> take_records(const node_name& node, std::vector<record_group> groups) override {
     import_report out;

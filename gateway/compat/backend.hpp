@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <caf/expected.hpp>
@@ -30,6 +31,9 @@ public:
   /// What the node said last of its version; empty: nothing yet.
   virtual std::string version_of(const node_name& node) = 0;
 
+  /// Decodes a record as the usage queue gives it out: a group of it alone, an empty one for what is none but may stand
+  /// among them. It is identified as a record of `/usage` is: the texts of one record differ from one way to another.
+  virtual caf::expected<record_group> decode(const node_name& node, std::string_view record) = 0;
   /// On disk when it returns. `node` is one of `nodes`.
   virtual caf::expected<import_report> take_records(const node_name& node, std::vector<record_group> groups) = 0;
   /// Records were taken: the node may lack them.

@@ -305,19 +305,18 @@ private:
     std::vector<std::string> entries;
     import_report report;
     caf::error problem;
-    const auto outcome = read_import(
-      in, {node, ground_.back.now(), records_at_once},
-      [&](std::vector<record_group> groups) {
-        auto taken = ground_.back.take_records(node, std::move(groups));
-        if (!taken) {
-          problem = std::move(taken.error());
-          return false;
-        }
-        report.records += taken->records;
-        report.added += taken->added;
-        return !ground_.stopping;
-      },
-      entries);
+    const auto take = [&](std::vector<record_group> groups) {
+      auto taken = ground_.back.take_records(node, std::move(groups));
+      if (!taken) {
+        problem = std::move(taken.error());
+        return false;
+      }
+      report.records += taken->records;
+      report.added += taken->added;
+      return !ground_.stopping;
+    };
+    const auto outcome = in.peek() == '[' ? import_list(in, node, take)
+                                          : read_import(in, {node, ground_.back.now(), records_at_once}, take, entries);
     if (report.added > 0)
       ground_.back.restore(node);
     if (problem)
@@ -342,6 +341,32 @@ private:
     const auto sums = ground_.back.sums(node);
     answer(200, fmt::format(R"({{"added":{},"failed_requests":{},"skipped":{},"total_requests":{}}})", report.added,
                             sums.failed, report.records - report.added, sums.requests));
+  }
+
+  /// What somebody popped and kept.
+  template <class Take>
+  import_outcome import_list(std::istream& in, const node_name& node, const Take& take) {
+    std::vector<record_group> groups;
+    std::size_t records = 0;
+    bool taken = true;
+    const auto outcome = read_record_list(in, [&](std::string_view text) {
+      auto one = ground_.back.decode(node, text);
+      if (!one)
+        return false;
+      if (one->details.empty())
+        return true;
+      if (!groups.empty() && groups.back().model == one->model && groups.back().client_key == one->client_key)
+        groups.back().details.push_back(std::move(one->details.front()));
+      else
+        groups.push_back(std::move(*one));
+      if (++records < records_at_once)
+        return true;
+      records = 0;
+      return taken = take(std::exchange(groups, {}));
+    });
+    if (!taken)
+      return import_outcome::stopped;
+    return outcome != import_outcome::done || take(std::move(groups)) ? outcome : import_outcome::stopped;
   }
 
   void queue() {

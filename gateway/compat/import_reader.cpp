@@ -282,7 +282,54 @@ private:
   std::size_t records_ = 0;
 };
 
+constexpr std::size_t largest_record = 1 << 20;
+
+/// The next character that is no blank; -1 at the end.
+int next_character(std::streambuf& in) {
+  int c = in.sbumpc();
+  while (c == ' ' || c == '\n' || c == '\r' || c == '\t')
+    c = in.sbumpc();
+  return c;
+}
+
+/// From behind `{` to its `}`; whether what lies between is JSON is judged by who decodes it.
+bool read_object(std::streambuf& in, std::string& out) {
+  out = "{";
+  bool in_string = false;
+  for (int depth = 1; depth > 0;) {
+    const int c = in.sbumpc();
+    if (c < 0 || out.size() == largest_record)
+      return false;
+    out += static_cast<char>(c);
+    if (in_string && c == '\\') {
+      const int escaped = in.sbumpc();
+      if (escaped < 0)
+        return false;
+      out += static_cast<char>(escaped);
+    } else if (c == '"') {
+      in_string = !in_string;
+    } else if (!in_string) {
+      depth += c == '{' ? 1 : c == '}' ? -1 : 0;
+    }
+  }
+  return true;
+}
+
 } // namespace
+
+import_outcome read_record_list(std::istream& in, const std::function<bool(std::string_view)>& on_record) {
+  auto& from = *in.rdbuf();
+  std::string record;
+  int c = next_character(from);
+  if (c != '[')
+    return import_outcome::malformed;
+  do {
+    if (next_character(from) != '{' || !read_object(from, record) || !on_record(record))
+      return import_outcome::malformed;
+    c = next_character(from);
+  } while (c == ',');
+  return c == ']' && next_character(from) < 0 ? import_outcome::done : import_outcome::malformed;
+}
 
 import_outcome read_import(std::istream& in, const import_settings& how,
                            const std::function<bool(std::vector<record_group>)>& on_piece,

@@ -4,6 +4,7 @@
 #include <functional>
 #include <iosfwd>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "messages/records.hpp"
@@ -25,5 +26,10 @@ struct import_settings {
 import_outcome read_import(std::istream& in, const import_settings& how,
                            const std::function<bool(std::vector<record_group>)>& on_piece,
                            std::vector<std::string>& entries);
+
+/// Reads a list of records as the usage queue gives them out (a JSON array of objects) and hands on the text of each.
+/// `on_record` says whether it was one; false refuses the list. At most 1 MiB each. An empty list is malformed, as every
+/// list is to CLIProxyAPI.
+import_outcome read_record_list(std::istream& in, const std::function<bool(std::string_view)>& on_record);
 
 } // namespace keyportal::compat

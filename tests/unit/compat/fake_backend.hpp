@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 #include "gateway/compat/backend.hpp"
 #include "messages/errors.hpp"
 
@@ -63,6 +65,21 @@ public:
   }
   std::vector<node_name> nodes() override { return configured; }
   std::string version_of(const node_name& node) override { return versions.contains(node) ? versions[node] : ""; }
+  caf::expected<record_group> decode(const node_name& node, std::string_view text) override {
+    const auto json = nlohmann::json::parse(text, nullptr, false);
+    if (!json.is_object() || !json.contains("timestamp"))
+      return make_error(errc::file_malformed);
+    record_group out{secret{json.value("api_key", "")}, json.value("model", ""), {}};
+    auto& d = out.details.emplace_back();
+    d.at = *parse_rfc3339(json["timestamp"].get<std::string>());
+    d.source = json.value("source", "");
+    d.auth_index = json.value("auth_index", "");
+    d.failed = json.value("failed", false);
+    const auto& t = json["tokens"];
+    d.tokens = {t["input_tokens"], t["output_tokens"], t["reasoning_tokens"], t["cached_tokens"], t["total_tokens"]};
+    d.id = make_record_id(node, out.client_key.reveal(), out.model, d);
+    return out;
+  }
   caf::expected<import_report> take_records(const node_name& node, std::vector<record_group> groups) override {
     import_report out;
     for (const auto& group : groups)

@@ -211,6 +211,19 @@ TEST_CASE("An export is imported again: into an empty ledger all, into the same 
   CHECK(t.read_to_end().ends_with(R"({"added":0,"failed_requests":50,"skipped":500,"total_requests":500})"));
 }
 
+TEST_CASE("What was popped and kept can be imported; what is known already adds nothing") {
+  stage s;
+  s.add(20);
+  const auto popped = s.get("/v0/management/usage-queue?count=100").body;
+  CHECK(http(s.port(), "POST", "/v0/management/usage/import", bearer(key), popped).body
+        == R"({"added":0,"failed_requests":2,"skipped":20,"total_requests":20})");
+  stage other;
+  CHECK(http(other.port(), "POST", "/v0/management/usage/import", bearer(key), popped).body
+        == R"({"added":20,"failed_requests":2,"skipped":0,"total_requests":20})");
+  CHECK(http(other.port(), "POST", "/v0/management/usage/import", bearer(key), R"([{"no":"record"}])").body
+        == R"({"error":"invalid json"})");
+}
+
 TEST_CASE("An import is refused with CLIProxyAPI's words") {
   stage s;
   const auto post = [&](std::string_view body) {

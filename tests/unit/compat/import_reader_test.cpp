@@ -142,6 +142,26 @@ TEST_CASE("A large document is handed on in pieces, and a reader that stops is o
   CHECK(stopped.records() == 21);
 }
 
+TEST_CASE("A list of what was popped is read record by record") {
+  const auto records_of = [](const std::string& text) {
+    std::vector<std::string> out;
+    std::istringstream in{text};
+    const auto outcome = read_record_list(in, [&](std::string_view one) {
+      out.emplace_back(one);
+      return one != "{}";
+    });
+    if (outcome != import_outcome::done)
+      out = {"refused"};
+    return out;
+  };
+  CHECK(records_of(R"( [ {"a":"}]\\\"{"} ,{"b":[{}]}
+] )") == std::vector<std::string>{R"({"a":"}]\\\"{"})", R"({"b":[{}]})"});
+  for (const auto& wrong : {std::string{"[]"}, std::string{"["}, std::string{"[{\"a\":1}"}, std::string{"[{\"a\":1},]"},
+                            std::string{"[1]"}, std::string{"[{}]"}, std::string{"[{\"a\":1}] x"}, std::string{"{}"},
+                            std::string{"[{\"a\":\""}, "[{\"a\":\"" + std::string(2 << 20, 'x') + "\"}]"})
+    CHECK(records_of(wrong) == std::vector<std::string>{"refused"});
+}
+
 TEST_CASE("Deep nesting of what is not known does no harm") {
   std::string deep(200'000, '[');
   CHECK(read("{\"x\":" + deep).outcome == import_outcome::malformed);
