@@ -1,6 +1,7 @@
 #include "actors/cpa/account_book.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -38,10 +39,21 @@ std::string text_of(const json& from, const char* name) {
   return at != from.end() && at->is_string() ? at->get<std::string>() : std::string{};
 }
 
+/// What the index of a configured key may be made of. From 7.0 on that of an OpenAI-compatible provider, whatever its
+/// owner calls it, is certain.
+std::vector<std::string> kinds_of(const std::string& provider, std::string_view version) {
+  static const std::array own{"gemini", "claude", "codex", "vertex", "xai", "kimi", "qwen", "iflow", "antigravity"};
+  const bool is_own = std::find(own.begin(), own.end(), provider) != own.end();
+  const bool certain = !version.empty() && version.front() >= '7' && version.front() <= '9';
+  if (!is_own && certain)
+    return {"openai-compatibility"};
+  return {is_own ? provider : "openai-compatibility", is_own ? provider + ":apikey" : provider};
+}
+
 } // namespace
 
 caf::expected<std::vector<account_counter>> read_accounts(const node_name& node, std::string_view auth_files,
-                                                          std::string_view api_key_usage) {
+                                                          std::string_view api_key_usage, std::string_view version) {
   const auto malformed = [&](const char* what) {
     return make_error(errc::node_answer_malformed, fmt::format("{}: {}", node, what));
   };
@@ -70,10 +82,8 @@ caf::expected<std::vector<account_counter>> read_accounts(const node_name& node,
         continue;
       const auto address_and_key = place.substr(0, bar) + "+" + place.substr(bar + 1);
       account_counter one{provider, {}, 0, 0};
-      for (const auto* kind : {"openai-compatibility", provider.c_str(), "gemini", "claude", "codex", "vertex", "xai"})
-        if (auto index = auth_index_of(fmt::format("{}:{}", kind, address_and_key));
-            std::find(one.auth_indexes.begin(), one.auth_indexes.end(), index) == one.auth_indexes.end())
-          one.auth_indexes.push_back(std::move(index));
+      for (const auto& kind : kinds_of(provider, version))
+        one.auth_indexes.push_back(auth_index_of(fmt::format("{}:{}", kind, address_and_key)));
       if (take_counters(counters, one))
         out.push_back(std::move(one));
     }

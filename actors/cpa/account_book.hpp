@@ -23,6 +23,6 @@ struct account_counter {
 
 /// Entries without counters (CPA before v6.9.49) are left out. Errors: node_answer_malformed.
 caf::expected<std::vector<account_counter>> read_accounts(const node_name& node, std::string_view auth_files,
-                                                          std::string_view api_key_usage);
+                                                          std::string_view api_key_usage, std::string_view version);
 
 } // namespace keyportal::cpa

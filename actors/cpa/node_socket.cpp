@@ -251,6 +251,8 @@ int node_socket::receive_buffer() const {
 
 caf::error node_socket::open(clock::time_point deadline) {
   close();
+  if (impl_->stopped)
+    return impl_->problem(errc::shutting_down);
   auto found = impl_->find(deadline);
   if (!found)
     return found.error();

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 #include <numeric>
+#include <tuple>
 
 #include <simdjson.h>
 
@@ -120,6 +121,7 @@ struct speller::impl {
         const auto token = without_blanks_behind(value.raw_json_token());
         // Control characters and invalid UTF-8 were refused already, so what has no backslash is in our spelling.
         if (std::memchr(token.data(), '\\', token.size()) == nullptr) {
+          std::ignore = value.get_raw_json_string().value(); // what is not taken is skipped, and skipping is lax
           m.string = token.substr(1, token.size() - 2);
           text.put_quickly(token.data(), token.size());
         } else {
@@ -165,6 +167,7 @@ struct speller::impl {
     const auto token = without_blanks_behind(value.raw_json_token());
     m.kind = type::integer;
     if (is_plain_integer(token)) {
+      std::ignore = value.get_int64().value();
       text.put_quickly(token.data(), token.size());
       return;
     }

@@ -31,6 +31,7 @@ using reader_actor = caf::typed_actor<caf::replies_to<read_arrivals>::with<std::
 
 /// Bounds the memory of one batch; what is over waits for the next.
 constexpr std::size_t most_writes = 512;
+constexpr std::size_t enough_received_bytes = std::size_t{32} << 20;
 
 struct ledger_core {
   std::shared_ptr<storage::ledger> store;
@@ -128,9 +129,15 @@ void ledger_core::commit_waiting(self_ptr self) {
     return;
   auto batch = std::move(queue);
   queue.clear();
-  if (batch.size() > most_writes) {
-    queue.assign(std::make_move_iterator(batch.begin() + most_writes), std::make_move_iterator(batch.end()));
-    batch.resize(most_writes);
+  std::size_t taken = 0;
+  for (std::size_t bytes = 0; taken < std::min(batch.size(), most_writes) && bytes < enough_received_bytes; ++taken)
+    for (const auto& write : batch[taken].writes)
+      if (const auto* what = std::get_if<received>(&write); what != nullptr && what->payloads)
+        bytes += what->payloads->bytes.size();
+  if (batch.size() > taken) {
+    queue.assign(std::make_move_iterator(batch.begin() + static_cast<std::ptrdiff_t>(taken)),
+                 std::make_move_iterator(batch.end()));
+    batch.resize(taken);
     wake(self);
   }
   std::vector<storage::ledger::write> writes;

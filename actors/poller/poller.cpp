@@ -316,7 +316,7 @@ void poller_core::read_counters(self_ptr self, audit_memory held_before) {
   self->request(peers.upstream, caf::infinite, fetch_accounts{})
     .then(
       [this, self](const accounts_answer& answer) {
-        auto counters = cpa::read_accounts(settings.node, *answer.files, *answer.keys);
+        auto counters = cpa::read_accounts(settings.node, *answer.files, *answer.keys, answer.version);
         if (!counters)
           return failed(self, counters.error());
         look.counters = std::move(*counters);

@@ -264,10 +264,11 @@ private:
   std::mt19937_64 random_{43};
 };
 
-// Received, synced; then decoded records, cleared from the inbox in the same commit. As it is live: one after the other.
-void run_queue(const std::filesystem::path& folder, std::uint64_t records) {
+// Received, synced; then decoded records, cleared from the inbox in the same commit. As it is live: one after the other,
+// `at_once` records each.
+void run_queue(const std::filesystem::path& folder, std::uint64_t records, std::uint64_t at_once) {
   storage::settings how;
-  how.folder = folder / "queue";
+  how.folder = folder / fmt::format("queue{}", at_once);
   auto opened = storage::ledger::open(how);
   if (!opened)
     must(opened.error());
@@ -277,8 +278,8 @@ void run_queue(const std::filesystem::path& folder, std::uint64_t records) {
   double collecting = 0;
   double payload_bytes = 0;
   double extra_bytes = 0;
-  for (std::uint64_t done = 0; done < records; done += batch) {
-    auto piece = source.next(batch);
+  for (std::uint64_t done = 0; done < records; done += at_once) {
+    auto piece = source.next(at_once);
     payload_bytes += static_cast<double>(piece.payloads->bytes.size());
     for (const auto& group : piece.groups)
       for (const auto& d : group.details)
@@ -305,10 +306,14 @@ void run_queue(const std::filesystem::path& folder, std::uint64_t records) {
     must(books.forget_outbox(shipped));
   }
   const auto count = static_cast<double>(records);
-  figure("ledger.inbox", count / receiving, "payloads/s", records);
-  figure("ledger.inbox.bytes", payload_bytes / receiving / 1e6, "MB/s", records);
-  figure("ledger.queue.insert", count / collecting, "records/s", records);
-  figure("ledger.queue.both", count / (receiving + collecting), "records/s", records);
+  if (at_once == batch) {
+    figure("ledger.inbox", count / receiving, "payloads/s", records);
+    figure("ledger.inbox.bytes", payload_bytes / receiving / 1e6, "MB/s", records);
+    figure("ledger.queue.insert", count / collecting, "records/s", records);
+    figure("ledger.queue.both", count / (receiving + collecting), "records/s", records);
+    figure("ledger.queue.payload_bytes", payload_bytes / count, "bytes", records);
+    figure("ledger.queue.extra_bytes", extra_bytes / count, "bytes", records);
+  }
   const auto start = clock_type::now();
   std::uint64_t walked = 0;
   for (read_arrivals what{.limit = 10'000, .with_extra = true, .whole = true};;) {
@@ -320,13 +325,13 @@ void run_queue(const std::filesystem::path& folder, std::uint64_t records) {
     walked += part->size();
     what.after = part->back().record.seq;
   }
-  figure("ledger.arrivals", static_cast<double>(walked) / seconds_since(start), "records/s", walked);
+  if (at_once == batch)
+    figure("ledger.arrivals", static_cast<double>(walked) / seconds_since(start), "records/s", walked);
   must(books.verify());
   must(books.compact());
   opened->reset();
-  figure("ledger.queue.payload_bytes", payload_bytes / count, "bytes", records);
-  figure("ledger.queue.extra_bytes", extra_bytes / count, "bytes", records);
-  figure("ledger.bytes_per_record.queue", static_cast<double>(settled_bytes(how)) / count, "bytes", records);
+  figure(at_once == 1 ? "ledger.bytes_per_record.queue.single" : "ledger.bytes_per_record.queue",
+         static_cast<double>(settled_bytes(how)) / count, "bytes", records);
 }
 
 // The plain way: a JSON text per record under its id, an index by time, sums read, added to and written per record.
@@ -416,7 +421,8 @@ int main(int count, char** arguments) {
     figure("ledger.insert", rate, "records/s", records, "JSON rows, index and sums in RocksDB, same sync",
            rate / plain);
     run_sparse(folder, std::min<std::uint64_t>(records, 200'000));
-    run_queue(folder, std::min<std::uint64_t>(records, 300'000));
+    run_queue(folder, std::min<std::uint64_t>(records, 300'000), batch);
+    run_queue(folder, std::min<std::uint64_t>(records, 20'000), 1);
   } catch (const std::exception& problem) {
     fmt::print(stderr, "ledger_bench: {}\n", problem.what());
     outcome = 1;

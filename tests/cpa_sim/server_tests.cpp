@@ -256,15 +256,16 @@ TEST_CASE("an empty PUT of the config is accepted and locks the management out",
 
 TEST_CASE("clients get 502 for a moment after a start", "[contract]") {
   options o = usual();
-  o.starting_up = milliseconds(50);
-  const server s{o};
+  o.starting_up = std::chrono::minutes(10);
+  server s{o};
   const auto chat = [&] {
     return call(s.port(), "POST", "/v1/chat/completions", {{"X-Api-Key", "sk-alice"}}, R"({"model":"team-model"})")
       .status;
   };
   CHECK(chat() == 502);
   CHECK(s.oracle_records().empty());
-  CHECK(eventually([&] { return chat() == 200; }));
+  s.clear_faults(); // the moment is over
+  CHECK(chat() == 200);
 }
 
 TEST_CASE("the zone of the next life can be another", "[contract]") {

@@ -134,16 +134,18 @@ TEST_CASE("A new process begins with what the ledger held when it was first conn
 TEST_CASE("Accounts that CPA lists without an index are found by what they are made of") {
   const auto read = cpa::read_accounts(
     "n", R"({"files":[]})",
-    R"({"fakeup":{"http://127.0.0.1:9009/v1|sk-fake-upstream-1":{"success":3,"failed":1,"recent_requests":[]}}})");
+    R"({"fakeup":{"http://127.0.0.1:9009/v1|sk-fake-upstream-1":{"success":3,"failed":1,"recent_requests":[]}}})",
+    "7.2.140");
   REQUIRE(read);
   REQUIRE(read->size() == 1);
   CHECK((*read)[0].ok == 3);
   CHECK((*read)[0].failed == 1);
   // Seen of a real CLIProxyAPI with exactly this provider.
   CHECK((*read)[0].auth_indexes[0] == "28f3f9707bd3333b");
-  CHECK_FALSE(cpa::read_accounts("n", "[]", "{}"));
-  CHECK_FALSE(cpa::read_accounts("n", R"({"files":[1]})", "{}"));
-  CHECK_FALSE(cpa::read_accounts("n", R"({"files":null})", R"({"x":[]})"));
+  CHECK((*read)[0].auth_indexes.size() == 1);
+  CHECK_FALSE(cpa::read_accounts("n", "[]", "{}", ""));
+  CHECK_FALSE(cpa::read_accounts("n", R"({"files":[1]})", "{}", ""));
+  CHECK_FALSE(cpa::read_accounts("n", R"({"files":null})", R"({"x":[]})", ""));
 }
 
 TEST_CASE("Records of a key whose index is made in an unknown way explain what it seems to lack") {

@@ -87,7 +87,7 @@ struct fake_server::tls {
   X509* certificate = X509_new();
   SSL_CTX* context = SSL_CTX_new(TLS_server_method());
 
-  tls() {
+  explicit tls(const char* hosts) {
     X509_set_version(certificate, 2);
     ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
     X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
@@ -96,7 +96,7 @@ struct fake_server::tls {
     auto* name = X509_get_subject_name(certificate);
     X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("fake"), -1, -1, 0);
     X509_set_issuer_name(certificate, name);
-    auto* names = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, "IP:127.0.0.1,DNS:localhost");
+    auto* names = X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, hosts);
     X509_add_ext(certificate, names, -1);
     X509_EXTENSION_free(names);
     X509_sign(certificate, key, EVP_sha256());
@@ -188,7 +188,7 @@ bool conversation::accept_sign_in() {
 fake_server::fake_server(script what, kind how) : script_(std::move(what)) {
   sockaddr_in v4{};
   v4.sin_family = AF_INET;
-  v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK + (how == kind::tls_elsewhere ? 1 : 0));
+  v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   sockaddr_in6 v6{};
   v6.sin6_family = AF_INET6;
   v6.sin6_addr = in6addr_loopback;
@@ -201,7 +201,7 @@ fake_server::fake_server(script what, kind how) : script_(std::move(what)) {
     throw std::runtime_error("no listener");
   port_ = ntohs(six ? v6.sin6_port : v4.sin_port);
   if (how == kind::tls || how == kind::tls_elsewhere) {
-    tls_ = std::make_unique<tls>();
+    tls_ = std::make_unique<tls>(how == kind::tls ? "IP:127.0.0.1,DNS:localhost" : "IP:192.0.2.1,DNS:cpa.example");
     certificate_ = pem_of(tls_->certificate);
   }
   thread_ = std::thread{[this] { run(); }};

@@ -42,7 +42,7 @@ private:
 class fake_server {
 public:
   using script = std::function<void(conversation&)>;
-  enum class kind { plain, plain_v6, tls, tls_elsewhere /* at 127.0.0.2, for which its certificate is not */ };
+  enum class kind { plain, plain_v6, tls, tls_elsewhere };
   explicit fake_server(script what, kind how = kind::plain);
   ~fake_server();
   fake_server(const fake_server&) = delete;
@@ -50,7 +50,7 @@ public:
 
   /// http://127.0.0.1:PORT, or https://HOST:PORT.
   [[nodiscard]] std::string url(const std::string& host = "127.0.0.1") const;
-  /// The certificate of a TLS server (for 127.0.0.1 and localhost), as PEM.
+  /// The certificate of a TLS server as PEM; for 127.0.0.1 and localhost, or for another host.
   [[nodiscard]] const std::string& certificate() const { return certificate_; }
   [[nodiscard]] int connections() const { return connections_; }
 
