@@ -49,12 +49,12 @@ constexpr error_row rows[] = {
   {errc::node_import_refused, "node_import_refused", "the node refused the import; nothing of this piece was taken",
    502, again},
   {errc::node_without_resp, "node_without_resp",
-   "the node's port does not speak the usage queue's protocol (CLIProxyAPI 7.1.17, one older than 6.9.38, or a proxy in "
-   "between); usage is fetched over HTTP instead",
+   "the node's port does not speak the queue's protocol (CLIProxyAPI 7.1.17, one older than 6.9.38, or a proxy between); "
+   "usage is fetched over HTTP instead",
    502, again},
   {errc::node_without_subscribe, "node_without_subscribe",
-   "the node has no such subscription (CLIProxyAPI before 7.0.7; for errors before 7.1.44); the queue is popped instead",
-   502, again},
+   "the node has no such subscription (CLIProxyAPI before 7.0.7; for errors before 7.1.44); its queue is popped", 502,
+   again},
   {errc::record_malformed, "record_malformed",
    "a usage record of the node is not understood; it is kept as a dead letter and can be replayed after an update", 502,
    final_},
