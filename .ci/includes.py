@@ -21,7 +21,8 @@ WITHIN_ACTORS = {
     "nats": {"nats", "publisher", "telemetry"},
 }
 # These wire everything and may include anything.
-WIRING = {"actors/main.cpp", "actors/spawn.hpp", "actors/spawn.cpp", "actors/service.hpp", "actors/service.cpp"}
+WIRING = {"actors/main.cpp", "actors/spawn.hpp", "actors/spawn.cpp", "actors/service.hpp", "actors/service.cpp",
+          "actors/compat.hpp", "actors/compat.cpp"}
 WIRING_FOLDERS = ("actors/supervisor/",)
 # Classes with decisions: no actor, no clock, no socket.
 PURE = re.compile(r"_(rules|plan|book|queue|window|board|pace)\.(hpp|cpp)$|/(board|routes|problem|handlers|host_rules|target)\.(hpp|cpp)$")

@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "actors/compat.hpp"
 #include "actors/data_folder.hpp"
 #include "actors/nats/child_server.hpp"
 #include "actors/nats/nats_sink.hpp"
@@ -223,6 +224,14 @@ int run_service(const settings& s) {
     config.set("scheduler.policy", caf::atom("sharing"));
     config.set("scheduler.max-threads", std::size_t{2});
     caf::actor_system system{config};
+    std::unique_ptr<compat_service> compat;
+    around->open_compat = [&](const shared_actors& shared) -> caf::error {
+      auto opened = start_compat(system, *around, shared);
+      if (!opened)
+        return opened.error();
+      compat = std::move(*opened);
+      return compat ? write_file(s.data_dir / "compat.url", fmt::format("{}\n", compat->url())) : caf::error{};
+    };
     auto supervisor = spawn_supervisor(system, around, end);
     signal_watch signals{[weak = caf::actor_cast<caf::actor_addr>(supervisor)](int which) {
       if (auto strong = caf::actor_cast<caf::strong_actor_ptr>(weak))
@@ -233,6 +242,7 @@ int run_service(const settings& s) {
     caf::scoped_actor self{system};
     self->wait_for(supervisor);
     supervisor = nullptr;
+    compat.reset();
     if (auto open = server.take()) {
       notify_service_manager("STOPPING=1");
       open->close_websockets("Key Portal is stopping");
@@ -241,6 +251,7 @@ int run_service(const settings& s) {
   } // waits for all actors
   std::error_code ignored;
   std::filesystem::remove(s.data_dir / "gateway.url", ignored);
+  std::filesystem::remove(s.data_dir / "compat.url", ignored);
   around->store.reset();
   if (*child)
     (*child)->stop();

@@ -2,6 +2,7 @@
 
 #include <caf/all.hpp>
 
+#include "actors/collector/collector.hpp"
 #include "actors/cpa/upstream.hpp"
 #include "actors/feed/feed.hpp"
 #include "actors/ledger/ledger.hpp"
@@ -82,14 +83,31 @@ node_actors spawn_node(caf::actor_system& system, const surroundings& around, co
                                     .retries = s.restore.retries,
                                     .now = around.now},
                                    {a.upstream, shared.ledger, shared.feed}, around.store, *around.numbers);
+  a.collector =
+    spawn_collector(system, own_thread,
+                    {.node = node.name,
+                     .setting = collect_setting_of(s.collect.mode),
+                     .pop_interval = s.collect.pop_interval,
+                     .now = around.now},
+                    {a.upstream, shared.ledger,
+                     [tapped = tap_settings{.node = node.name,
+                                            .url = node.url,
+                                            .management_key = node.management_key,
+                                            .pop_interval = s.collect.resp_pop_interval,
+                                            .window_bytes = static_cast<std::size_t>(s.collect.window_bytes)}](
+                       tap::callbacks told) { return make_resp_tap(tapped, std::move(told)); }},
+                    *around.numbers);
   a.poller = spawn_poller(system, own_thread,
                           {.node = node.name,
                            .url = node.url,
                            .poll = {s.poll.interval, s.poll.probe_interval, s.poll.slack_factor},
+                           .audit_interval = s.collect.audit_interval,
                            .boot_marker = s.restore.boot_marker,
+                           .mend_settings = s.collect.manage_cpa_settings,
                            .now = around.now},
-                          {a.upstream, a.detector, shared.ledger, a.keeper, shared.feed}, *around.numbers);
+                          {a.upstream, a.detector, shared.ledger, a.keeper, shared.feed, a.collector}, *around.numbers);
   caf::anon_send(a.keeper, meet_poller{a.poller});
+  caf::anon_send(a.collector, meet_poller{a.poller});
   return a;
 }
 

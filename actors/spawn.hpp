@@ -17,6 +17,8 @@
 
 namespace keyportal {
 
+struct shared_actors;
+
 /// What all actors live in and from; outlives them.
 struct surroundings {
   settings configured;
@@ -28,6 +30,7 @@ struct surroundings {
   gateway::gateway_hooks gateway_hooks;
   std::function<void(std::shared_ptr<const std::string>)> broadcast; ///< to all WebSockets
   std::function<caf::error(gateway_actor)> open_gateway;             ///< begins to listen
+  std::function<caf::error(const shared_actors&)> open_compat;       ///< likewise, for other tools; may be unset
 };
 
 /// The actors of one node, and the client whose calls can be stopped.
@@ -37,6 +40,7 @@ struct node_actors {
   upstream_actor upstream;
   restart_detector_actor detector;
   snapshot_keeper_actor keeper;
+  collector_actor collector;
   poller_actor poller;
 };
 

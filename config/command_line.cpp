@@ -38,6 +38,7 @@ private:
     return parent.add_subcommand(name, help)->fallthrough();
   }
   void add_snapshot();
+  void add_letters();
   void add_events_and_config();
 };
 
@@ -64,6 +65,7 @@ grammar::grammar() {
       "--demo", [this] { sets.emplace_back("demo=true"); }, "Say on the page that the numbers are made up");
   add(app, "status", "How the running service and its nodes are", command::status);
   add_snapshot();
+  add_letters();
   add_events_and_config();
 }
 
@@ -103,6 +105,27 @@ void grammar::add_snapshot() {
   cpa_options(in);
   auto* restore = add(*snapshot, "restore", "Put back into the node whatever it lacks", command::snapshot_restore);
   node_option(restore);
+}
+
+void grammar::add_letters() {
+  const auto node_option = [&](CLI::App* sub) {
+    sub->add_option("-n,--node", parsed.node, "Only of this node")->type_name("NODE");
+  };
+  const auto numbers = [&](CLI::App* sub, const std::string& help) {
+    return sub->add_option("number", parsed.letters, help)->check(CLI::PositiveNumber);
+  };
+  node_option(add(app, "incompletes", "What nodes counted and the ledger lacks, by credential", command::incompletes));
+  auto* letters = group(app, "deadletters", "What nodes sent and could not be decoded: list, show, replay, drop");
+  letters->require_subcommand(1);
+  node_option(add(*letters, "list", "List them with their reasons, oldest first", command::deadletters_list));
+  auto* show = add(*letters, "show", "Print one as it came; it may hold a client key", command::deadletters_show);
+  numbers(show, "Its number")->required()->expected(1);
+  show->add_flag("--raw", parsed.raw, "Byte by byte, at a terminal, too");
+  auto* replay = add(*letters, "replay", "Decode them again, all or some", command::deadletters_replay);
+  numbers(replay, "Numbers of those (else all)");
+  node_option(replay);
+  auto* drop = add(*letters, "drop", "Give them up for good", command::deadletters_drop);
+  numbers(drop, "Numbers of those")->required();
 }
 
 void grammar::add_events_and_config() {
@@ -147,6 +170,8 @@ std::string finish(grammar& g) {
   }
   if (!parsed.cpa_url.empty() && !parsed.node.empty())
     return "--cpa and --node exclude each other";
+  if (parsed.raw && parsed.json)
+    return "--raw and --json exclude each other";
   return {};
 }
 

@@ -26,6 +26,11 @@ enum class command : std::uint8_t {
   snapshot_export,
   snapshot_import,
   snapshot_restore,
+  incompletes,
+  deadletters_list,
+  deadletters_show,
+  deadletters_replay,
+  deadletters_drop,
   events_tail,
   config_check,
   config_print,
@@ -45,12 +50,16 @@ struct invocation {
   bool yes = false;
   std::string url; ///< of the running service; empty: found in the data folder
 
-  // snapshot …
-  std::string node;              ///< empty: the only one
+  // snapshot …, incompletes, deadletters …
+  std::string node;              ///< empty: the only one, or all of them
   std::uint64_t snapshot_id = 0; ///< 0: as of now
   std::filesystem::path file;    ///< "-" is standard output or input
   std::string cpa_url;           ///< not empty: straight to a CLIProxyAPI
   std::filesystem::path cpa_key_file;
+
+  // deadletters …
+  std::vector<std::uint64_t> letters; ///< their numbers; none: all, where a command allows it
+  bool raw = false;                   ///< the payload byte by byte, at a terminal, too
 
   // events tail
   std::string from = "new"; ///< a sequence number, an RFC 3339 time, "all" or "new"

@@ -26,16 +26,19 @@ struct origin {
   std::string where;
 };
 
-/// "node.<name>.<field>" in its parts; nothing for other keys.
-struct node_key {
+constexpr std::string_view node_prefix = "node.";
+constexpr std::string_view consumer_prefix = "compat.consumer.";
+
+/// "<prefix><name>.<field>" in its parts; nothing for other keys.
+struct item_key {
   std::string name;
   std::string field;
 };
-std::optional<node_key> split_node_key(std::string_view key) {
+std::optional<item_key> split_key(std::string_view key, std::string_view prefix) {
   const auto last = key.rfind('.');
-  if (!key.starts_with("node.") || last < 6)
+  if (!key.starts_with(prefix) || last <= prefix.size())
     return std::nullopt;
-  return node_key{std::string(key.substr(5, last - 5)), std::string(key.substr(last + 1))};
+  return item_key{std::string(key.substr(prefix.size(), last - prefix.size())), std::string(key.substr(last + 1))};
 }
 
 template <typename Owner>
@@ -126,32 +129,46 @@ private:
       complain_unknown(std::move(from.where), key, key);
   }
 
-  /// A node by its name, or by its place where it has no proper one; as `check` calls it.
-  std::string label(const node_settings& node) const {
-    return is_node_name(node.name) ? node.name : std::to_string(&node - out_.values.nodes.data() + 1);
-  }
+  /// A list of the settings, with what stands in each of its items.
+  template <typename Owner>
+  struct listing {
+    std::string_view prefix; ///< of the keys
+    std::span<const option_row<Owner>> rows;
+    std::vector<Owner>& items;
 
-  void put_node(node_settings& node, const std::string& field, const written_value& value, origin from) {
-    const auto key = fmt::format("node.{}.{}", label(node), field);
-    if (const auto* row = find_row(node_options(), field))
-      put(*row, node, key, value, std::move(from));
+    /// An item by its name, or by its place where it has no proper one; as `check` calls it.
+    std::string label(const Owner& one) const {
+      return is_node_name(one.name) ? one.name : std::to_string(&one - items.data() + 1);
+    }
+    Owner& named(const std::string& name) const {
+      const auto found = std::find_if(items.begin(), items.end(), [&](const auto& one) { return one.name == name; });
+      if (found != items.end())
+        return *found;
+      items.emplace_back().name = name;
+      return items.back();
+    }
+  };
+  listing<node_settings> nodes() { return {node_prefix, node_options(), out_.values.nodes}; }
+  listing<consumer_settings> consumers() { return {consumer_prefix, consumer_options(), out_.values.compat.consumers}; }
+
+  template <typename Owner>
+  void put_item(const listing<Owner>& in, Owner& one, const std::string& field, const written_value& value,
+                origin from) {
+    const auto key = fmt::format("{}{}.{}", in.prefix, in.label(one), field);
+    if (const auto* row = find_row(in.rows, field))
+      put(*row, one, key, value, std::move(from));
     else
-      complain_unknown(std::move(from.where), key, "node.x." + field);
+      complain_unknown(std::move(from.where), key, fmt::format("{}x.{}", in.prefix, field));
   }
 
   void complain_unknown(std::string place, const std::string& key, const std::string& like) {
     auto nearest = nearest_key(like);
-    if (const auto node = split_node_key(nearest))
-      nearest = node->field;
+    for (const auto prefix : {node_prefix, consumer_prefix})
+      if (const auto item = split_key(nearest, prefix))
+        nearest = item->field;
     complain_at(std::move(place), key,
                 nearest.empty() ? "there is no such option"
                                 : fmt::format("there is no such option; did you mean {}?", nearest));
-  }
-
-  node_settings& node_named(const std::string& name) {
-    auto& nodes = out_.values.nodes;
-    const auto found = std::find_if(nodes.begin(), nodes.end(), [&](const auto& n) { return n.name == name; });
-    return found == nodes.end() ? nodes.emplace_back(node_settings{name, {}, {}, {}}) : *found;
   }
 
   void take_file() {
@@ -176,6 +193,7 @@ private:
     std::stable_sort(content.entries.begin(), content.entries.end(),
                      [](const auto& a, const auto& b) { return a.line < b.line; });
     out_.values.nodes.resize(content.nodes);
+    out_.values.compat.consumers.resize(content.consumers);
     for (const bool names : {true, false}) // names first: the other fields are called after them
       for (const auto& entry : content.entries)
         take_entry(entry, names);
@@ -183,20 +201,29 @@ private:
 
   void take_entry(const toml_entry& entry, bool names) {
     const origin from{rank::file, fmt::format("{}:{}", out_.file->string(), entry.line)};
-    const auto node = split_node_key(entry.key);
-    if (!node) {
-      if (names)
-        return;
-      if (section_of(entry.key) == "node" || entry.key == "node")
-        complain_at(from.where, "node", "nodes are written with two brackets: [[node]]");
-      else
-        put_option(entry.key, entry.value, from);
-    } else if (names == (node->field == "name")) {
-      auto& owner = out_.values.nodes[std::stoul(node->name)];
-      put_node(owner, node->field, entry.value, from);
-      if (names)
-        origins_[fmt::format("node.{}.name", label(owner))] = from; // what it is called is known only now
+    if (take_item(nodes(), entry, names, from) || take_item(consumers(), entry, names, from) || names)
+      return;
+    if (section_of(entry.key) == "node" || entry.key == "node")
+      complain_at(from.where, "node", "nodes are written with two brackets: [[node]]");
+    else if (entry.key == "compat.consumer")
+      complain_at(from.where, entry.key, "consumers are written with two brackets: [[compat.consumer]]");
+    else
+      put_option(entry.key, entry.value, from);
+  }
+
+  /// Whether the entry belongs to an item of that list.
+  template <typename Owner>
+  bool take_item(const listing<Owner>& in, const toml_entry& entry, bool names, const origin& from) {
+    const auto item = split_key(entry.key, in.prefix);
+    if (!item)
+      return false;
+    if (names == (item->field == "name")) {
+      auto& owner = in.items[std::stoul(item->name)];
+      put_item(in, owner, item->field, entry.value, from);
+      if (names) // what it is called is known only now
+        origins_[fmt::format("{}{}.name", in.prefix, in.label(owner))] = from;
     }
+    return true;
   }
 
   void take_environment() {
@@ -218,7 +245,7 @@ private:
       if (row != all.end())
         put(*row, out_.values, std::string(row->key), value, from);
       else if (shortened != std::end(short_names))
-        put_node(node_named("default"), std::string(shortened->second), value, from);
+        put_item(nodes(), nodes().named("default"), std::string(shortened->second), value, from);
       else if (name.find("_SERVICE_") == std::string::npos && name.find("_PORT") == std::string::npos)
         // Not an error: others may use the prefix as well. Kubernetes does, and is passed over in silence.
         out_.warnings.push_back({from.where, "", "no option has this name in the environment; it is ignored"});
@@ -228,29 +255,47 @@ private:
   void take_override(const std::string& key, const std::string& text) {
     const origin from{rank::command_line, "command line"};
     const written_value value{written_value::form::any, text, {}};
-    const auto node = split_node_key(key);
-    const auto* row = node ? nullptr : find_row(options(), key);
-    const auto* node_row = node ? find_row(node_options(), node->field) : nullptr;
-    if ((row && std::holds_alternative<secret*>(row->place(out_.values)))
-        || (node_row && node_row->key == "management_key"))
+    if (override_item(nodes(), key, value, from) || override_item(consumers(), key, value, from))
+      return;
+    const auto* row = find_row(options(), key);
+    if (row && std::holds_alternative<secret*>(row->place(out_.values)))
       complain_at(from.where, key,
                   fmt::format("every program sees the command line, so no secret is taken from it; use {}_file", key));
-    else if (node && !is_node_name(node->name))
-      complain_at(from.where, key, "write node.<name>.<field>; a name is 1 to 32 of a-z, 0-9 and -");
-    else if (node && node->field == "name")
-      complain_at(from.where, key, "a node's name stands in the middle already: node.<name>.url");
-    else if (node)
-      put_node(node_named(node->name), node->field, value, from);
     else
       put_option(key, value, from);
+  }
+
+  template <typename Owner>
+  bool override_item(const listing<Owner>& in, const std::string& key, const written_value& value, const origin& from) {
+    const auto item = split_key(key, in.prefix);
+    if (!item)
+      return false;
+    const auto* row = find_row(in.rows, item->field);
+    Owner scratch;
+    if (row && std::holds_alternative<secret*>(row->place(scratch)))
+      complain_at(from.where, key,
+                  fmt::format("every program sees the command line, so no secret is taken from it; use {}_file", key));
+    else if (!is_node_name(item->name))
+      complain_at(from.where, key,
+                  fmt::format("write {}<name>.<field>; a name is 1 to 32 of a-z, 0-9 and -", in.prefix));
+    else if (item->field == "name")
+      complain_at(from.where, key,
+                  fmt::format("the name stands in the middle already: {}<name>.{}", in.prefix, in.rows[1].key));
+    else
+      put_item(in, in.named(item->name), item->field, value, from);
+    return true;
   }
 
   void take_secret_files() {
     auto& nats = out_.values.nats;
     take_secret_file("nats.password", nats.password, nats.password_file);
     take_secret_file("nats.token", nats.token, nats.token_file);
+    auto& compat = out_.values.compat;
+    take_secret_file("compat.management_key", compat.management_key, compat.management_key_file);
+    for (auto& one : compat.consumers)
+      take_secret_file(fmt::format("{}{}.key", consumer_prefix, consumers().label(one)), one.key, one.key_file);
     for (auto& node : out_.values.nodes)
-      take_secret_file(fmt::format("node.{}.management_key", label(node)), node.management_key,
+      take_secret_file(fmt::format("{}{}.management_key", node_prefix, nodes().label(node)), node.management_key,
                        node.management_key_file);
   }
 

@@ -32,6 +32,19 @@ constexpr option table[] = {
    "After a poll that took t, the next comes this many times t later at the earliest, so that a node with much "
    "usage is not kept busy."},
 
+  {"collect.mode", HERE(collect.mode), "auto", {{}, {}, "auto|subscribe|resp_pop|http_pop|off"},
+   "How records are taken out of a node's usage queue. auto takes the best way the node offers."},
+  {"collect.pop_interval", HERE(collect.pop_interval), "1s", {"100ms", "1min", {}},
+   "How often the queue is popped over HTTP. Records wait at the node meanwhile, for a minute or what it is set to."},
+  {"collect.resp_pop_interval", HERE(collect.resp_pop_interval), "200ms", {"10ms", "1min", {}},
+   "How often the queue is popped over RESP, where the node does not push. Costs the node next to nothing."},
+  {"collect.audit_interval", HERE(collect.audit_interval), "10s", {"1s", "1h", {}},
+   "How often the counters of a node without /usage are compared with the ledger. Costs the node two management calls."},
+  {"collect.window_bytes", HERE(collect.window_bytes), "64MiB", {"1MiB", "4GiB", {}},
+   "What may be received from a node and not yet be on disk; then no more is read from it."},
+  {"collect.manage_cpa_settings", HERE(collect.manage_cpa_settings), "false", {},
+   "Whether a node that records no usage, or forgets it within an hour, is set right; else it is only said."},
+
   {"snapshot.interval", HERE(snapshot.interval), "5min", {"10s", "24h", {}},
    "How often a snapshot of each node's usage is kept."},
   {"snapshot.kept", HERE(snapshot.kept), "12", {"1", "1000", {}},
@@ -56,6 +69,20 @@ constexpr option table[] = {
    "Further names (host or host:port) by which browsers may reach the page, for example behind a reverse proxy."},
   {"gateway.threads", HERE(gateway.threads), "1", {"1", "64", {}},
    "Threads that serve connections."},
+
+  {"compat.listen", HERE(compat.listen), "", {},
+   "Where tools that were made for CLIProxyAPI find its usage: /usage, /usage/export, /usage/import, /usage-queue and "
+   "RESP, served from the ledger, for example 127.0.0.1:8391. Empty: off."},
+  {"compat.management_key", HERE(compat.management_key), "", {},
+   "What such a tool is given as CLIProxyAPI's management key: one of its own, never that of a node; better kept in "
+   "compat.management_key_file."},
+  {"compat.management_key_file", HERE(compat.management_key_file), "", {},
+   "File with that key."},
+  {"compat.hosts", HERE(compat.hosts), "", {},
+   "Further names (host or host:port) by which tools reach the listener."},
+  {"compat.pass_through", HERE(compat.pass_through), "false", {},
+   "Whether all other management calls are handed to the node, with the node's own key. Whoever has a key of the "
+   "listener can then do to the node whatever its management key can."},
 
   {"nats.url", HERE(nats.url), "", {},
    "The NATS server with JetStream to publish to, for example tls://nats.example.com:4222; several of one cluster "
@@ -123,6 +150,19 @@ constexpr node_option node_table[] = {
   {"management_key_file", HERE(management_key_file), "", {},
    "File with the management key."},
 };
+
+constexpr consumer_option consumer_table[] = {
+  {"name", HERE(name), "", {},
+   "What the tool is called here: 1 to 32 of a-z, 0-9 and -. Its place in the queue is kept under it."},
+  {"key", HERE(key), "", {},
+   "What the tool is given as management key; better kept in key_file."},
+  {"key_file", HERE(key_file), "", {},
+   "File with the key."},
+  {"node", HERE(node), "", {},
+   "The only node that the tool sees. Empty: all of them as if they were one."},
+  {"from", HERE(from), "", {{}, {}, "end|beginning"},
+   "Where a tool that is new begins: at the end of the ledger (if nothing is said), or at its beginning."},
+};
 #undef HERE
 // clang-format on
 
@@ -133,15 +173,18 @@ struct section_row {
 constexpr section_row sections[] = {
   {"", "Key Portal as a whole."},
   {"poll", "Looking at the nodes."},
+  {"collect", "Taking usage out of the queue of nodes that keep no totals (CLIProxyAPI 6.9.38 and newer)."},
   {"snapshot", "Snapshots of each node's usage, kept in the data folder."},
   {"restore", "Putting usage back into a node that lost it."},
   {"gateway", "The page, the API and the WebSocket."},
+  {"compat", "The listener for tools that were made for CLIProxyAPI. Each key has its own place in the queue."},
   {"nats", "Events on NATS JetStream."},
   {"storage", "The ledger on disk."},
   {"log", "What is said while running."},
   {"display", "How times are counted into days."},
   {"shutdown", "Stopping."},
   {"node", "The CLIProxyAPI nodes: one [[node]] each."},
+  {"consumer", "Tools with a key, and so a place in the queue, of their own: one [[compat.consumer]] each."},
 };
 
 /// Single-character edits between two texts.
@@ -164,6 +207,7 @@ std::size_t distance(std::string_view a, std::string_view b) {
 
 std::span<const option> options() { return table; }
 std::span<const node_option> node_options() { return node_table; }
+std::span<const consumer_option> consumer_options() { return consumer_table; }
 
 std::string_view section_help(std::string_view section) {
   for (const auto& row : sections)
@@ -200,6 +244,11 @@ std::string nearest_key(std::string_view key) {
     const auto node = key.substr(0, key.rfind('.'));
     for (const auto& row : node_table)
       consider(fmt::format("{}.{}", node, row.key));
+  }
+  if (key.starts_with("compat.consumer.")) {
+    const auto consumer = key.substr(0, key.rfind('.'));
+    for (const auto& row : consumer_table)
+      consider(fmt::format("{}.{}", consumer, row.key));
   }
   return best;
 }

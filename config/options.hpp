@@ -11,10 +11,11 @@
 
 namespace keyportal {
 
-/// A row. `Owner` is `settings`, or `node_settings` for what stands in each [[node]].
+/// A row. `Owner` is `settings`, or `node_settings` for what stands in each [[node]], or `consumer_settings` for each
+/// [[compat.consumer]].
 template <typename Owner>
 struct option_row {
-  std::string_view key;         ///< "section.name", or "name" at the top of the file or of a [[node]]
+  std::string_view key;         ///< "section.name", or "name" at the top of the file or in a list
   value_place (*place)(Owner&); ///< the value's home, which also gives its type
   std::string_view fallback;    ///< default, as written in the environment; empty: none
   value_limits limits;
@@ -22,17 +23,19 @@ struct option_row {
 };
 using option = option_row<settings>;
 using node_option = option_row<node_settings>;
+using consumer_option = option_row<consumer_settings>;
 
 /// In the order of the file.
 std::span<const option> options();
 std::span<const node_option> node_options();
+std::span<const consumer_option> consumer_options();
 /// A sentence about a section ("" is the top of the file, "node" the nodes).
 std::string_view section_help(std::string_view section);
 
 /// "gateway.listen" -> "KEYPORTAL_GATEWAY_LISTEN".
 std::string environment_name(std::string_view key);
-/// The known key that is most like `key`, among options and node fields written "node.<name>.<field>"; empty when none
-/// is close.
+/// The known key that is most like `key`, among options and fields of lists written "node.<name>.<field>" or
+/// "compat.consumer.<name>.<field>"; empty when none is close.
 std::string nearest_key(std::string_view key);
 
 /// The part before the dot, or "".

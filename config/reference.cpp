@@ -92,6 +92,11 @@ std::string reference_markdown() {
                                      : fmt::format("`{}`", row.key == "url"              ? "KEYPORTAL_CPA_URL"
                                                            : row.key == "management_key" ? "KEYPORTAL_CPA_KEY"
                                                                                          : "KEYPORTAL_CPA_KEY_FILE"));
+  out += fmt::format("\n## [[compat.consumer]]\n\n{} `--set\ncompat.consumer.<name>.key_file=…` sets a field of any "
+                     "consumer.\n\n{}",
+                     section_help("consumer"), head);
+  for (const auto& row : consumer_options())
+    out += markdown_row(row, "", "");
   return out;
 }
 
@@ -118,6 +123,11 @@ std::string example_toml() {
   constexpr std::string_view examples[] = {"default", "http://127.0.0.1:8317", "", "cpa.key"};
   for (std::size_t i = 0; const auto& row : node_options())
     commented(row.help, {}, fmt::format("{} = {}", row.key, toml_quoted(examples[i++])));
+  out += "\n\n" + as_comment(section_help("consumer"));
+  out += "#[[compat.consumer]]\n";
+  constexpr std::string_view consumer_examples[] = {"keeper", "", "keeper.key", "", "end"};
+  for (std::size_t i = 0; const auto& row : consumer_options())
+    commented(row.help, {}, fmt::format("{} = {}", row.key, toml_quoted(consumer_examples[i++])));
   return out;
 }
 
@@ -140,6 +150,12 @@ std::string print_toml(const loaded_settings& loaded) {
     out += "\n[[node]]\n";
     for (const auto& row : node_options())
       line(fmt::format("node.{}.{}", node.name, row.key), row.key, row.place(node));
+  }
+  for (auto& consumer : values.compat.consumers) {
+    out += "\n[[compat.consumer]]\n";
+    for (const auto& row : consumer_options())
+      if (row.key != "from" || !consumer.from.empty()) // nothing is none of its choices
+        line(fmt::format("compat.consumer.{}.{}", consumer.name, row.key), row.key, row.place(consumer));
   }
   return out;
 }
@@ -172,9 +188,17 @@ std::string print_json(const loaded_settings& loaded) {
       one[std::string(row.key)] = value_of(row.place(node));
     nodes.push_back(std::move(one));
   }
+  json consumers = json::array();
+  for (auto& consumer : values.compat.consumers) {
+    json one = json::object();
+    for (const auto& row : consumer_options())
+      one[std::string(row.key)] = value_of(row.place(consumer));
+    consumers.push_back(std::move(one));
+  }
   const json out = {{"file", loaded.file ? json(loaded.file->string()) : json(nullptr)},
                     {"settings", std::move(all)},
                     {"nodes", std::move(nodes)},
+                    {"consumers", std::move(consumers)},
                     {"origins", loaded.origins}};
   return out.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }

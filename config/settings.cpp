@@ -86,6 +86,11 @@ bool readable(const std::filesystem::path& file) {
   return std::filesystem::is_regular_file(file, none);
 }
 
+bool is_usable_key(const std::string& key) {
+  return key.size() <= 512
+         && std::none_of(key.begin(), key.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+}
+
 void check_nodes(settings& values, std::vector<finding>& errors, std::vector<finding>& warnings) {
   std::set<std::string> names, urls;
   int number = 0;
@@ -115,9 +120,7 @@ void check_nodes(settings& values, std::vector<finding>& errors, std::vector<fin
     const auto& management_key = node.management_key.reveal();
     if (management_key.empty())
       errors.push_back({key("management_key"), "the node needs its management_key or a management_key_file"});
-    else if (management_key.size() > 512
-             || std::any_of(management_key.begin(), management_key.end(),
-                            [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
+    else if (!is_usable_key(management_key))
       errors.push_back({key("management_key"), "it is too long or holds control characters"});
   }
   if (values.nodes.empty())
@@ -166,6 +169,54 @@ void check_nats(const settings::nats_settings& nats, std::vector<finding>& error
       errors.push_back({key, fmt::format("there is no file {}", file->string())});
   if (nats.server_binary.empty())
     errors.push_back({"nats.server_binary", "it needs a name or path"});
+}
+
+void check_compat(settings& values, std::vector<finding>& errors, std::vector<finding>& warnings) {
+  auto& compat = values.compat;
+  if (compat.listen.empty())
+    return;
+  if (auto wrong = split_listen(compat.listen, compat.address, compat.port); !wrong.empty())
+    errors.push_back({"compat.listen", wrong});
+  else if (!is_loopback(compat.address))
+    warnings.push_back({"compat.listen", "keys and usage, client keys with it, go over the network unencrypted"});
+  for (const auto& host : compat.hosts)
+    if (host.empty() || host.size() > 253 || !only_of(host, ".-:[]"))
+      errors.push_back({"compat.hosts", "each is the name of a host, with or without :port"});
+
+  std::set<std::string> names{"default"}, keys; // "default" is whoever has the management key
+  const auto take_key = [&](const std::string& option, const secret& key) {
+    if (!is_usable_key(key.reveal()))
+      errors.push_back({option, "it is too long or holds control characters"});
+    else if (!keys.insert(key.reveal()).second)
+      errors.push_back({option, "two consumers have this key, so nobody could tell them apart"});
+    else if (std::any_of(values.nodes.begin(), values.nodes.end(),
+                         [&](const auto& node) { return node.management_key == key; }))
+      errors.push_back({option, "it is the management key of a node; tools get one of their own"});
+  };
+  if (!compat.management_key.empty())
+    take_key("compat.management_key", compat.management_key);
+  else if (compat.consumers.empty())
+    errors.push_back({"compat.management_key", "the listener needs it, or its file, or a [[compat.consumer]]"});
+  int number = 0;
+  for (auto& consumer : compat.consumers) {
+    ++number;
+    const auto key = [&](std::string_view field) {
+      return fmt::format("compat.consumer.{}.{}", is_node_name(consumer.name) ? consumer.name : std::to_string(number),
+                         field);
+    };
+    if (!is_node_name(consumer.name))
+      errors.push_back({key("name"), "every consumer needs a name: 1 to 32 of a-z, 0-9 and -"});
+    else if (!names.insert(consumer.name).second)
+      errors.push_back({key("name"), "two consumers have this name, or it is default"});
+    if (consumer.key.empty())
+      errors.push_back({key("key"), "the consumer needs its key or a key_file"});
+    else
+      take_key(key("key"), consumer.key);
+    if (!consumer.node.empty() && std::none_of(values.nodes.begin(), values.nodes.end(), [&](const auto& node) {
+          return node.name == consumer.node;
+        }))
+      errors.push_back({key("node"), "no node has this name"});
+  }
 }
 
 } // namespace
@@ -247,6 +298,8 @@ void check(settings& values, std::vector<finding>& errors, std::vector<finding>&
   for (const auto& host : gateway.hosts)
     if (host.empty() || host.size() > 253 || !only_of(host, ".-:[]"))
       errors.push_back({"gateway.hosts", "each is the name of a host, with or without :port"});
+
+  check_compat(values, errors, warnings);
 
   const auto& zone = values.display.time_zone;
   if (!zone.empty()

@@ -21,6 +21,15 @@ struct node_settings {
   std::filesystem::path management_key_file;
 };
 
+/// A tool with a key, and so a place in the queue, of its own at the compatibility listener.
+struct consumer_settings {
+  std::string name; ///< unique, 1 to 32 of [a-z0-9-]
+  secret key;       ///< given as such or read from `key_file`
+  std::filesystem::path key_file;
+  node_name node;   ///< it sees that one only; empty: all
+  std::string from; ///< "end" or "beginning" of the ledger: where it begins; empty: "end"
+};
+
 /// What `load` made of file, environment and command line. Defaults stand in the table of options, not here.
 struct settings {
   std::filesystem::path data_dir; ///< never empty after loading
@@ -35,6 +44,15 @@ struct settings {
     std::uint64_t max_answer_bytes = 0;
     int slack_factor = 0; ///< the next poll comes at the earliest this many times the last one's duration later
   } poll;
+
+  struct collect_settings {
+    std::string mode; ///< "auto", "subscribe", "resp_pop", "http_pop", "off"
+    std::chrono::milliseconds pop_interval{};
+    std::chrono::milliseconds resp_pop_interval{};
+    std::chrono::milliseconds audit_interval{};
+    std::uint64_t window_bytes = 0;
+    bool manage_cpa_settings = false;
+  } collect;
 
   struct snapshot_settings {
     std::chrono::milliseconds interval{};
@@ -56,6 +74,17 @@ struct settings {
     std::vector<std::string> hosts;
     int threads = 0;
   } gateway;
+
+  struct compat_settings {
+    std::string listen;     ///< as written: address:port; empty: off
+    std::string address;    ///< of it: an IP address without brackets
+    std::uint16_t port = 0; ///< of it; 0: any free one
+    secret management_key;
+    std::filesystem::path management_key_file;
+    std::vector<std::string> hosts;
+    bool pass_through = false;
+    std::vector<consumer_settings> consumers; ///< in configured order
+  } compat;
 
   struct nats_settings {
     std::string url; ///< empty: a server of our own, as a child on loopback

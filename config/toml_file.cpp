@@ -45,19 +45,28 @@ written_value written(const toml::value& value) {
   }
 }
 
+void add(toml_content& content, const std::string& prefix, const toml::table& table);
+
+/// A list of tables; what in it is none is an entry under the list's own name.
+void add_list(toml_content& content, const std::string& name, std::size_t& count, const toml::array& list) {
+  for (const auto& one : list)
+    if (one.is_table())
+      add(content, fmt::format("{}.{}.", name, count++), one.as_table(std::nothrow));
+    else
+      content.entries.push_back({name, {written_value::form::other, {}, {}}, one.location().line()});
+}
+
 void add(toml_content& content, const std::string& prefix, const toml::table& table) {
   for (const auto& [name, value] : table)
-    content.entries.push_back({prefix + name, written(value), value.location().line()});
+    if (prefix == "compat." && name == "consumer" && value.is_array())
+      add_list(content, prefix + name, content.consumers, value.as_array(std::nothrow));
+    else
+      content.entries.push_back({prefix + name, written(value), value.location().line()});
 }
 
 void add_top(toml_content& content, const std::string& name, const toml::value& value) {
   if (name == "node" && value.is_array()) {
-    for (const auto& node : value.as_array(std::nothrow)) {
-      if (node.is_table())
-        add(content, fmt::format("node.{}.", content.nodes++), node.as_table(std::nothrow));
-      else
-        content.entries.push_back({"node", {written_value::form::other, {}, {}}, value.location().line()});
-    }
+    add_list(content, name, content.nodes, value.as_array(std::nothrow));
   } else if (value.is_table()) {
     add(content, name + ".", value.as_table(std::nothrow));
   } else {

@@ -3,6 +3,7 @@
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "gateway/handlers.hpp"
@@ -81,15 +82,31 @@ const node_handles* find_node(const gateway_state& state, const node_name& node)
   return nullptr;
 }
 
+/// Asks for a part of the summary that it can do without.
+template <class Part, class Handle, class Message, class Then>
+void gather(const visit& here, const Handle& whom, Message message, std::shared_ptr<summary_parts> all,
+            std::optional<Part> summary_parts::*part, Then then) {
+  if (!whom)
+    return then();
+  here.ask_or<Part>(
+    whom, std::move(message), short_wait,
+    [all, part, then](const Part& got) {
+      (*all).*part = got;
+      then();
+    },
+    [then](const caf::error&) { then(); });
+}
+
 void summary(const visit& here) {
   here.ask<overview>(here.self->state.handles.feed, read_overview{}, short_wait, [here](const overview& now) {
-    const auto& publisher = here.self->state.handles.publisher;
-    if (!publisher)
-      return here.answer(summary_answer(now, std::nullopt, here.self->state.hooks.demo));
-    here.ask_or<publisher_state>(
-      publisher, read_publisher_state{}, short_wait,
-      [here, now](const publisher_state& link) { here.answer(summary_answer(now, link, here.self->state.hooks.demo)); },
-      [here, now](const caf::error&) { here.answer(summary_answer(now, std::nullopt, here.self->state.hooks.demo)); });
+    const auto& state = here.self->state;
+    auto all = std::make_shared<summary_parts>(summary_parts{now, {}, {}, state.hooks.demo});
+    const auto came = [here, all, awaited = std::make_shared<int>(2)] {
+      if (--*awaited == 0)
+        here.answer(summary_answer(*all));
+    };
+    gather(here, state.handles.publisher, read_publisher_state{}, all, &summary_parts::publisher, came);
+    gather(here, state.handles.ledger, read_ledger_state{}, all, &summary_parts::ledger, came);
   });
 }
 
@@ -101,6 +118,38 @@ void readiness(const visit& here) {
     state.handles.ledger, read_ledger_state{}, short_wait,
     [here](const ledger_state& ledger) { here.answer(ready_answer(ledger)); },
     [here](const caf::error& error) { here.answer(problem(error, 503)); });
+}
+
+/// The ledger's letter of that number, or none: letters are listed by what they come after.
+list_dead_letters just(std::uint64_t number, bool whole) { return {number - 1, 1, whole}; }
+
+/// Answers with what was given up, which the caller may want to tell.
+void drop_letter(const visit& here) {
+  const auto ledger = here.self->state.handles.ledger;
+  const auto number = here.asked.id;
+  here.ask<std::vector<dead_letter>>(
+    ledger, just(number, false), short_wait, [here, ledger, number](const std::vector<dead_letter>& found) {
+      if (found.empty() || found.front().number != number)
+        return here.fail(make_error(errc::dead_letter_unknown, std::to_string(number)));
+      journal_entry given_up;
+      given_up.dropped_letters = {number};
+      here.ask<committed>(
+        ledger, std::move(given_up), short_wait,
+        [here, letter = to_json(found.front())](const committed&) { here.answer(json_answer(letter)); });
+    });
+}
+
+/// A collector takes so many at a time: it is asked until there is nothing more that can be decoded.
+void replay(const visit& here, const collector_actor& collector, const replay_letters& which,
+            const replay_report& so_far) {
+  here.ask<replay_report>(collector, which, long_wait, [here, collector, which, so_far](const replay_report& got) {
+    const replay_report now{so_far.replayed + got.replayed, so_far.added + got.added, got.still_dead};
+    if (got.replayed == 0)
+      return here.answer(json_answer(to_json(now)));
+    if (here.self->clock().now() - here.began > long_wait)
+      return here.fail(make_error(errc::timed_out, fmt::format("{} are decoded, more are left", now.replayed)));
+    replay(here, collector, which, now);
+  });
 }
 
 void about_node(const visit& here) {
@@ -120,6 +169,17 @@ void about_node(const visit& here) {
     case topic::gaps:
       return here.relay<std::vector<gap_record>>(state.handles.ledger, list_gaps{node, here.asked.limit}, short_wait,
                                                  [](const question&, const auto& all) { return list_answer(all); });
+    case topic::incompletes:
+      return here.relay<std::vector<incomplete_record>>(
+        state.handles.ledger, list_incompletes{node, here.asked.limit}, short_wait,
+        [](const question&, const auto& all) { return list_answer(all); });
+    case topic::queue:
+      return here.relay<queue_state>(of->collector, read_queue_state{}, short_wait,
+                                     [](const question&, const queue_state& now) { return json_answer(to_json(now)); });
+    case topic::replay_letters: {
+      const auto which = read_replay(here.exchange->request.body);
+      return which ? replay(here, of->collector, *which, {}) : here.fail(which.error());
+    }
     case topic::snapshots:
       return here.relay<std::vector<snapshot_info>>(of->keeper, list_snapshots{}, short_wait,
                                                     [](const question&, const auto& all) { return list_answer(all); });
@@ -170,6 +230,15 @@ void handle(const visit& here) {
     case topic::nodes:
       return here.relay<overview>(state.handles.feed, read_overview{}, short_wait,
                                   [](const question&, const overview& now) { return nodes_answer(now); });
+    case topic::letters:
+      return here.relay<std::vector<dead_letter>>(
+        state.handles.ledger, list_dead_letters{here.asked.after, here.asked.limit, false}, short_wait,
+        [](const question&, const auto& all) { return list_answer(all); });
+    case topic::letter:
+      return here.relay<std::vector<dead_letter>>(
+        state.handles.ledger, just(here.asked.id, true), short_wait,
+        [](const question& q, const auto& found) { return letter_answer(found, q.id); });
+    case topic::drop_letter: return drop_letter(here);
     default: return about_node(here);
   }
 }

@@ -14,11 +14,24 @@ http_response json_answer(const nlohmann::json& body, int status) {
   return out;
 }
 
+namespace {
+
+nlohmann::json figures(const ledger_state& ledger) {
+  return {{"position", ledger.last},
+          {"records", ledger.records},
+          {"outbox", ledger.outbox},
+          {"inbox", ledger.inbox},
+          {"dead_letters", ledger.dead_letters}};
+}
+
+} // namespace
+
 http_response health_answer() { return json_answer({{"alive", true}}); }
 
 http_response ready_answer(const ledger_state& ledger) {
-  return json_answer(
-    {{"ready", true}, {"position", ledger.last}, {"records", ledger.records}, {"outbox", ledger.outbox}});
+  auto body = figures(ledger);
+  body["ready"] = true;
+  return json_answer(body);
 }
 
 http_response metrics_answer(std::string text) {
@@ -28,10 +41,11 @@ http_response metrics_answer(std::string text) {
   return out;
 }
 
-http_response summary_answer(const overview& now, const std::optional<publisher_state>& publisher, bool demo) {
-  auto body = to_json(now);
-  body["publisher"] = publisher ? to_json(*publisher) : nlohmann::json(nullptr);
-  body["demo"] = demo;
+http_response summary_answer(const summary_parts& all) {
+  auto body = to_json(all.now);
+  body["publisher"] = all.publisher ? to_json(*all.publisher) : nlohmann::json(nullptr);
+  body["ledger"] = all.ledger ? figures(*all.ledger) : nlohmann::json(nullptr);
+  body["demo"] = all.demo;
   return json_answer(body);
 }
 
@@ -60,6 +74,41 @@ http_response export_answer(const export_file& file) {
     out.headers.emplace_back("X-Keyportal-Sha256", file.info.sha256);
   if (file.json)
     out.body = file.json;
+  return out;
+}
+
+http_response letter_answer(const std::vector<dead_letter>& found, std::uint64_t number) {
+  for (const auto& one : found) {
+    if (one.number != number)
+      continue;
+    http_response out;
+    out.content_type = "application/octet-stream";
+    out.headers.emplace_back("Content-Disposition", fmt::format("attachment; filename=\"deadletter-{}\"", number));
+    out.headers.emplace_back("Cache-Control", "no-store");
+    out.body = std::make_shared<const std::string>(one.payload.reveal());
+    return out;
+  }
+  return problem(make_error(errc::dead_letter_unknown, std::to_string(number)));
+}
+
+caf::expected<replay_letters> read_replay(std::string_view body) {
+  if (body.empty())
+    return replay_letters{};
+  const auto refused = [] {
+    return make_error(errc::bad_request, R"(the body is {"numbers":[…]}, or nothing for all)");
+  };
+  const auto given = nlohmann::json::parse(body, nullptr, false);
+  if (!given.is_object() || given.size() != 1 || !given.contains("numbers"))
+    return refused();
+  const auto& numbers = given["numbers"];
+  if (!numbers.is_array() || numbers.empty()) // an empty list would be taken for all
+    return refused();
+  replay_letters out;
+  for (const auto& one : numbers) {
+    if (!one.is_number_unsigned() || one.get<std::uint64_t>() == 0)
+      return refused();
+    out.numbers.push_back(one.get<std::uint64_t>());
+  }
   return out;
 }
 

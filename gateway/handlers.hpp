@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -27,8 +28,14 @@ http_response list_answer(const std::vector<T>& values) {
 http_response health_answer();
 http_response ready_answer(const ledger_state& ledger);
 http_response metrics_answer(std::string text);
-/// The overview; `publisher`: its state, or null with nobody to ask; `demo`: whether the numbers are made up.
-http_response summary_answer(const overview& now, const std::optional<publisher_state>& publisher, bool demo);
+/// What the summary is made of. Not set: nobody to ask, or no answer; shown as null.
+struct summary_parts {
+  overview now;
+  std::optional<publisher_state> publisher;
+  std::optional<ledger_state> ledger;
+  bool demo = false; ///< the numbers are made up
+};
+http_response summary_answer(const summary_parts& all);
 http_response nodes_answer(const overview& now);
 /// `node_unknown` when it is not there.
 http_response node_answer(const overview& now, const node_name& node);
@@ -36,6 +43,11 @@ http_response node_answer(const overview& now, const node_name& node);
 http_response snapshot_answer(const std::vector<snapshot_info>& all, std::uint64_t id);
 /// The file as a download; it holds client keys, so it is never stored on the way.
 http_response export_answer(const export_file& file);
+/// The payload as it came. It holds a client key, so it is never stored on the way. `dead_letter_unknown` when that
+/// letter is not among them.
+http_response letter_answer(const std::vector<dead_letter>& found, std::uint64_t number);
+/// What a replay is asked for: all of the node (no body), or `{"numbers":[…]}` with at least one. `bad_request`.
+caf::expected<replay_letters> read_replay(std::string_view body);
 /// A file of the page by its path; 304 where the browser has it already; 404 if there is none.
 http_response asset_answer(const question& asked);
 

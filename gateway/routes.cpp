@@ -16,6 +16,7 @@ namespace keyportal::gateway {
 namespace {
 
 constexpr std::size_t small = 4 << 10;
+constexpr std::size_t list = 64 << 10;
 constexpr std::size_t file = 64 << 20;
 
 constexpr route table[] = {
@@ -34,13 +35,18 @@ constexpr route table[] = {
    "200 when requests are answered, 503 while starting or stopping"},
   {"GET", "/metrics", topic::metrics, access::open, small, "figures for Prometheus"},
 
-  {"GET", "/api/v1/summary", topic::summary, access::open, small, "all nodes together, each node, the link to NATS"},
+  {"GET", "/api/v1/summary", topic::summary, access::open, small,
+   "all nodes together, each node, the link to NATS, the ledger"},
   {"GET", "/api/v1/nodes", topic::nodes, access::open, small, "every node as it is now"},
   {"GET", "/api/v1/nodes/{node}", topic::node, access::open, small, "one node as it is now"},
   {"GET", "/api/v1/nodes/{node}/restarts", topic::restarts, access::open, small,
    "its restarts, newest first (limit=100)"},
   {"GET", "/api/v1/nodes/{node}/gaps", topic::gaps, access::open, small,
    "spans of time nobody saw, newest first (limit=100)"},
+  {"GET", "/api/v1/nodes/{node}/incompletes", topic::incompletes, access::open, small,
+   "what it counted and the ledger lacks, newest first (limit=100)"},
+  {"GET", "/api/v1/nodes/{node}/queue", topic::queue, access::open, small,
+   "how its queue is taken, and what waits to be decoded"},
   {"GET", "/api/v1/nodes/{node}/snapshots", topic::snapshots, access::open, small, "its snapshots, newest first"},
   {"POST", "/api/v1/nodes/{node}/snapshots", topic::make_snapshot, access::control, small, "makes a snapshot now"},
   {"GET", "/api/v1/nodes/{node}/snapshots/{id}", topic::snapshot, access::open, small, "one snapshot's particulars"},
@@ -50,6 +56,12 @@ constexpr route table[] = {
    "takes an export file into the ledger, then restores the node"},
   {"POST", "/api/v1/nodes/{node}/restore", topic::restore, access::control, small,
    "puts back what the ledger holds and the node lacks"},
+  {"POST", "/api/v1/nodes/{node}/deadletters/replay", topic::replay_letters, access::control, list,
+   "decodes its dead letters again: all, or {\"numbers\":[…]}"},
+  {"GET", "/api/v1/deadletters", topic::letters, access::open, small,
+   "what could not be decoded and why, oldest first, without the payloads (after=0, limit=100)"},
+  {"GET", "/api/v1/deadletters/{id}", topic::letter, access::control, small, "the payload of one, as it came"},
+  {"DELETE", "/api/v1/deadletters/{id}", topic::drop_letter, access::control, small, "gives one up for good"},
 };
 
 /// Takes the next segment off a path that begins with '/'.
@@ -172,18 +184,26 @@ std::variant<question, http_response> understand(const http_request& request, co
     out.node = found.in.node;
   }
   if (!found.in.id.empty()) {
-    const auto id = found.in.id == "now" ? std::optional<std::uint64_t>(0) : number<std::uint64_t>(found.in.id);
-    if (!id)
-      return bad_request("a snapshot's id is a number or `now`");
+    const bool is_letter = out.row->about == topic::letter || out.row->about == topic::drop_letter;
+    const auto id =
+      found.in.id == "now" && !is_letter ? std::optional<std::uint64_t>(0) : number<std::uint64_t>(found.in.id);
+    if (!id || (is_letter && *id == 0))
+      return bad_request(is_letter ? "a dead letter's id is a number from 1 on"
+                                   : "a snapshot's id is a number or `now`");
     out.id = *id;
   }
   for (const auto& [name, value] : request.query) {
-    if (name != "limit")
-      continue;
-    const auto limit = number<std::uint32_t>(value);
-    if (!limit || *limit < 1 || *limit > 1000)
-      return bad_request("limit is a number from 1 to 1000");
-    out.limit = *limit;
+    if (name == "limit") {
+      const auto limit = number<std::uint32_t>(value);
+      if (!limit || *limit < 1 || *limit > 1000)
+        return bad_request("limit is a number from 1 to 1000");
+      out.limit = *limit;
+    } else if (name == "after") {
+      const auto after = number<std::uint64_t>(value);
+      if (!after)
+        return bad_request("after is a number");
+      out.after = *after;
+    }
   }
   return out;
 }

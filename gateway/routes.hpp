@@ -26,12 +26,18 @@ enum class topic : std::uint8_t {
   node,
   restarts,
   gaps,
+  incompletes,
+  queue,
   snapshots,
   snapshot,
   export_file,
   make_snapshot,
   import_file,
   restore,
+  replay_letters,
+  letters,
+  letter,
+  drop_letter,
 };
 
 /// Who may ask: anyone who reaches the address, or only who knows the control token.
@@ -54,8 +60,9 @@ struct question {
   const route* row = nullptr;
   std::string path;
   node_name node;            ///< for patterns with {node}
-  std::uint64_t id = 0;      ///< for patterns with {id}; 0 for `now`
+  std::uint64_t id = 0;      ///< for patterns with {id}; 0 for a snapshot's `now`
   std::uint32_t limit = 100; ///< for lists, 1 to 1000
+  std::uint64_t after = 0;   ///< for lists that are read on: numbers above it
   std::string if_none_match; ///< the header of that name
 };
 

@@ -19,7 +19,8 @@
 #include "messages/events.hpp"
 #include "messages/http.hpp"
 
-// clang-format off: tables of actors and of what they take
+// Tables: what an actor takes, a line each.
+// clang-format off
 namespace keyportal {
 
 // --- messages of several actors ---------------------------------------------
@@ -45,15 +46,50 @@ struct import_answer {
   std::int64_t skipped = 0;
   node_counters counters; ///< `requests` and `failed` only
 };
+/// Which ways of giving usage out the node has. Costs it two to four management calls and takes nothing from it.
+struct find_era {};
+struct era_answer {
+  bool has_usage = false;      ///< `/usage`: era A
+  bool has_http_queue = false; ///< `/usage-queue`
+  std::string version;
+  std::optional<bool> statistics_enabled;  ///< not set: the node does not say
+  std::optional<std::int64_t> retention_s; ///< of its queue
+};
+/// The counters of its upstream credentials.
+struct fetch_accounts {};
+struct accounts_answer {
+  std::shared_ptr<const std::string> files; ///< `/auth-files`
+  std::shared_ptr<const std::string> keys;  ///< `/api-key-usage`
+  std::string version;
+  std::int64_t took_ms = 0;
+};
+/// Takes records out of the node's queue over HTTP, for good.
+struct pop_queue {
+  std::uint32_t count = 1000;
+};
+struct queue_answer {
+  std::shared_ptr<const std::string> body; ///< a JSON array, not looked into
+};
+/// Switches recording on, and raises the retention of the queue to at least `retention_s`.
+struct mend_settings {
+  bool enable_statistics = false;
+  std::int64_t retention_s = 0; ///< 0: leave it
+};
+struct settings_mended {};
 /// Asks whether the node is alive without a management call.
 struct probe {};
 struct probe_answer {
   bool new_connection = false; ///< the former connection was gone: a hint that the process may be another
 };
 
-using upstream_actor =
-  caf::typed_actor<caf::replies_to<fetch_usage>::with<usage_answer>, caf::replies_to<import_usage>::with<import_answer>,
-                   caf::replies_to<probe>::with<probe_answer>>;
+using upstream_actor = caf::typed_actor<
+  caf::replies_to<fetch_usage>::with<usage_answer>,
+  caf::replies_to<import_usage>::with<import_answer>,
+  caf::replies_to<find_era>::with<era_answer>,
+  caf::replies_to<fetch_accounts>::with<accounts_answer>,
+  caf::replies_to<pop_queue>::with<queue_answer>,
+  caf::replies_to<mend_settings>::with<settings_mended>,
+  caf::replies_to<probe>::with<probe_answer>>;
 
 // --- POLLER: one per node; looks, takes what is new, hands it on ---------------
 
@@ -63,13 +99,82 @@ struct poll_now {};
 struct node_counted {
   std::int64_t requests = 0;
 };
+/// The node dropped another connection of ours: perhaps it restarted.
+struct connection_dropped {};
 /// Tell the keeper when the node was looked at next, so that a restart is seen before anything is restored into it.
 struct tell_when_seen {};
 
-using poller_actor =
-  caf::typed_actor<caf::reacts_to<poll_now>, caf::reacts_to<node_counted>, caf::reacts_to<tell_when_seen>,
-                   // Stops looking; answered when no poll is under way any more.
-                   caf::replies_to<drain>::with<drained>>;
+using poller_actor = caf::typed_actor<
+  caf::reacts_to<poll_now>,
+  caf::reacts_to<node_counted>,
+  caf::reacts_to<connection_dropped>,
+  caf::reacts_to<tell_when_seen>,
+  // Stops looking; answered when no poll is under way any more.
+  caf::replies_to<drain>::with<drained>>;
+
+/// Whom to tell what was noticed of the node elsewhere.
+struct meet_poller {
+  poller_actor poller;
+};
+
+// --- COLLECTOR: one per node; takes records out of its queue, into the inbox, then apart ---
+
+/// What the node's queue is asked for; decided by collect_plan.
+enum class queue_mode : std::uint8_t {
+  off,       ///< nothing: not known yet, or not wanted
+  subscribe, ///< pushed over RESP; the backlog is popped beside it
+  resp_pop,
+  http_pop
+};
+/// From the tap's own thread.
+struct payloads_came {
+  inbox_channel channel = inbox_channel::subscribe;
+  std::shared_ptr<const payload_batch> payloads;
+};
+struct tap_changed {
+  queue_mode mode = queue_mode::off;
+  bool connected = false; ///< subscribed, or popping; the backlog that was there is taken
+  caf::error why;         ///< when it is not connected
+};
+struct replay_letters {
+  std::vector<std::uint64_t> numbers; ///< empty: all of the node
+};
+struct replay_report {
+  std::uint64_t replayed = 0; ///< decoded after all
+  std::uint64_t added = 0;    ///< records that were new
+  std::uint64_t still_dead = 0;
+};
+/// The node was looked at: what it offers. `restarted`: it is another process than before.
+struct era_found {
+  era_answer era;
+  bool restarted = false;
+};
+/// What the collector has: for the page, and for telling what belongs to which process of the node.
+struct read_queue_state {};
+struct queue_state {
+  /// A connection to the node's queue, and what the ledger held of each credential when it was opened: all that
+  /// came later came over this connection or a later one.
+  struct connection {
+    moment opened_at{};
+    std::vector<audit_memory::credential> held;
+  };
+  queue_mode mode = queue_mode::off;
+  bool connected = false;
+  std::string problem;                 ///< a sentence, empty when all is well
+  std::uint64_t waiting = 0;           ///< payloads received and not yet decoded
+  std::vector<connection> connections; ///< the newest few, oldest first
+};
+
+using collector_actor = caf::typed_actor<
+  caf::reacts_to<payloads_came>,
+  caf::reacts_to<tap_changed>,
+  caf::reacts_to<era_found>,
+  caf::reacts_to<meet_poller>,
+  caf::replies_to<read_queue_state>::with<queue_state>,
+  // Decodes dead letters again: all of the node's, or those named.
+  caf::replies_to<replay_letters>::with<replay_report>,
+  // Stops taking; answered when all that came is decoded and on disk.
+  caf::replies_to<drain>::with<drained>>;
 
 // --- RESTART DETECTOR: one per node; judges what was seen -----------------------
 
@@ -86,6 +191,14 @@ struct observation {
   bool connection_lost = false;   ///< since the last observation
   moment last_seen_at{};          ///< of the last good poll, and
   node_counters before;           ///< what the node counted then, or said since
+  // Of nodes without lists:
+  std::uint64_t accounts_known = 0;  ///< credentials that had counted something
+  std::uint64_t accounts_fell = 0;   ///< of those: count less now, or are gone
+  std::uint64_t records_surplus = 0; ///< records of this process in the ledger beyond what it counts
+  std::uint64_t records_missing = 0; ///< the other way round, when it was last compared
+  std::uint64_t records_came = 0;    ///< into the ledger since it was last compared
+  bool version_changed = false;
+  bool by_accounts = false; ///< judged by these and not by lists
 };
 struct verdict {
   /// Set when it cannot be told whether the process is the one before, since nothing had been seen of that one.
@@ -98,13 +211,15 @@ struct verdict {
   restart_record restart; ///< filled for `restarted`
 };
 
-using restart_detector_actor = caf::typed_actor<caf::replies_to<observation>::with<verdict>>;
+using restart_detector_actor = caf::typed_actor<
+  caf::replies_to<observation>::with<verdict>>;
 
 // --- SNAPSHOT KEEPER: one per node; snapshots, restores, files --------------------
 
 /// The ledger has this restart; put back what the node lacks.
 struct restart_noticed {
   restart_record restart;
+  bool can_restore = true; ///< the node takes statistics back
 };
 /// The node holds fewer records than the ledger, restart or not: compare, and import what it lacks.
 struct restore_wanted {};
@@ -112,10 +227,6 @@ struct restore_wanted {};
 struct place_marker {};
 /// The poller has looked at the node and judged it.
 struct node_seen {};
-/// Whom to tell what the node says while it is being restored.
-struct meet_poller {
-  poller_actor poller;
-};
 struct make_snapshot {
   std::string reason;
 };
@@ -146,10 +257,15 @@ struct restore_report {
 };
 
 using snapshot_keeper_actor = caf::typed_actor<
-  caf::reacts_to<restart_noticed>, caf::reacts_to<restore_wanted>, caf::reacts_to<place_marker>,
-  caf::reacts_to<node_seen>, caf::reacts_to<meet_poller>, caf::replies_to<make_snapshot>::with<snapshot_info>,
+  caf::reacts_to<restart_noticed>,
+  caf::reacts_to<restore_wanted>,
+  caf::reacts_to<place_marker>,
+  caf::reacts_to<node_seen>,
+  caf::reacts_to<meet_poller>,
+  caf::replies_to<make_snapshot>::with<snapshot_info>,
   caf::replies_to<list_snapshots>::with<std::vector<snapshot_info>>,
-  caf::replies_to<export_snapshot>::with<export_file>, caf::replies_to<import_file>::with<import_report>,
+  caf::replies_to<export_snapshot>::with<export_file>,
+  caf::replies_to<import_file>::with<import_report>,
   caf::replies_to<restore_now>::with<restore_report>,
   // Makes the last snapshot; a restore under way is left to the next start.
   caf::replies_to<drain>::with<drained>>;
@@ -161,6 +277,17 @@ struct journal_entry {
   std::vector<node_event> events;
   std::optional<restart_record> restart; ///< number 0: a new one; else the same one, amended
   std::optional<gap_record> gap;
+  std::vector<incomplete_record> incompletes; ///< number 0: new ones; else the same ones, amended
+  std::optional<audit_memory> audit;          ///< replaces what was remembered of its node
+  std::vector<std::uint64_t> dropped_letters; ///< dead letters that a person gave up
+};
+/// Bytes as they came out of a node's queue, several payloads one after the other. They are on disk, sealed, before
+/// anybody looks into them, and stay in the inbox until a collection says that it is done with them.
+struct received {
+  node_name node;
+  moment at{};
+  inbox_channel channel = inbox_channel::subscribe;
+  std::shared_ptr<const payload_batch> payloads;
 };
 /// Records of one node as a poll (or a file) brought them, with what to remember of the node afterwards.
 struct collection {
@@ -171,9 +298,17 @@ struct collection {
   bool forget_marks = false;                               ///< drop all marks of the node first (it restarted)
   std::vector<list_mark> marks;                            ///< new or changed ones
   node_counters counters;
-  std::optional<journal_entry> facts; ///< durable together with the records, or not at all
+  std::optional<journal_entry> facts;          ///< durable together with the records, or not at all
+  std::vector<std::uint64_t> inbox_done;       ///< numbers of what was received and is decoded herein
+  std::vector<dead_letter> dead;               ///< what could not be; their numbers are given by the ledger
+  std::vector<std::uint64_t> replayed_letters; ///< dead letters that could be decoded after all
 };
-/// Answer to both, and what listeners are told: it is on disk.
+/// How far a consumer of the ledger's records has come; it goes on behind there, also after our own restart.
+struct consumer_progress {
+  std::string name;
+  sequence seq = 0;
+};
+/// Answer to all four, and what listeners are told: it is on disk.
 struct committed {
   sequence last = 0;                                         ///< the ledger's position
   std::shared_ptr<const std::vector<stored_record>> records; ///< those that were new; never null
@@ -181,6 +316,8 @@ struct committed {
   std::vector<std::pair<node_name, totals>> sums;            ///< of the nodes that changed
   std::uint64_t duplicates = 0;
   std::uint64_t restart_number = 0; ///< given to `journal_entry::restart`
+  std::uint64_t inbox_number = 0;   ///< given to `received`
+  std::vector<std::uint64_t> incomplete_numbers; ///< given to `journal_entry::incompletes`, in their order
 };
 struct recall {
   node_name node;
@@ -209,28 +346,80 @@ struct list_gaps {
   node_name node;
   std::uint32_t limit = 100;
 };
+struct read_inbox {
+  node_name node;
+  std::uint64_t after = 0;
+  std::uint32_t limit = 16;
+};
+struct inbox_entry {
+  std::uint64_t number = 0;
+  received what;
+};
+struct list_incompletes {
+  node_name node;
+  std::uint32_t limit = 100;
+};
+/// What the node's counters were compared with when it was last done, and what the ledger counts by credential.
+struct recall_audit {
+  node_name node;
+};
+struct list_dead_letters {
+  std::uint64_t after = 0;
+  std::uint32_t limit = 100;
+  bool whole = false; ///< with the payloads
+};
+/// Records in the order in which they came, whether they were shipped or not.
+struct read_arrivals {
+  sequence after = 0;
+  std::uint32_t limit = 1000;
+  std::optional<node_name> node = {}; ///< of that one only
+  bool with_extra = false;       ///< with what else the node said of the attempt
+  bool whole = false;            ///< with the client key and the source in clear
+};
+struct arrival {
+  stored_record record; ///< `facts->extra` is empty here: it is below
+  secret client_key;
+  std::string source;
+  std::string extra; ///< a JSON object, or empty
+};
+struct list_consumers {};
 struct ledger_state {
   sequence last = 0;
   std::uint64_t records = 0;
   std::uint64_t outbox = 0;
+  std::uint64_t inbox = 0; ///< entries not yet decoded
+  std::uint64_t dead_letters = 0;
   std::vector<std::pair<node_name, totals>> sums;
 };
 struct read_ledger_state {};
 
 /// Told of every commit, in order. What it does may not hold the ledger up: the message is all there is.
-using listener_actor = caf::typed_actor<caf::reacts_to<committed>>;
+using listener_actor = caf::typed_actor<
+  caf::reacts_to<committed>>;
 struct add_listener {
   listener_actor who;
 };
 
-using ledger_actor =
-  caf::typed_actor<caf::replies_to<collection>::with<committed>, caf::replies_to<journal_entry>::with<committed>,
-                   caf::replies_to<recall>::with<node_memory>, caf::replies_to<read_outbox>::with<outbox_page>,
-                   caf::reacts_to<outbox_acked>, caf::replies_to<list_restarts>::with<std::vector<restart_record>>,
-                   caf::replies_to<list_gaps>::with<std::vector<gap_record>>,
-                   caf::replies_to<read_ledger_state>::with<ledger_state>, caf::reacts_to<add_listener>,
-                   // Commits what waits, then closes the database.
-                   caf::replies_to<drain>::with<drained>>;
+using ledger_actor = caf::typed_actor<
+  caf::replies_to<collection>::with<committed>,
+  caf::replies_to<journal_entry>::with<committed>,
+  caf::replies_to<received>::with<committed>,
+  caf::replies_to<read_inbox>::with<std::vector<inbox_entry>>,
+  caf::replies_to<list_incompletes>::with<std::vector<incomplete_record>>,
+  caf::replies_to<recall_audit>::with<audit_memory>,
+  caf::replies_to<list_dead_letters>::with<std::vector<dead_letter>>,
+  caf::replies_to<consumer_progress>::with<committed>,
+  caf::replies_to<read_arrivals>::with<std::vector<arrival>>,
+  caf::replies_to<list_consumers>::with<std::vector<consumer_progress>>,
+  caf::replies_to<recall>::with<node_memory>,
+  caf::replies_to<read_outbox>::with<outbox_page>,
+  caf::reacts_to<outbox_acked>,
+  caf::replies_to<list_restarts>::with<std::vector<restart_record>>,
+  caf::replies_to<list_gaps>::with<std::vector<gap_record>>,
+  caf::replies_to<read_ledger_state>::with<ledger_state>,
+  caf::reacts_to<add_listener>,
+  // Commits what waits, then closes the database.
+  caf::replies_to<drain>::with<drained>>;
 
 // --- PUBLISHER: ships the outbox to NATS ------------------------------------------------
 
@@ -252,11 +441,13 @@ struct publisher_state {
   std::uint64_t in_flight = 0;
 };
 
-using publisher_actor =
-  caf::typed_actor<caf::reacts_to<committed>, caf::reacts_to<delivery_outcome>, caf::reacts_to<link_changed>,
-                   caf::replies_to<read_publisher_state>::with<publisher_state>,
-                   // Waits until the outbox is empty or the link is down.
-                   caf::replies_to<drain>::with<drained>>;
+using publisher_actor = caf::typed_actor<
+  caf::reacts_to<committed>,
+  caf::reacts_to<delivery_outcome>,
+  caf::reacts_to<link_changed>,
+  caf::replies_to<read_publisher_state>::with<publisher_state>,
+  // Waits until the outbox is empty or the link is down.
+  caf::replies_to<drain>::with<drained>>;
 
 // --- FEED: what is now, for pages and metrics; pushes to WebSockets ------------------------
 
@@ -281,10 +472,14 @@ struct snapshot_made {
   snapshot_info info;
 };
 
-using feed_actor = caf::typed_actor<caf::reacts_to<committed>, caf::reacts_to<node_condition>,
-                                    caf::reacts_to<restart_noticed>, // also when it changes (restored)
-                                    caf::reacts_to<snapshot_made>, caf::replies_to<read_overview>::with<overview>,
-                                    caf::replies_to<read_greeting>::with<std::shared_ptr<const std::string>>>;
+using feed_actor = caf::typed_actor<
+  caf::reacts_to<committed>,
+  caf::reacts_to<node_condition>,
+  caf::reacts_to<restart_noticed>,
+  // also when it changes (restored)
+  caf::reacts_to<snapshot_made>,
+  caf::replies_to<read_overview>::with<overview>,
+  caf::replies_to<read_greeting>::with<std::shared_ptr<const std::string>>>;
 
 // --- GATEWAY: answers HTTP requests by asking the others -------------------------------------
 
@@ -293,13 +488,16 @@ struct node_handles {
   node_name name;
   poller_actor poller;
   snapshot_keeper_actor keeper;
+  collector_actor collector;
 };
 using node_directory = std::vector<node_handles>;
 
-using gateway_actor = caf::typed_actor<caf::reacts_to<std::shared_ptr<http_exchange>>,
-                                       caf::reacts_to<node_directory>, // the actors of a node were started anew
-                                       // Answers 503 to everything but liveness from now on.
-                                       caf::replies_to<drain>::with<drained>>;
+using gateway_actor = caf::typed_actor<
+  caf::reacts_to<std::shared_ptr<http_exchange>>,
+  caf::reacts_to<node_directory>,
+  // the actors of a node were started anew
+  // Answers 503 to everything but liveness from now on.
+  caf::replies_to<drain>::with<drained>>;
 
 // --- SUPERVISOR: starts, watches, stops all ----------------------------------------------------
 
@@ -307,7 +505,8 @@ struct shut_down {
   std::string reason;
 };
 
-using supervisor_actor = caf::typed_actor<caf::reacts_to<shut_down>>;
+using supervisor_actor = caf::typed_actor<
+  caf::reacts_to<shut_down>>;
 
 } // namespace keyportal
 
@@ -319,10 +518,26 @@ KEYPORTAL_MESSAGE(fetch_usage)
 KEYPORTAL_MESSAGE(usage_answer)
 KEYPORTAL_MESSAGE(import_usage)
 KEYPORTAL_MESSAGE(import_answer)
+KEYPORTAL_MESSAGE(find_era)
+KEYPORTAL_MESSAGE(era_answer)
+KEYPORTAL_MESSAGE(fetch_accounts)
+KEYPORTAL_MESSAGE(accounts_answer)
+KEYPORTAL_MESSAGE(pop_queue)
+KEYPORTAL_MESSAGE(queue_answer)
+KEYPORTAL_MESSAGE(mend_settings)
+KEYPORTAL_MESSAGE(settings_mended)
+KEYPORTAL_MESSAGE(payloads_came)
+KEYPORTAL_MESSAGE(tap_changed)
+KEYPORTAL_MESSAGE(era_found)
+KEYPORTAL_MESSAGE(read_queue_state)
+KEYPORTAL_MESSAGE(queue_state)
+KEYPORTAL_MESSAGE(replay_letters)
+KEYPORTAL_MESSAGE(replay_report)
 KEYPORTAL_MESSAGE(probe)
 KEYPORTAL_MESSAGE(probe_answer)
 KEYPORTAL_MESSAGE(poll_now)
 KEYPORTAL_MESSAGE(node_counted)
+KEYPORTAL_MESSAGE(connection_dropped)
 KEYPORTAL_MESSAGE(tell_when_seen)
 KEYPORTAL_MESSAGE(node_seen)
 KEYPORTAL_MESSAGE(restore_wanted)
@@ -343,6 +558,15 @@ KEYPORTAL_MESSAGE(restore_report)
 KEYPORTAL_MESSAGE(collection)
 KEYPORTAL_MESSAGE(journal_entry)
 KEYPORTAL_MESSAGE(committed)
+KEYPORTAL_MESSAGE(received)
+KEYPORTAL_MESSAGE(read_inbox)
+KEYPORTAL_MESSAGE(list_incompletes)
+KEYPORTAL_MESSAGE(recall_audit)
+KEYPORTAL_MESSAGE(audit_memory)
+KEYPORTAL_MESSAGE(list_dead_letters)
+KEYPORTAL_MESSAGE(consumer_progress)
+KEYPORTAL_MESSAGE(read_arrivals)
+KEYPORTAL_MESSAGE(list_consumers)
 KEYPORTAL_MESSAGE(recall)
 KEYPORTAL_MESSAGE(node_memory)
 KEYPORTAL_MESSAGE(read_outbox)
@@ -367,6 +591,11 @@ KEYPORTAL_MESSAGE(shut_down)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::snapshot_info>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::restart_record>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::gap_record>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::inbox_entry>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::incomplete_record>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::dead_letter>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::arrival>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::consumer_progress>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::shared_ptr<const std::string>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::shared_ptr<keyportal::http_exchange>)
 #undef KEYPORTAL_MESSAGE

@@ -50,6 +50,7 @@ enum class errc : std::uint8_t {
   file_malformed = 92,
   file_version = 93,
   file_unreadable = 94,
+  dead_letter_unknown = 95,
   // requests to us
   not_found = 110,
   method_not_allowed = 111,

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "messages/records.hpp"
@@ -13,15 +14,16 @@ namespace keyportal {
 
 /// On disk and in NATS subjects; numbers are never changed or reused.
 enum class event_kind : std::uint8_t {
-  usage = 0,      ///< one record
-  totals = 1,     ///< cumulative totals of a node
-  up = 2,         ///< the node answers (again)
-  down = 3,       ///< the node stopped answering
-  restarted = 4,  ///< the node's statistics began anew
-  restored = 5,   ///< what the ledger held and the node lacked was imported and read back
-  gap = 6,        ///< a span of time whose records, if there were any, nobody has
-  snapshot = 7,   ///< a snapshot was made
-  incomplete = 8, ///< the node's counters say more than the ledger holds
+  usage = 0,          ///< one record
+  totals = 1,         ///< cumulative totals of a node
+  up = 2,             ///< the node answers (again)
+  down = 3,           ///< the node stopped answering
+  restarted = 4,      ///< the node's statistics began anew
+  restored = 5,       ///< what the ledger held and the node lacked was imported and read back
+  gap = 6,            ///< a span of time whose records, if there were any, nobody has
+  snapshot = 7,       ///< a snapshot was made
+  incomplete = 8,     ///< the node's counters say more than the ledger holds, or no longer
+  account_failed = 9, ///< an upstream refused an account
 };
 
 /// An event as it waits in the outbox and as listeners see it.
@@ -55,9 +57,10 @@ struct node_memory {
 };
 
 enum class restore_state : std::uint8_t {
-  pending = 0,   ///< noticed, not yet put back
-  complete = 1,  ///< the node holds all that the ledger holds of it
-  incomplete = 2 ///< given up after retries; `still_lacking` says how much
+  pending = 0,    ///< noticed, not yet put back
+  complete = 1,   ///< the node holds all that the ledger holds of it
+  incomplete = 2, ///< given up after retries; `still_lacking` says how much
+  impossible = 3  ///< the node takes no statistics back; nothing is missing in the ledger but what `lost` says
 };
 
 /// One restart of a node, kept for ever.
@@ -86,6 +89,72 @@ struct gap_record {
   std::string reason;                 ///< a sentence
 };
 
+/// How a payload reached us; on disk, numbers are never changed.
+enum class inbox_channel : std::uint8_t {
+  subscribe = 0,    ///< pushed over RESP
+  resp_pop = 1,     ///< LPOP
+  http_pop = 2,     ///< `/usage-queue`
+  errors = 3,       ///< pushed on the channel of account errors
+  beside_usage = 4, ///< LPOP at a node that has `/usage` too, which brings the same records
+};
+
+/// Payloads one after the other; `ends[i]` is where the i-th ends in `bytes`. At most 4 GiB.
+struct payload_batch {
+  std::string bytes;
+  std::vector<std::uint32_t> ends;
+  std::string_view operator[](std::size_t i) const {
+    const std::size_t begin = i == 0 ? 0 : ends[i - 1];
+    return std::string_view(bytes).substr(begin, ends[i] - begin);
+  }
+  std::size_t size() const { return ends.size(); }
+  void add(std::string_view payload) {
+    bytes.append(payload);
+    ends.push_back(static_cast<std::uint32_t>(bytes.size()));
+  }
+};
+
+/// A payload that could not be decoded. Kept, sealed, until it is replayed or a person drops it.
+struct dead_letter {
+  std::uint64_t number = 0; ///< 1, 2, … over all nodes; 0 until committed
+  node_name node;
+  moment at{}; ///< when it was received
+  inbox_channel channel = inbox_channel::subscribe;
+  std::string reason; ///< a sentence, without anything of the payload
+  secret payload;     ///< empty where only the list was asked for
+  std::uint64_t bytes = 0;
+};
+
+/// The node counted more attempts of a credential than the ledger has, for longer than records are under way.
+struct incomplete_record {
+  node_name node;
+  std::uint64_t number = 0; ///< 1, 2, … per node; 0 until committed
+  std::string credential;   ///< auth_index of the account
+  moment from{};            ///< all was there then
+  moment to{};              ///< when the difference was last seen to grow
+  std::uint64_t missing_ok = 0;
+  std::uint64_t missing_failed = 0;
+  std::optional<moment> closed_at; ///< explained by late records
+};
+
+/// What is needed to compare a node's counters with the ledger, from poll to poll and over our own restarts.
+struct audit_memory {
+  struct credential {
+    std::string auth_index;
+    std::int64_t node_ok = 0; ///< the node's counters when it was last looked at
+    std::int64_t node_failed = 0;
+    std::int64_t base_ok = 0; ///< what to add to the node's counters to get the ledger's, fixed once per boot
+    std::int64_t base_failed = 0;
+    std::int64_t held_ok = 0; ///< what the ledger holds; read only, filled by the ledger
+    std::int64_t held_failed = 0;
+  };
+  node_name node;
+  std::uint64_t boot = 0; ///< 0: never compared
+  moment boot_seen_at{};
+  moment compared_at{};
+  std::string version;
+  std::vector<credential> credentials;
+};
+
 struct snapshot_info {
   std::uint64_t id = 0; ///< 1, 2, … over all nodes
   node_name node;
@@ -110,6 +179,8 @@ struct node_condition {
   std::int64_t poll_ms = 0;       ///< how long the last poll took
   std::uint64_t answer_bytes = 0; ///< its size
   node_counters counters;         ///< what the node says
+  std::string collecting;         ///< "usage", "subscribe", "resp_pop", "http_pop" or empty: how its records are taken
+  std::uint64_t missing = 0;      ///< records that the node counted and the ledger lacks, of its present process
 };
 
 } // namespace keyportal

@@ -33,11 +33,18 @@ json to_json(const token_counts& t) {
     {"input", t.input}, {"output", t.output}, {"reasoning", t.reasoning}, {"cached", t.cached}, {"total", t.total}};
 }
 
+json to_json(const token_parts& p) {
+  return {{"uncached_input", p.uncached_input}, {"cache_read", p.cache_read},
+          {"cache_write", p.cache_write},       {"output", p.output},
+          {"reasoning", p.reasoning},           {"unclassified", p.unclassified}};
+}
+
 json to_json(const totals& t) {
   return {{"requests", t.requests},
           {"ok", t.ok},
           {"failed", t.failed},
           {"tokens", to_json(t.tokens)},
+          {"token_parts", to_json(t.parts)},
           {"latency_ms_sum", t.latency_ms_sum}};
 }
 
@@ -45,33 +52,67 @@ json to_json(const node_counters& c) {
   return {{"requests", c.requests}, {"ok", c.ok}, {"failed", c.failed}, {"tokens", c.tokens}};
 }
 
+// By hand, since it is written for every record; the order is that of to_json, which a test compares it with.
 std::string usage_body(const stored_record& r) {
   std::string out;
-  out.reserve(420);
-  fmt::format_to(std::back_inserter(out), R"({{"auth_index":)");
-  append_json_string(out, r.auth_index);
+  out.reserve(700);
+  const auto text = [&](std::string_view name, std::string_view value) {
+    out.append(name);
+    append_json_string(out, value);
+  };
+  out.push_back('{');
+  if (r.facts) {
+    text(R"("alias":)", r.facts->alias);
+    out.push_back(',');
+  }
+  text(R"("auth_index":)", r.auth_index);
+  if (r.facts)
+    text(R"(,"endpoint":)", r.facts->endpoint);
   fmt::format_to(std::back_inserter(out), R"(,"failed":{},"id":"{}","key_id":"{}","latency_ms":{},"model":)", r.failed,
                  to_string(r.id), r.key, r.latency_ms);
   append_json_string(out, r.model);
-  fmt::format_to(std::back_inserter(out), R"(,"node":"{}","seq":{},"timestamp":")", r.node, r.seq);
+  fmt::format_to(std::back_inserter(out), R"(,"node":"{}")", r.node);
+  if (r.facts)
+    text(R"(,"provider":)", r.facts->provider);
+  fmt::format_to(std::back_inserter(out), R"(,"seq":{})", r.seq);
+  if (r.facts)
+    fmt::format_to(std::back_inserter(out), R"(,"status_code":{})", r.facts->status_code);
+  out.append(R"(,"timestamp":")");
   append_rfc3339(out, r.at);
+  fmt::format_to(
+    std::back_inserter(out),
+    R"(","token_parts":{{"cache_read":{},"cache_write":{},"output":{},"reasoning":{},"uncached_input":{},"unclassified":{}}})",
+    r.parts.cache_read, r.parts.cache_write, r.parts.output, r.parts.reasoning, r.parts.uncached_input,
+    r.parts.unclassified);
   fmt::format_to(std::back_inserter(out),
-                 R"(","tokens":{{"cached":{},"input":{},"output":{},"reasoning":{},"total":{}}}}})", r.tokens.cached,
+                 R"(,"tokens":{{"cached":{},"input":{},"output":{},"reasoning":{},"total":{}}})", r.tokens.cached,
                  r.tokens.input, r.tokens.output, r.tokens.reasoning, r.tokens.total);
+  if (r.facts)
+    fmt::format_to(std::back_inserter(out), R"(,"ttft_ms":{})", r.facts->ttft_ms);
+  out.push_back('}');
   return out;
 }
 
 json to_json(const stored_record& r) {
-  return {{"seq", r.seq},
-          {"id", to_string(r.id)},
-          {"node", r.node},
-          {"key_id", r.key},
-          {"model", r.model},
-          {"auth_index", r.auth_index},
-          {"timestamp", to_rfc3339(r.at)},
-          {"latency_ms", r.latency_ms},
-          {"failed", r.failed},
-          {"tokens", to_json(r.tokens)}};
+  json out = {{"seq", r.seq},
+              {"id", to_string(r.id)},
+              {"node", r.node},
+              {"key_id", r.key},
+              {"model", r.model},
+              {"auth_index", r.auth_index},
+              {"timestamp", to_rfc3339(r.at)},
+              {"latency_ms", r.latency_ms},
+              {"failed", r.failed},
+              {"tokens", to_json(r.tokens)},
+              {"token_parts", to_json(r.parts)}};
+  if (r.facts) {
+    out["alias"] = r.facts->alias;
+    out["provider"] = r.facts->provider;
+    out["endpoint"] = r.facts->endpoint;
+    out["ttft_ms"] = r.facts->ttft_ms;
+    out["status_code"] = r.facts->status_code;
+  }
+  return out;
 }
 
 json to_json(const restart_record& r) {
@@ -103,6 +144,24 @@ json to_json(const gap_record& g) {
           {"reason", g.reason}};
 }
 
+json to_json(const incomplete_record& i) {
+  return {{"node", i.node},
+          {"number", i.number},
+          {"credential", i.credential},
+          {"from", moment_or_null(i.from)},
+          {"to", moment_or_null(i.to)},
+          {"missing", i.missing_ok + i.missing_failed},
+          {"missing_ok", i.missing_ok},
+          {"missing_failed", i.missing_failed},
+          {"closed_at", i.closed_at ? moment_or_null(*i.closed_at) : json(nullptr)}};
+}
+
+json to_json(const dead_letter& d) {
+  json out = {{"number", d.number}, {"node", d.node},  {"at", moment_or_null(d.at)}, {"channel", name_of(d.channel)},
+              {"reason", d.reason}, {"bytes", d.bytes}};
+  return out;
+}
+
 json to_json(const snapshot_info& s) {
   return {{"id", s.id},
           {"node", s.node},
@@ -125,7 +184,9 @@ json to_json(const node_condition& c) {
           {"last_poll", moment_or_null(c.last_poll)},
           {"poll_ms", c.poll_ms},
           {"answer_bytes", c.answer_bytes},
-          {"counters", to_json(c.counters)}};
+          {"counters", to_json(c.counters)},
+          {"collecting", c.collecting},
+          {"missing", c.missing}};
 }
 
 json to_json(const node_overview& n) {
@@ -152,6 +213,19 @@ json to_json(const overview& o) {
           {"totals", to_json(all)},
           {"today", to_json(today)},
           {"nodes", std::move(nodes)}};
+}
+
+json to_json(const queue_state& q) {
+  const auto opened_at = q.connected && !q.connections.empty() ? q.connections.back().opened_at : moment{};
+  return {{"mode", name_of(q.mode)},
+          {"connected", q.connected},
+          {"problem", q.problem},
+          {"waiting", q.waiting},
+          {"connected_at", moment_or_null(opened_at)}};
+}
+
+json to_json(const replay_report& r) {
+  return {{"replayed", r.replayed}, {"added", r.added}, {"still_dead", r.still_dead}};
 }
 
 json to_json(const import_report& r) { return {{"records", r.records}, {"added", r.added}}; }
@@ -187,11 +261,33 @@ std::string_view name_of(node_condition::light state) {
   return "unknown";
 }
 
+std::string_view name_of(inbox_channel channel) {
+  switch (channel) {
+    case inbox_channel::subscribe: return "subscribe";
+    case inbox_channel::resp_pop: return "resp_pop";
+    case inbox_channel::http_pop: return "http_pop";
+    case inbox_channel::errors: return "errors";
+    case inbox_channel::beside_usage: return "beside_usage";
+  }
+  return "subscribe";
+}
+
+std::string_view name_of(queue_mode mode) {
+  switch (mode) {
+    case queue_mode::off: return "off";
+    case queue_mode::subscribe: return "subscribe";
+    case queue_mode::resp_pop: return "resp_pop";
+    case queue_mode::http_pop: return "http_pop";
+  }
+  return "off";
+}
+
 std::string_view name_of(restore_state state) {
   switch (state) {
     case restore_state::pending: return "pending";
     case restore_state::complete: return "complete";
     case restore_state::incomplete: return "incomplete";
+    case restore_state::impossible: return "impossible";
   }
   return "unknown";
 }

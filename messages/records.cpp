@@ -79,6 +79,11 @@ record_id make_record_id(std::string_view node, std::string_view client_key, std
   return hash.end();
 }
 
+// Wraps round as CPA's own sums do: absurd counts of a node must not be undefined behaviour here.
+static void add_to(std::int64_t& sum, std::int64_t more) {
+  sum = static_cast<std::int64_t>(static_cast<std::uint64_t>(sum) + static_cast<std::uint64_t>(more));
+}
+
 std::int64_t token_parts::total() const {
   std::int64_t sum = 0;
   for (const auto part : {uncached_input, cache_read, cache_write, output, reasoning, unclassified})
@@ -90,11 +95,27 @@ std::int64_t token_parts::total() const {
 void normalise(detail& d) {
   auto& t = d.tokens;
   if (t.total == 0)
-    t.total = t.input + t.output + t.reasoning;
+    for (const auto part : {t.input, t.output, t.reasoning})
+      add_to(t.total, part);
   if (t.total == 0)
     t.total = t.cached;
   if (d.latency_ms < 0)
     d.latency_ms = 0;
+}
+
+// Claude counts cached input beside the input, Gemini counts reasoning beside the output, all others within.
+token_parts parts_by_model(std::string_view model, const token_counts& t) {
+  const auto within = [](std::int64_t whole, std::int64_t part) { return part > 0 && part <= whole ? part : 0; };
+  const bool claude = model.find("claude") != std::string_view::npos;
+  const bool gemini = model.find("gemini") != std::string_view::npos;
+  token_parts p;
+  p.cache_read = claude ? t.cached : within(t.input, t.cached);
+  p.uncached_input = claude ? t.input : t.input - p.cache_read;
+  p.reasoning = gemini ? t.reasoning : within(t.output, t.reasoning);
+  p.output = gemini ? t.output : t.output - p.reasoning;
+  if (t.input == 0 && t.output == 0 && t.reasoning == 0 && t.cached == 0)
+    p.unclassified = t.total;
+  return p;
 }
 
 std::string_view trimmed(std::string_view name) {
@@ -110,11 +131,6 @@ std::string_view normal_model(std::string_view model) {
   return name.empty() ? std::string_view{"unknown"} : name;
 }
 
-// Wraps round as CPA's own sums do: absurd counts of a node must not be undefined behaviour here.
-static void add_to(std::int64_t& sum, std::int64_t more) {
-  sum = static_cast<std::int64_t>(static_cast<std::uint64_t>(sum) + static_cast<std::uint64_t>(more));
-}
-
 void totals::add(const totals& other) {
   add_to(requests, other.requests);
   add_to(ok, other.ok);
@@ -124,11 +140,22 @@ void totals::add(const totals& other) {
   add_to(tokens.reasoning, other.tokens.reasoning);
   add_to(tokens.cached, other.tokens.cached);
   add_to(tokens.total, other.tokens.total);
+  add_to(parts.uncached_input, other.parts.uncached_input);
+  add_to(parts.cache_read, other.parts.cache_read);
+  add_to(parts.cache_write, other.parts.cache_write);
+  add_to(parts.output, other.parts.output);
+  add_to(parts.reasoning, other.parts.reasoning);
+  add_to(parts.unclassified, other.parts.unclassified);
   add_to(latency_ms_sum, other.latency_ms_sum);
 }
 
-void totals::add(const token_counts& t, std::int64_t latency_ms, bool is_failed) {
-  add({.requests = 1, .ok = is_failed ? 0 : 1, .failed = is_failed ? 1 : 0, .tokens = t, .latency_ms_sum = latency_ms});
+void totals::add(const token_counts& t, const token_parts& p, std::int64_t latency_ms, bool is_failed) {
+  add({.requests = 1,
+       .ok = is_failed ? 0 : 1,
+       .failed = is_failed ? 1 : 0,
+       .tokens = t,
+       .parts = p,
+       .latency_ms_sum = latency_ms});
 }
 
 } // namespace keyportal

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,17 @@ struct token_parts {
   bool operator==(const token_parts&) const = default;
 };
 
+/// What only the usage queue says of an attempt. Empty or 0 where the node did not say it.
+struct attempt_facts {
+  std::string provider; ///< "codex", "claude", …
+  std::string alias;    ///< the model that the client asked for
+  std::string endpoint; ///< "POST /v1/responses"
+  std::int64_t ttft_ms = 0;
+  std::int32_t status_code = 0; ///< of the upstream
+  std::string extra;            ///< a JSON object of all other fields; may hold what is private: sealed on disk
+  bool operator==(const attempt_facts&) const = default;
+};
+
 /// One upstream attempt, without the key and the model that head its list (CPA's `details[]`).
 struct detail {
   record_id id;
@@ -44,8 +56,9 @@ struct detail {
   std::string source;     ///< account label; may be an e-mail or a raw upstream key: never leaves the ledger unsealed
   std::string auth_index; ///< id of the upstream credential, may be empty
   token_counts tokens;
-  token_parts parts; ///< the same tokens, comparable; all zero where nobody has worked them out yet
   bool failed = false;
+  token_parts parts; ///< the same tokens, comparable; of details without facts the ledger works them out
+  std::shared_ptr<const attempt_facts> facts; ///< null: taken from `/usage` or a file, which do not say them
 };
 
 /// CPA's grouping: all details of one client key and one upstream model.
@@ -61,6 +74,8 @@ record_id make_record_id(std::string_view node, std::string_view client_key, std
 /// Brings a detail into the form in which CPA's import would store it: a zero total is computed (contract 2.5),
 /// a negative latency becomes 0. Live details of CPA are in that form already.
 void normalise(detail& d);
+/// The parts of tokens of which only the model is known (`/usage`, files): its name tells the provider's habits.
+token_parts parts_by_model(std::string_view model, const token_counts& t);
 /// Names as CPA's import stores them: white space trimmed; an empty model is "unknown".
 std::string_view trimmed(std::string_view name);
 std::string_view normal_model(std::string_view model);
@@ -77,6 +92,8 @@ struct stored_record {
   std::int64_t latency_ms = 0;
   token_counts tokens;
   bool failed = false;
+  token_parts parts;
+  std::shared_ptr<const attempt_facts> facts; ///< null where unknown; `extra` only where it was asked for
 };
 
 /// Sums over any set of records.
@@ -85,10 +102,11 @@ struct totals {
   std::int64_t ok = 0;
   std::int64_t failed = 0;
   token_counts tokens;
+  token_parts parts;
   std::int64_t latency_ms_sum = 0;
   bool operator==(const totals&) const = default;
   void add(const totals& other);
-  void add(const token_counts& t, std::int64_t latency_ms, bool is_failed);
+  void add(const token_counts& t, const token_parts& p, std::int64_t latency_ms, bool is_failed);
 };
 
 /// The counters at the head of CPA's `/usage`.

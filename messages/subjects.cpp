@@ -24,6 +24,7 @@ std::string_view name_of(event_kind kind) {
     case event_kind::gap: return "gap";
     case event_kind::snapshot: return "snapshot";
     case event_kind::incomplete: return "incomplete";
+    case event_kind::account_failed: return "account_failed";
   }
   return "unknown";
 }

@@ -1,25 +1,35 @@
+// Records: which of them are new, and all that changes with each.
 #include "storage/commit_plan.hpp"
 
 #include <algorithm>
-
-#include <fmt/core.h>
+#include <tuple>
 
 #include "messages/errors.hpp"
+#include "storage/packing.hpp"
 
 namespace keyportal::storage {
+namespace {
 
-// Fewer rows are faster to write; a row of which a part was shipped is written anew.
-constexpr std::size_t most_in_outbox_row = 64;
+// Fewer rows are faster to write, and their extras compress better together; but all of a row is read at once.
+constexpr std::size_t most_in_arrivals_row = 64;
+// A row of which a part was shipped is written anew.
+constexpr sequence most_in_outbox_row = 1024;
 
-commit_plan::commit_plan(const database& db, const names& known, const ledger_memory& before,
-                         rollup_table& rollup_cache, moment now)
-  : db_(&db), now_(now), after_(before), names_(known, before.position.last_name), rollups_(db, rollup_cache) {}
-
-template <class Key, class Value>
-void commit_plan::put(family where, const Key& key, const Value& value) {
-  batch_.Put(db_->handle(where), encode_key(key), encode(value));
-  changed_ = true;
+std::uint64_t head_of(const record_id& id) {
+  std::uint64_t head = 0;
+  std::memcpy(&head, id.bytes.data(), sizeof head);
+  return head;
 }
+
+} // namespace
+
+commit_plan::short_key::short_key(const record_key& key) : node(key.node), at_ns(key.at_ns), id_head(head_of(key.id)) {}
+
+commit_plan::commit_plan(const database& db, const names& known, const ledger_memory& before, row_caches& caches,
+                         moment now)
+  : db_(&db), now_(now), after_(before), names_(known, before.position.last_name),
+    rollups_(db, family::rollups, "roll-up", caches.rollups),
+    credentials_(db, family::meta, "credential", caches.credentials) {}
 
 caf::expected<node_state*> commit_plan::node(const node_name& name) {
   if (const auto found = after_.nodes.find(name); found != after_.nodes.end())
@@ -32,20 +42,57 @@ caf::expected<node_state*> commit_plan::node(const node_name& name) {
   return &after_.nodes.emplace(name, node_state{(*entry)->number, {}}).first->second;
 }
 
-// --- records --------------------------------------------------------------------
-
 caf::error commit_plan::add(const collection& write) {
   auto of = node(write.node);
   if (!of)
     return of.error();
-  std::vector<candidate> candidates;
+  auto candidates = candidates_of(write, **of);
+  if (!candidates)
+    return candidates.error();
+  const auto count = candidates->size();
+  if (auto failed = drop_known(*candidates, **of))
+    return failed;
+
+  auto records = std::make_shared<std::vector<stored_record>>();
+  records->reserve(candidates->size());
+  const auto first = after_.position.last + 1;
+  for (const auto& one : *candidates)
+    if (auto failed = insert(one, write.node, **of, *records))
+      return failed;
+  if (auto failed = put_arrivals_row())
+    return failed;
+  put_outbox_rows(first, after_.position.last);
+  if (auto failed = remember(write, **of))
+    return failed;
+  if (auto failed = clear_inbox(write.inbox_done, **of))
+    return failed;
+  for (const auto& letter : write.dead)
+    if (auto failed = put_letter(letter, **of))
+      return failed;
+  if (auto failed = drop_letters(write.replayed_letters))
+    return failed;
+
+  auto result = empty_result();
+  result.duplicates = count - records->size();
+  if (!records->empty()) {
+    changed_ = true;
+    result.sums.emplace_back(write.node, (*of)->value.sums);
+  }
+  result.records = std::move(records);
+  results_.push_back(std::move(result));
+  return {};
+}
+
+caf::expected<std::vector<commit_plan::candidate>> commit_plan::candidates_of(const collection& write,
+                                                                              const node_state& of) {
+  std::vector<candidate> out;
+  if (!write.groups)
+    return out;
   std::size_t count = 0;
-  if (write.groups)
-    for (const auto& group : *write.groups)
-      count += group.details.size();
-  candidates.reserve(count);
-  for (std::size_t i = 0; write.groups && i < write.groups->size(); ++i) {
-    const auto& group = (*write.groups)[i];
+  for (const auto& group : *write.groups)
+    count += group.details.size();
+  out.reserve(count);
+  for (const auto& group : *write.groups) {
     if (group.details.empty())
       continue;
     const auto client_key = names_.number(name_kind::client_key, group.client_key.reveal());
@@ -57,40 +104,25 @@ caf::error commit_plan::add(const collection& write) {
     held_.push_back(*client_key);
     held_.push_back(*model);
     for (const auto& detail : group.details)
-      candidates.push_back(
-        {{(*of)->number, detail.at.unix_ns, detail.id}, &group, &detail, client_key->get(), model->get()});
+      out.push_back({{of.number, detail.at.unix_ns, detail.id}, &group, &detail, client_key->get(), model->get()});
   }
-  // In order of time: so the stream tells it, and so the rows lie.
-  std::sort(candidates.begin(), candidates.end(), [](const candidate& a, const candidate& b) {
-    return a.key.at_ns != b.key.at_ns ? a.key.at_ns < b.key.at_ns : a.key.id < b.key.id;
+  // In order of time: so the stream tells it, and so the rows lie. Of two forms of one record the one that says more
+  // comes first: the other one is its duplicate then.
+  std::sort(out.begin(), out.end(), [](const candidate& a, const candidate& b) {
+    if (a.key.at_ns != b.key.at_ns)
+      return a.key.at_ns < b.key.at_ns;
+    const auto order = std::memcmp(a.key.id.bytes.data(), b.key.id.bytes.data(), sizeof(std::uint64_t));
+    if (order != 0)
+      return order < 0;
+    return std::tuple(!a.detail->facts, a.key.id) < std::tuple(!b.detail->facts, b.key.id);
   });
-  if (auto failed = drop_known(candidates))
-    return failed;
-
-  auto records = std::make_shared<std::vector<stored_record>>();
-  records->reserve(candidates.size());
-  for (const auto& one : candidates)
-    if (auto failed = insert(one, write.node, **of, *records))
-      return failed;
-  put_outbox_row();
-  if (auto failed = remember(write, **of))
-    return failed;
-
-  committed result;
-  result.last = after_.position.last;
-  result.duplicates = count - records->size();
-  result.events = std::make_shared<const std::vector<node_event>>();
-  if (!records->empty()) {
-    changed_ = true;
-    result.sums.emplace_back(write.node, (*of)->value.sums);
-  }
-  result.records = std::move(records);
-  results_.push_back(std::move(result));
-  return {};
+  return out;
 }
 
+// --- which are new ----------------------------------------------------------------
+
 // Leaves those that neither the database nor this commit has.
-caf::error commit_plan::drop_known(std::vector<candidate>& candidates) {
+caf::error commit_plan::drop_known(std::vector<candidate>& candidates, const node_state& of) {
   constexpr std::size_t at_once = 256;
   constexpr std::size_t row_bytes = 1 + 4 + 8 + 16;
   std::string rows;
@@ -105,20 +137,61 @@ caf::error commit_plan::drop_known(std::vector<candidate>& candidates) {
       append_key(rows, candidates[first + i].key);
     for (std::size_t i = 0; i < count; ++i)
       keys[i] = rocksdb::Slice(rows.data() + i * row_bytes, row_bytes);
-    db_->raw().MultiGet({}, db_->handle(family::records), count, keys.data(), values.data(), states.data(), true);
+    // Keys ascend but for two forms of one record; telling RocksDB that they do would be wrong then.
+    db_->raw().MultiGet({}, db_->handle(family::records), count, keys.data(), values.data(), states.data());
     for (std::size_t i = 0; i < count; ++i) {
       values[i].Reset();
       if (states[i].ok())
         continue;
       if (!states[i].IsNotFound())
         return to_error(states[i]);
-      if (inserted_.insert(candidates[first + i].key).second)
+      const auto known = is_there_otherwise(candidates[first + i], of);
+      if (!known)
+        return known.error();
+      if (!*known && take_place(candidates[first + i]))
         candidates[left++] = candidates[first + i];
     }
   }
   candidates.resize(left);
   return {};
 }
+
+// A node may tell one attempt in two forms: by `/usage` or a file, and by its queue. Both ids have the same head then,
+// and at least one of the forms is without facts. Looking is worth its price only where both kinds can meet.
+caf::expected<bool> commit_plan::is_there_otherwise(const candidate& one, const node_state& of) {
+  const bool has_facts = one.detail->facts != nullptr;
+  if (!(has_facts ? of.value.plain : of.value.with_facts).holds(one.key.at_ns))
+    return false;
+  if (!records_)
+    records_.reset(db_->raw().NewIterator({}, db_->handle(family::records)));
+  key_bytes_.clear();
+  append_key(key_bytes_, one.key);
+  key_bytes_.resize(key_bytes_.size() - sizeof(record_id) + sizeof(std::uint64_t));
+  for (records_->Seek(key_bytes_); records_->Valid() && records_->key().starts_with(key_bytes_); records_->Next()) {
+    record_value there;
+    if (!decode(records_->value().ToStringView(), there))
+      return damaged("record");
+    if (!has_facts || !there.facts)
+      return true;
+  }
+  if (auto failed = to_error(records_->status()))
+    return failed;
+  return false;
+}
+
+// False when this very commit has it already, in one form or the other.
+bool commit_plan::take_place(const candidate& one) {
+  const short_key key{one.key};
+  const bool has_facts = one.detail->facts != nullptr;
+  const auto [begin, end] = inserted_.equal_range(key);
+  for (auto there = begin; there != end; ++there)
+    if (there->second.id == one.key.id || !has_facts || !there->second.has_facts)
+      return false;
+  inserted_.emplace(key, form{one.key.id, has_facts});
+  return true;
+}
+
+// --- what changes with each -----------------------------------------------------------
 
 caf::error commit_plan::insert(const candidate& one, const node_name& name, node_state& of,
                                std::vector<stored_record>& out) {
@@ -130,33 +203,89 @@ caf::error commit_plan::insert(const candidate& one, const node_name& name, node
     return auth_index.error();
   const auto seq = ++after_.position.last;
   const auto& d = *one.detail;
-  const record_value value{
-    seq,      one.client_key->number, one.model->number, (*source)->number, (*auth_index)->number, d.at.offset_minutes,
-    d.failed, d.latency_ms,           d.tokens};
+  record_value value{seq,
+                     one.client_key->number,
+                     one.model->number,
+                     (*source)->number,
+                     (*auth_index)->number,
+                     d.at.offset_minutes,
+                     d.failed,
+                     d.latency_ms,
+                     d.tokens,
+                     {}};
+  std::shared_ptr<const attempt_facts> facts;
+  if (d.facts) {
+    const auto provider = names_.number(name_kind::provider, d.facts->provider);
+    if (!provider)
+      return provider.error();
+    const auto alias = names_.number(name_kind::alias, d.facts->alias);
+    if (!alias)
+      return alias.error();
+    const auto endpoint = names_.number(name_kind::endpoint, d.facts->endpoint);
+    if (!endpoint)
+      return endpoint.error();
+    value.facts = facts_value{(*provider)->number, (*alias)->number,     (*endpoint)->number,
+                              d.facts->ttft_ms,    d.facts->status_code, d.parts};
+    facts = d.facts;
+    if (!facts->extra.empty()) // is not for listeners
+      facts = std::make_shared<const attempt_facts>(
+        attempt_facts{facts->provider, facts->alias, facts->endpoint, facts->ttft_ms, facts->status_code, {}});
+  }
+  const auto parts = d.facts ? d.parts : parts_by_model(one.model->text, d.tokens);
   key_bytes_.clear();
   append_key(key_bytes_, one.key);
   value_bytes_.clear();
   append(value_bytes_, value);
   batch_.Put(db_->handle(family::records), key_bytes_, value_bytes_);
-  outbox_row_.node = one.key.node;
-  outbox_row_.records.push_back({seq, one.key.at_ns, one.key.id});
-  if (outbox_row_.records.size() == most_in_outbox_row)
-    put_outbox_row();
-  if (auto failed = rollups_.add(one.key, value))
+
+  arrivals_row_.node = one.key.node;
+  arrivals_row_.records.push_back({seq, one.key.at_ns, one.key.id});
+  const std::string_view extra = d.facts ? std::string_view{d.facts->extra} : std::string_view{};
+  put_text(extras_, extra);
+  any_extra_ |= !extra.empty();
+  if (arrivals_row_.records.size() == most_in_arrivals_row)
+    if (auto failed = put_arrivals_row())
+      return failed;
+
+  if (auto failed = storage::add(rollups_, one.key, value, parts))
     return failed;
-  of.value.sums.add(d.tokens, d.latency_ms, d.failed);
+  if (auto failed = storage::add(credentials_, one.key, value))
+    return failed;
+  of.value.sums.add(d.tokens, parts, d.latency_ms, d.failed);
+  (d.facts ? of.value.with_facts : of.value.plain).add(d.at.unix_ns);
   ++after_.position.records;
   ++after_.position.outbox;
   out.push_back({seq, d.id, name, one.client_key->key, one.model->text, (*auth_index)->text, d.at, d.latency_ms,
-                 d.tokens, d.failed});
+                 d.tokens, d.failed, parts, std::move(facts)});
   return {};
 }
 
-void commit_plan::put_outbox_row() {
-  if (outbox_row_.records.empty())
-    return;
-  put(family::outbox, outbox_key{outbox_row_.records.back().seq}, outbox_row_);
-  outbox_row_.records.clear();
+caf::error commit_plan::put_arrivals_row() {
+  if (arrivals_row_.records.empty())
+    return {};
+  const arrivals_key key{arrivals_row_.records.back().seq};
+  if (any_extra_) {
+    auto packed = pack(names_.seal(), extras_, encode_key(key));
+    if (!packed)
+      return packed.error();
+    arrivals_row_.extras = std::move(*packed);
+  }
+  put(family::arrivals, key, arrivals_row_);
+  arrivals_row_.records.clear();
+  arrivals_row_.extras.clear();
+  extras_.clear();
+  any_extra_ = false;
+  return {};
+}
+
+void commit_plan::put_outbox_rows(sequence first, sequence last) {
+  while (first <= last) {
+    const auto end = std::min(last, first + most_in_outbox_row - 1);
+    outbox_value row;
+    row.waiting.push_back({first, end});
+    put(family::outbox, outbox_key{end}, row);
+    first = end + 1;
+  }
 }
 
 // --- what to remember of the node --------------------------------------------------
@@ -186,62 +315,6 @@ caf::error commit_plan::remember(const collection& write, node_state& of) {
   return {};
 }
 
-// --- journal -------------------------------------------------------------------------
-
-caf::error commit_plan::add(const journal_entry& write) {
-  auto events = std::make_shared<std::vector<node_event>>(write.events);
-  for (auto& event : *events) {
-    if (event.kind == event_kind::usage)
-      return make_error(errc::bad_request, "records come in collections");
-    auto of = node(event.node);
-    if (!of)
-      return of.error();
-    if (event.at == moment{})
-      event.at = now_;
-    event.seq = ++after_.position.last;
-    ++after_.position.outbox;
-    put(family::outbox, outbox_key{event.seq},
-        outbox_value{event.kind, (*of)->number, {}, unix_ns(event.at), event.data});
-  }
-  committed result;
-  if (write.restart) {
-    const auto number = journal(*write.restart);
-    if (!number)
-      return number.error();
-    result.restart_number = *number;
-  }
-  if (write.gap)
-    if (auto failed = journal(*write.gap))
-      return failed;
-  result.last = after_.position.last;
-  result.records = std::make_shared<const std::vector<stored_record>>();
-  result.events = std::move(events);
-  results_.push_back(std::move(result));
-  return {};
-}
-
-caf::expected<std::uint64_t> commit_plan::journal(const restart_record& restart) {
-  auto of = node(restart.node);
-  if (!of)
-    return of.error();
-  if (restart.number > (*of)->value.restarts)
-    return make_error(errc::bad_request, fmt::format("{}: there is no restart {}", restart.node, restart.number));
-  const auto number = restart.number == 0 ? ++(*of)->value.restarts : restart.number;
-  put(family::meta, restart_key{(*of)->number, number}, restart);
-  return number;
-}
-
-caf::error commit_plan::journal(const gap_record& gap) {
-  auto of = node(gap.node);
-  if (!of)
-    return of.error();
-  if (gap.number > (*of)->value.gaps)
-    return make_error(errc::bad_request, fmt::format("{}: there is no gap {}", gap.node, gap.number));
-  const auto number = gap.number == 0 ? ++(*of)->value.gaps : gap.number;
-  put(family::meta, gap_key{(*of)->number, number}, gap);
-  return {};
-}
-
 // --- the end of it ---------------------------------------------------------------------
 
 caf::error commit_plan::close() {
@@ -250,6 +323,7 @@ caf::error commit_plan::close() {
   if (auto failed = names_.write_to(batch_, *db_))
     return failed;
   rollups_.write_to(batch_);
+  credentials_.write_to(batch_);
   for (const auto& [name, state] : after_.nodes)
     put(family::meta, node_key{state.number}, state.value);
   after_.position.last_name = names_.last();
@@ -260,6 +334,7 @@ caf::error commit_plan::close() {
 ledger_memory commit_plan::keep() {
   names_.keep();
   rollups_.keep();
+  credentials_.keep();
   return std::move(after_);
 }
 

@@ -3,7 +3,8 @@
 
 #include <map>
 #include <memory>
-#include <unordered_set>
+#include <set>
+#include <unordered_map>
 #include <vector>
 
 #include <caf/expected.hpp>
@@ -26,15 +27,22 @@ struct ledger_memory {
   std::map<node_name, node_state, std::less<>> nodes;
 };
 
+/// Rows of the last commits, the writer's own.
+struct row_caches {
+  rollup_table rollups;
+  credential_table credentials;
+};
+
 /// Add every write, `close`, write the batch, `keep`: only then others see it. Thrown away, nothing has happened.
 class commit_plan {
 public:
   /// All arguments outlive the plan.
-  commit_plan(const database& db, const names& known, const ledger_memory& before, rollup_table& rollup_cache,
-              moment now);
+  commit_plan(const database& db, const names& known, const ledger_memory& before, row_caches& caches, moment now);
 
   [[nodiscard]] caf::error add(const collection& write);
   [[nodiscard]] caf::error add(const journal_entry& write);
+  [[nodiscard]] caf::error add(const received& write);
+  [[nodiscard]] caf::error add(const consumer_progress& write);
   /// Adds the rows that sum up all writes. The batch is complete then.
   [[nodiscard]] caf::error close();
   rocksdb::WriteBatch& batch() { return batch_; }
@@ -52,32 +60,68 @@ private:
     const name_entry* client_key;
     const name_entry* model;
   };
-  struct key_hash {
-    std::size_t operator()(const record_key& key) const { return std::hash<record_id>{}(key.id); }
+  /// What two forms of one record have in common, that of `/usage` and that of the queue.
+  struct short_key {
+    std::uint32_t node;
+    std::int64_t at_ns;
+    std::uint64_t id_head;
+    explicit short_key(const record_key& key);
+    bool operator==(const short_key&) const = default;
+  };
+  struct short_key_hash {
+    std::size_t operator()(const short_key& key) const { return key.id_head; } // of a hash: uniform already
+  };
+  struct form {
+    record_id id;
+    bool has_facts;
   };
 
+  // commit_plan.cpp: records
   [[nodiscard]] caf::expected<node_state*> node(const node_name& name);
-  [[nodiscard]] caf::error drop_known(std::vector<candidate>& candidates);
+  [[nodiscard]] caf::expected<std::vector<candidate>> candidates_of(const collection& write, const node_state& of);
+  [[nodiscard]] caf::error drop_known(std::vector<candidate>& candidates, const node_state& of);
+  [[nodiscard]] caf::expected<bool> is_there_otherwise(const candidate& one, const node_state& of);
+  [[nodiscard]] bool take_place(const candidate& one);
   [[nodiscard]] caf::error insert(const candidate& one, const node_name& name, node_state& of,
                                   std::vector<stored_record>& out);
-  void put_outbox_row();
+  [[nodiscard]] caf::error put_arrivals_row();
+  void put_outbox_rows(sequence first, sequence last);
   [[nodiscard]] caf::error remember(const collection& write, node_state& of);
+
+  // commit_journal.cpp: all else
   [[nodiscard]] caf::expected<std::uint64_t> journal(const restart_record& restart);
   [[nodiscard]] caf::error journal(const gap_record& gap);
+  [[nodiscard]] caf::expected<std::uint64_t> journal(const incomplete_record& incomplete);
+  [[nodiscard]] caf::error journal(const audit_memory& audit);
+  [[nodiscard]] caf::error clear_inbox(const std::vector<std::uint64_t>& numbers, const node_state& of);
+  [[nodiscard]] caf::error put_letter(const dead_letter& letter, const node_state& of);
+  [[nodiscard]] caf::error drop_letters(const std::vector<std::uint64_t>& numbers);
+  committed empty_result() const;
+
   template <class Key, class Value>
-  void put(family where, const Key& key, const Value& value);
+  void put(family where, const Key& key, const Value& value) {
+    batch_.Put(db_->handle(where), encode_key(key), encode(value));
+    changed_ = true;
+  }
 
   const database* db_;
   moment now_;
   ledger_memory after_;
   name_changes names_;
   rollup_changes rollups_;
+  credential_changes credentials_;
   rocksdb::WriteBatch batch_;
-  std::unordered_set<record_key, key_hash> inserted_;
+  std::unordered_multimap<short_key, form, short_key_hash> inserted_;
   std::vector<committed> results_;
-  std::vector<name_ptr> held_; // keeps the entries that candidates point to
-  outbox_value outbox_row_;    // being filled
-  std::string key_bytes_;      // reused for each record
+  std::vector<name_ptr> held_;  // keeps the entries that candidates point to
+  arrivals_value arrivals_row_; // being filled
+  std::string extras_;          // of its records
+  bool any_extra_ = false;
+  std::unique_ptr<rocksdb::Iterator> records_; // as they were before, made when first needed
+  std::unique_ptr<rocksdb::Iterator> inbox_;
+  std::set<std::uint64_t> cleared_;         // numbers of the inbox
+  std::set<std::uint64_t> dropped_letters_; // of dead letters
+  std::string key_bytes_;                   // reused for each record
   std::string value_bytes_;
   bool changed_ = false;
 };

@@ -18,7 +18,8 @@ namespace keyportal::storage {
 namespace {
 
 // In the order of `family`. On disk: names are never changed.
-const std::array<std::string, 5> family_names{"default", "records", "rollups", "outbox", "snapshots"};
+const std::array<std::string, families> family_names{"default",   "records",  "rollups", "outbox",
+                                                     "snapshots", "arrivals", "inbox"};
 
 rocksdb::DBOptions database_options(const database_setup& how) {
   rocksdb::DBOptions options;
@@ -81,6 +82,16 @@ rocksdb::ColumnFamilyOptions family_options(family which, const database_setup& 
       options.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(1));
       // A queue: without this, reading its head would wade through what was taken off it.
       options.table_properties_collector_factories.push_back(rocksdb::NewCompactOnDeletionCollectorFactory(4096, 2048));
+      break;
+    case family::arrivals:
+      options.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(1));
+      break;
+    case family::inbox:
+      // Rows live for milliseconds. Written once and removed with SingleDelete, a row and its removal vanish when the
+      // write buffer is flushed; what little is left is sealed already.
+      options.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(5));
+      options.compression = rocksdb::kNoCompression;
+      options.bottommost_compression = rocksdb::kNoCompression;
       break;
     case family::snapshots:
       options.compression = rocksdb::kNoCompression; // compressed and sealed already
@@ -152,12 +163,12 @@ caf::expected<std::shared_ptr<database>> database::open_store(const database_set
   if (auto foreign = refuse_foreign_families(db_options, path))
     return foreign;
   const auto cache = rocksdb::NewLRUCache(how.block_cache_bytes, 2);
-  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  std::vector<rocksdb::ColumnFamilyDescriptor> wanted;
   for (std::size_t i = 0; i < family_names.size(); ++i)
-    families.emplace_back(family_names[i], family_options(static_cast<family>(i), how, cache));
+    wanted.emplace_back(family_names[i], family_options(static_cast<family>(i), how, cache));
   std::shared_ptr<database> result{new database};
   rocksdb::DB* raw = nullptr;
-  if (auto failed = to_error(rocksdb::DB::Open(db_options, path, families, &result->handles_, &raw)))
+  if (auto failed = to_error(rocksdb::DB::Open(db_options, path, wanted, &result->handles_, &raw)))
     return failed;
   result->db_.reset(raw);
   if (auto failed = check_schema(*result, path))

@@ -17,10 +17,11 @@
 namespace keyportal::storage {
 
 /// The order of the families in `database`; their names are in database.cpp and on disk.
-enum class family : std::uint8_t { meta, records, rollups, outbox, snapshots };
+enum class family : std::uint8_t { meta, records, rollups, outbox, snapshots, arrivals, inbox };
+inline constexpr std::size_t families = 7;
 
-/// The layout this program reads and writes. One that says more is refused, one that says less is migrated (none yet).
-inline constexpr std::uint32_t schema_version = 1;
+/// The layout this program reads and writes. One that says more is refused, one that says less is migrated (migrate.cpp).
+inline constexpr std::uint32_t schema_version = 2;
 
 caf::error to_error(const rocksdb::Status& status);
 /// A row whose bytes do not mean anything: `what` says which kind of row.

@@ -25,16 +25,34 @@ enum class tag : std::uint8_t {
   mark = 0x06,
   restart = 0x07,
   gap = 0x08,
+  incomplete = 0x09,
+  credential = 0x0a,
+  audit = 0x0b,
+  dead_letter = 0x0c,
+  consumer = 0x0d,
   record = 0x10,
   outbox = 0x11,
   hour = 0x12,
   day = 0x13,
   snapshot = 0x14,
   snapshot_piece = 0x15,
+  arrivals = 0x16,
+  inbox = 0x17,
 };
 
 /// What a dictionary entry names; on disk as well.
-enum class name_kind : std::uint8_t { node = 1, client_key = 2, model = 3, source = 4, auth_index = 5 };
+enum class name_kind : std::uint8_t {
+  node = 1,
+  client_key = 2,
+  model = 3,
+  source = 4,
+  auth_index = 5,
+  provider = 6,
+  alias = 7,
+  endpoint = 8,
+  consumer = 9,
+};
+inline constexpr std::size_t name_kinds = 10; ///< with 0, which names nothing
 
 // --- the keys: `of` is the tag, `fields()` their order ---------------------------
 
@@ -94,6 +112,38 @@ struct gap_key {
   auto fields() { return std::tie(node, number); }
   bool operator==(const gap_key&) const = default;
 };
+struct incomplete_key {
+  static constexpr tag of = tag::incomplete;
+  std::uint32_t node = 0;
+  std::uint64_t number = 0;
+  auto fields() { return std::tie(node, number); }
+  bool operator==(const incomplete_key&) const = default;
+};
+struct credential_key {
+  static constexpr tag of = tag::credential;
+  std::uint32_t node = 0;
+  std::uint32_t auth_index = 0;
+  auto fields() { return std::tie(node, auth_index); }
+  bool operator==(const credential_key&) const = default;
+};
+struct audit_key {
+  static constexpr tag of = tag::audit;
+  std::uint32_t node = 0;
+  auto fields() { return std::tie(node); }
+  bool operator==(const audit_key&) const = default;
+};
+struct dead_letter_key {
+  static constexpr tag of = tag::dead_letter;
+  std::uint64_t number = 0; ///< over all nodes
+  auto fields() { return std::tie(number); }
+  bool operator==(const dead_letter_key&) const = default;
+};
+struct consumer_key {
+  static constexpr tag of = tag::consumer;
+  std::uint32_t name = 0;
+  auto fields() { return std::tie(name); }
+  bool operator==(const consumer_key&) const = default;
+};
 /// That this key is there is what makes a record known: nothing else has to be looked up to count each once.
 struct record_key {
   static constexpr tag of = tag::record;
@@ -108,6 +158,20 @@ struct outbox_key {
   sequence last = 0; ///< at least the highest sequence in the row, below the lowest one in the next
   auto fields() { return std::tie(last); }
   bool operator==(const outbox_key&) const = default;
+};
+struct arrivals_key {
+  static constexpr tag of = tag::arrivals;
+  sequence last = 0; ///< the highest sequence in the row
+  auto fields() { return std::tie(last); }
+  bool operator==(const arrivals_key&) const = default;
+};
+/// Written once and removed once, never written anew: so its removal can be a SingleDelete.
+struct inbox_key {
+  static constexpr tag of = tag::inbox;
+  std::uint32_t node = 0;
+  std::uint64_t number = 0; ///< over all nodes, never reused
+  auto fields() { return std::tie(node, number); }
+  bool operator==(const inbox_key&) const = default;
 };
 struct hour_key {
   static constexpr tag of = tag::hour;
@@ -154,7 +218,7 @@ void put_field(std::string& out, T value) {
 
 inline bool get_field(std::string_view& in, name_kind& out) {
   std::uint8_t value = 0;
-  if (!get_fixed(in, value) || value < 1 || value > 5)
+  if (!get_fixed(in, value) || value < 1 || value >= name_kinds)
     return false;
   out = static_cast<name_kind>(value);
   return true;

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "storage/ledger_parts.hpp"
+#include "storage/migrate.hpp"
 
 namespace keyportal::storage {
 
@@ -62,6 +63,8 @@ caf::expected<std::unique_ptr<ledger>> ledger::open(const settings& how) {
   if (auto failed = check_seal(**db, *seal, key_file))
     return failed;
   auto with = std::make_unique<parts>(how, *db, *seal);
+  if (auto failed = migrate(**db, *with->dictionary))
+    return failed;
   if (auto failed = with->load())
     return failed;
   return std::unique_ptr<ledger>{new ledger(std::move(with))};
@@ -111,7 +114,7 @@ caf::error ledger::parts::mend() {
   if (auto failed = to_error(db->raw().Resume()))
     return failed;
   dictionary->forget_all();
-  rollup_cache.clear();
+  caches = {};
   if (auto failed = load())
     return failed;
   broken = false;
@@ -121,7 +124,7 @@ caf::error ledger::parts::mend() {
 caf::expected<std::vector<committed>> ledger::commit(const std::vector<write>& writes, moment now) {
   if (auto failed = parts_->mend())
     return failed;
-  commit_plan plan{*parts_->db, *parts_->dictionary, parts_->memory, parts_->rollup_cache, now};
+  commit_plan plan{*parts_->db, *parts_->dictionary, parts_->memory, parts_->caches, now};
   for (const auto& one : writes)
     if (auto failed = std::visit([&](const auto& what) { return plan.add(what); }, one))
       return failed;
@@ -140,6 +143,29 @@ caf::expected<std::vector<committed>> ledger::commit(const std::vector<write>& w
   }
   return plan.take_results();
 }
+
+namespace {
+
+// Takes the sequences in [next, end), which ascend, out of the ranges; how many were in them.
+std::uint64_t take_out(std::vector<sequence_range>& ranges, std::vector<sequence>::const_iterator next,
+                       std::vector<sequence>::const_iterator end) {
+  std::vector<sequence_range> left;
+  std::uint64_t gone = 0;
+  for (auto range : ranges) {
+    next = std::lower_bound(next, end, range.first);
+    for (; next != end && *next <= range.last; ++next, ++gone) {
+      if (*next > range.first)
+        left.push_back({range.first, *next - 1});
+      range.first = *next + 1;
+    }
+    if (range.first <= range.last)
+      left.push_back(range);
+  }
+  ranges = std::move(left);
+  return gone;
+}
+
+} // namespace
 
 caf::error ledger::forget_outbox(const std::vector<sequence>& shipped) {
   if (auto failed = parts_->mend())
@@ -163,13 +189,13 @@ caf::error ledger::forget_outbox(const std::vector<sequence>& shipped) {
     if (row.last == 0)
       break; // nothing waits from here on
     const auto end = std::upper_bound(next, seqs.end(), row.last);
-    const auto is_shipped = [&](sequence seq) { return std::binary_search(next, end, seq); };
-    const bool is_event = value.kind != event_kind::usage;
-    const std::size_t gone = is_event
-                               ? is_shipped(row.last)
-                               : std::erase_if(value.records, [&](const auto& one) { return is_shipped(one.seq); });
+    std::uint64_t gone = 0;
+    if (value.kind == event_kind::usage)
+      gone = take_out(value.waiting, next, end);
+    else if (std::binary_search(next, end, row.last))
+      gone = 1;
     position.outbox -= gone;
-    if (gone > 0 && value.records.empty())
+    if (gone > 0 && value.waiting.empty())
       batch.Delete(db.handle(family::outbox), encode_key(row));
     else if (gone > 0)
       batch.Put(db.handle(family::outbox), encode_key(row), encode(value));
@@ -192,7 +218,8 @@ caf::error ledger::forget_outbox(const std::vector<sequence>& shipped) {
 ledger_state ledger::state() const {
   const std::lock_guard lock{parts_->mutex};
   const auto& memory = parts_->memory;
-  ledger_state out{memory.position.last, memory.position.records, memory.position.outbox, {}};
+  ledger_state out{memory.position.last,  memory.position.records,      memory.position.outbox,
+                   memory.position.inbox, memory.position.dead_letters, {}};
   for (const auto& [name, state] : memory.nodes)
     out.sums.emplace_back(name, state.value.sums);
   return out;
@@ -275,6 +302,10 @@ caf::expected<std::vector<gap_record>> ledger::gaps(const node_name& node, std::
   return newest<gap_key, gap_record>(*parts_->db, parts_->number_of(node), node, limit, "gap");
 }
 
+caf::expected<std::vector<incomplete_record>> ledger::incompletes(const node_name& node, std::uint32_t limit) const {
+  return newest<incomplete_key, incomplete_record>(*parts_->db, parts_->number_of(node), node, limit, "incomplete");
+}
+
 // --- snapshots and the rest ---------------------------------------------------------------
 
 caf::expected<snapshot_info> ledger::keep_snapshot(snapshot_info info, const std::string& json) const {
@@ -291,7 +322,8 @@ key_id ledger::id_of_key(std::string_view client_key) const { return parts_->dic
 
 caf::error ledger::compact() const {
   auto& db = *parts_->db;
-  for (auto which : {family::meta, family::records, family::rollups, family::outbox, family::snapshots}) {
+  for (std::size_t i = 0; i < families; ++i) {
+    const auto which = static_cast<family>(i);
     if (auto failed = to_error(db.raw().Flush({}, db.handle(which))))
       return failed;
     rocksdb::CompactRangeOptions how;

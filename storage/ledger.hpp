@@ -1,5 +1,5 @@
 // The ledger: every usage record once, what is added up from them, restarts, gaps, what is remembered of each node,
-// what waits for the stream, snapshots. On disk when a call returns. No actor, no clock, no thread of its own.
+// what was received and is not decoded yet, what waits for the stream, snapshots. On disk when a call returns. No actor, no clock, no thread of its own.
 #pragma once
 
 #include <cstdint>
@@ -39,9 +39,11 @@ public:
   static caf::expected<std::unique_ptr<ledger>> open(const settings& how);
   ~ledger();
 
-  using write = std::variant<collection, journal_entry>;
+  using write = std::variant<collection, journal_entry, received, consumer_progress>;
   /// All of them or none, in one batch and one sync; results in the same order. Records already there, or twice among
-  /// `writes`, change nothing. Events without a moment happened at `now`.
+  /// `writes`, change nothing; a record that came by `/usage` or a file and by the queue (ids with the same first
+  /// 8 bytes, of one node and moment, one of the two without facts) is one record. Events without a moment happened at
+  /// `now`. Numbers in `inbox_done`, `replayed_letters` and `dropped_letters` that are not there are no error.
   /// After an error nothing is acknowledged; the next call tries to recover the database first and fails when that is
   /// impossible, so nothing is ever built upon a write of unknown fate. Opening anew always tells what is there.
   [[nodiscard]] caf::expected<std::vector<committed>> commit(const std::vector<write>& writes, moment now);
@@ -51,11 +53,33 @@ public:
   /// At most `limit` (and 10,000) items with a sequence above `after`.
   [[nodiscard]] caf::expected<outbox_page> read_outbox(sequence after, std::uint32_t limit) const;
 
+  /// At most `limit` (and 10,000) records with a sequence above `after`, in the order in which they came; fewer when
+  /// there are no more. For one node: reads past those of others, which takes its time where they are many.
+  /// `whole`: with client key and source.
+  [[nodiscard]] caf::expected<std::vector<arrival>> arrivals(const read_arrivals& what) const;
+
+  /// At most `limit` entries of the node with a number above `after`, ascending; also fewer, but at least one if there
+  /// is any, where they are large.
+  [[nodiscard]] caf::expected<std::vector<inbox_entry>> read_inbox(const node_name& node, std::uint64_t after,
+                                                                   std::uint32_t limit) const;
+  /// Likewise, over all nodes. Without `whole` the payloads are left out.
+  [[nodiscard]] caf::expected<std::vector<dead_letter>> dead_letters(std::uint64_t after, std::uint32_t limit,
+                                                                     bool whole) const;
+
+  /// 0 for a consumer that the ledger does not know.
+  [[nodiscard]] caf::expected<sequence> consumer_position(const std::string& name) const;
+  [[nodiscard]] caf::expected<std::vector<consumer_progress>> consumers() const;
+
   /// `known` is false for a node that was never polled.
   [[nodiscard]] caf::expected<node_memory> recall(const node_name& node) const;
   /// The newest `limit`, newest first.
   [[nodiscard]] caf::expected<std::vector<restart_record>> restarts(const node_name& node, std::uint32_t limit) const;
   [[nodiscard]] caf::expected<std::vector<gap_record>> gaps(const node_name& node, std::uint32_t limit) const;
+  [[nodiscard]] caf::expected<std::vector<incomplete_record>> incompletes(const node_name& node,
+                                                                          std::uint32_t limit) const;
+  /// What was kept of the node's audit, with what the ledger holds of each credential, by its auth index; also of those
+  /// that no audit has mentioned. `boot` is 0 for a node that was never compared.
+  [[nodiscard]] caf::expected<audit_memory> recall_audit(const node_name& node) const;
   /// From memory; nodes in the order of their names.
   [[nodiscard]] ledger_state state() const;
 
@@ -71,7 +95,8 @@ public:
   [[nodiscard]] caf::expected<std::vector<rollup_row>> rollups(const node_name& node, bool daily, moment from,
                                                                moment to) const;
 
-  /// Adds everything up anew from the records and compares: roll-ups, sums, counts, outbox, sequences.
+  /// Adds everything up anew from the records and compares: roll-ups, sums, counts, arrivals, credentials,
+  /// outbox, inbox, dead letters, sequences.
   [[nodiscard]] caf::error verify() const;
 
   /// Walks over all records of a node in order of time, as they were when the walk began, with key and source in
@@ -88,9 +113,11 @@ public:
     explicit scan(std::unique_ptr<parts> with);
     std::unique_ptr<parts> parts_;
   };
-  /// Leaves out the records in `present`, which may be null.
+  /// Leaves out the records in `present`, which may be null. `facts->extra` is filled only `with_extra`: it lies
+  /// elsewhere.
   [[nodiscard]] std::unique_ptr<scan> records(const node_name& node,
-                                              std::shared_ptr<const std::unordered_set<record_id>> present) const;
+                                              std::shared_ptr<const std::unordered_set<record_id>> present,
+                                              bool with_extra = false) const;
 
   /// Keeps an export file: `node`, `made_at`, `reason`, `position` and `sums` of `info` are the caller's, the rest is
   /// filled in. On disk when it returns; older ones beyond what the settings keep are dropped.

@@ -25,7 +25,7 @@ struct ledger::parts {
   mutable snapshot_shelf shelf;
 
   // The writer's own.
-  rollup_table rollup_cache;
+  row_caches caches;
   bool broken = false; ///< a write failed and nobody knows how much of it is on disk
 
   /// What readers see of the last commit; the writer changes it under the mutex and reads it without.

@@ -1,94 +1,10 @@
-// The ledger's longer reads: the outbox, roll-ups, all records of a node.
+// The ledger's longer reads: roll-ups, all records of a node.
 #include <algorithm>
 
+#include "storage/arrivals.hpp"
 #include "storage/ledger_parts.hpp"
 
 namespace keyportal::storage {
-
-// --- outbox ---------------------------------------------------------------------------
-
-namespace {
-
-caf::error fill(stored_record& out, const record_key& key, const record_value& value, const names& dictionary) {
-  const auto node = dictionary.get(name_kind::node, key.node);
-  if (!node)
-    return node.error();
-  const auto client_key = dictionary.get(name_kind::client_key, value.client_key);
-  if (!client_key)
-    return client_key.error();
-  const auto model = dictionary.get(name_kind::model, value.model);
-  if (!model)
-    return model.error();
-  const auto auth_index = dictionary.get(name_kind::auth_index, value.auth_index);
-  if (!auth_index)
-    return auth_index.error();
-  out = {value.seq,
-         key.id,
-         (*node)->text,
-         (*client_key)->key,
-         (*model)->text,
-         (*auth_index)->text,
-         {key.at_ns, value.offset_minutes},
-         value.latency_ms,
-         value.tokens,
-         value.failed};
-  return {};
-}
-
-// The items of a row whose sequence is above `after`, as long as there is room.
-caf::error append_items(std::vector<outbox_item>& items, std::size_t limit, const outbox_key& key, outbox_value& row,
-                        sequence after, const database& db, const names& dictionary, const view& as_of) {
-  if (row.kind != event_kind::usage) {
-    const auto node = dictionary.get(name_kind::node, row.node);
-    if (!node)
-      return node.error();
-    items.push_back({key.last, {}, {key.last, row.kind, (*node)->text, moment_of(row.at_ns), std::move(row.data)}});
-    return {};
-  }
-  for (const auto& waiting : row.records) {
-    if (waiting.seq <= after)
-      continue;
-    if (items.size() == limit)
-      break;
-    const record_key of{row.node, waiting.at_ns, waiting.id};
-    const auto bytes = db.get(family::records, encode_key(of), as_of.get());
-    if (!bytes)
-      return bytes.error();
-    record_value record;
-    if (!*bytes || !decode(**bytes, record))
-      return damaged("record");
-    outbox_item item;
-    item.seq = waiting.seq;
-    if (auto failed = fill(item.record.emplace(), of, record, dictionary))
-      return failed;
-    items.push_back(std::move(item));
-  }
-  return {};
-}
-
-} // namespace
-
-caf::expected<outbox_page> ledger::read_outbox(sequence after, std::uint32_t limit) const {
-  outbox_page page;
-  limit = std::min<std::uint32_t>(limit, 10'000);
-  if (limit == 0 || after == UINT64_MAX)
-    return page;
-  const auto& db = *parts_->db;
-  const view as_of{db};
-  const auto read = [&](std::string_view bytes_of_key, std::string_view bytes, bool& stop) -> caf::error {
-    outbox_key key;
-    outbox_value row;
-    if (!decode_key(bytes_of_key, key) || !decode(bytes, row))
-      return damaged("outbox");
-    auto failed = append_items(page.items, limit, key, row, after, db, *parts_->dictionary, as_of);
-    stop = page.items.size() == limit;
-    return failed;
-  };
-  if (auto failed =
-        db.each(family::outbox, key_prefix<outbox_key>(), encode_key(outbox_key{after + 1}), read, as_of.get()))
-    return failed;
-  return page;
-}
 
 // --- roll-ups ---------------------------------------------------------------------------
 
@@ -170,35 +86,34 @@ struct ledger::scan::parts {
   std::string upper;
   rocksdb::Slice lower_bound;
   rocksdb::Slice upper_bound;
-  std::unique_ptr<rocksdb::Iterator> row;        ///< an iterator is a consistent view of itself; null: no such node
-  std::unordered_map<name_number, name_ptr> met; ///< spares asking the dictionary for every record
-
-  caf::expected<name_ptr> name(name_kind kind, name_number number) {
-    auto& entry = met[number];
-    if (entry && entry->kind == kind)
-      return entry;
-    auto found = dictionary->get(kind, number);
-    if (found)
-      entry = *found;
-    return found;
-  }
+  std::unique_ptr<rocksdb::Iterator> row; ///< an iterator is a consistent view of itself; null: no such node
+  std::unique_ptr<view> as_of;            ///< for extras only
+  std::unique_ptr<known_names> met;
+  std::unique_ptr<extras_reader> extras; ///< null: not asked for
 };
 
 ledger::scan::scan(std::unique_ptr<parts> with) : parts_(std::move(with)) {}
 ledger::scan::~scan() = default;
 
 std::unique_ptr<ledger::scan> ledger::records(const node_name& node,
-                                              std::shared_ptr<const std::unordered_set<record_id>> present) const {
+                                              std::shared_ptr<const std::unordered_set<record_id>> present,
+                                              bool with_extra) const {
   auto with = std::make_unique<scan::parts>();
   with->db = parts_->db;
   with->dictionary = parts_->dictionary;
   with->present = std::move(present);
+  with->met = std::make_unique<known_names>(*with->dictionary);
   if (const auto number = parts_->number_of(node)) {
     with->lower = key_prefix<record_key>(*number);
     with->upper = prefix_end(with->lower);
     with->lower_bound = with->lower;
     with->upper_bound = with->upper;
     rocksdb::ReadOptions options;
+    if (with_extra) {
+      with->as_of = std::make_unique<view>(*with->db);
+      with->extras = std::make_unique<extras_reader>(*with->db, *with->dictionary, *with->as_of);
+      options.snapshot = with->as_of->get();
+    }
     options.iterate_lower_bound = &with->lower_bound;
     options.iterate_upper_bound = &with->upper_bound;
     options.fill_cache = false; // read once: must not push out what polls need
@@ -222,28 +137,41 @@ caf::expected<std::vector<record_group>> ledger::scan::next(std::size_t max_reco
     if (parts_->present && parts_->present->contains(key.id))
       continue;
     const auto [place, is_new] = groups.try_emplace(std::uint64_t{value.client_key} << 32 | value.model, out.size());
+    auto& met = *parts_->met;
     if (is_new) {
-      const auto client_key = parts_->name(name_kind::client_key, value.client_key);
+      const auto client_key = met.get(name_kind::client_key, value.client_key);
       if (!client_key)
         return client_key.error();
-      const auto model = parts_->name(name_kind::model, value.model);
+      const auto model = met.get(name_kind::model, value.model);
       if (!model)
         return model.error();
       out.push_back({secret{(*client_key)->text}, (*model)->text, {}});
     }
-    const auto source = parts_->name(name_kind::source, value.source);
+    const auto source = met.get(name_kind::source, value.source);
     if (!source)
       return source.error();
-    const auto auth_index = parts_->name(name_kind::auth_index, value.auth_index);
+    const auto auth_index = met.get(name_kind::auth_index, value.auth_index);
     if (!auth_index)
       return auth_index.error();
-    out[place->second].details.push_back({key.id,
-                                          {key.at_ns, value.offset_minutes},
-                                          value.latency_ms,
-                                          (*source)->text,
-                                          (*auth_index)->text,
-                                          value.tokens,
-                                          value.failed});
+    auto facts = facts_of(value, met);
+    if (!facts)
+      return facts.error();
+    if (*facts && parts_->extras) {
+      auto extra = parts_->extras->get(value.seq);
+      if (!extra)
+        return extra.error();
+      (*facts)->extra = std::move(*extra);
+    }
+    auto& group = out[place->second];
+    group.details.push_back({key.id,
+                             {key.at_ns, value.offset_minutes},
+                             value.latency_ms,
+                             (*source)->text,
+                             (*auth_index)->text,
+                             value.tokens,
+                             value.failed,
+                             parts_of(value, group.model),
+                             std::move(*facts)});
     ++taken;
   }
   if (auto failed = to_error(row.status()))

@@ -55,7 +55,7 @@ private:
   std::shared_ptr<const database> db_;
   sealer seal_;
   mutable std::shared_mutex mutex_;
-  mutable std::array<by_text, 6> by_text_; // by kind
+  mutable std::array<by_text, name_kinds> by_text_; // by kind
   mutable std::unordered_map<name_number, name_ptr> by_number_;
 };
 
@@ -72,6 +72,7 @@ public:
   /// The batch is on disk.
   void keep() const;
   [[nodiscard]] name_number last() const { return last_; }
+  [[nodiscard]] const sealer& seal() const { return known_->seal(); }
 
 private:
   const names* known_;

@@ -1,13 +1,12 @@
-// Hourly and daily sums per node × client key × model, kept up as records come in.
+// Sums kept up as records come in: hourly and daily ones per node × client key × model, attempts per credential.
 #pragma once
 
 #include <cstdint>
-#include <unordered_map>
-#include <vector>
+#include <string>
 
 #include <caf/expected.hpp>
 
-#include "storage/database.hpp"
+#include "storage/row_changes.hpp"
 #include "storage/values.hpp"
 
 namespace keyportal::storage {
@@ -26,33 +25,30 @@ struct rollup_place {
   bool daily = false;
   bool operator==(const rollup_place&) const = default;
 };
-struct rollup_place_hash {
-  std::size_t operator()(const rollup_place& place) const;
+/// The attempts of one credential of one node.
+struct credential_place {
+  std::uint32_t node = 0;
+  std::uint32_t auth_index = 0;
+  bool operator==(const credential_place&) const = default;
 };
-using rollup_table = std::unordered_map<rollup_place, rollup_value, rollup_place_hash>;
+struct place_hash {
+  std::size_t operator()(const rollup_place& place) const;
+  std::size_t operator()(const credential_place& place) const;
+};
+std::string row_key(const rollup_place& place);
+std::string row_key(const credential_place& place);
 
 /// The two places a record is added up in.
 rollup_place hour_place(const record_key& key, name_number client_key);
 rollup_place day_place(const record_key& key, name_number client_key);
 
-/// The roll-ups that one commit changes. Each row is read once (from the cache of the last commits or the database),
-/// added to in memory and written once, whatever number of records falls into it. One thread.
-class rollup_changes {
-public:
-  /// `cache` outlives this object.
-  rollup_changes(const database& db, rollup_table& cache) : db_(&db), cache_(&cache) {}
+using rollup_changes = row_changes<rollup_place, rollup_value, place_hash>;
+using rollup_table = rollup_changes::table;
+using credential_changes = row_changes<credential_place, credential_value, place_hash>;
+using credential_table = credential_changes::table;
 
-  [[nodiscard]] caf::error add(const record_key& key, const record_value& value);
-  void write_to(rocksdb::WriteBatch& batch) const;
-  /// The batch is on disk.
-  void keep();
-
-private:
-  [[nodiscard]] caf::expected<rollup_value*> at(const rollup_place& place);
-
-  const database* db_;
-  rollup_table* cache_;
-  rollup_table changed_;
-};
+[[nodiscard]] caf::error add(rollup_changes& to, const record_key& key, const record_value& value,
+                             const token_parts& parts);
+[[nodiscard]] caf::error add(credential_changes& to, const record_key& key, const record_value& value);
 
 } // namespace keyportal::storage

@@ -1,8 +1,10 @@
 // What lies under the keys: plain structs and their bytes; README.md has the table. Every value begins with the
-// version of its layout. `decode` is false for anything but a whole value of a known version.
+// version of its layout. `decode` is false for anything but a whole value of a known version; what an older version does
+// not say has its default then.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,11 +20,26 @@ namespace keyportal::storage {
 using name_number = std::uint32_t;
 
 struct position_value {
-  sequence last = 0;         ///< highest sequence given
-  std::uint64_t records = 0; ///< rows under tag::record
-  std::uint64_t outbox = 0;  ///< rows under tag::outbox
-  name_number last_name = 0; ///< highest name number given
+  sequence last = 0;              ///< highest sequence given
+  std::uint64_t records = 0;      ///< rows under tag::record
+  std::uint64_t outbox = 0;       ///< sequences that wait under tag::outbox
+  name_number last_name = 0;      ///< highest name number given
+  std::uint64_t last_inbox = 0;   ///< highest inbox number given
+  std::uint64_t inbox = 0;        ///< rows under tag::inbox
+  std::uint64_t last_letter = 0;  ///< highest number of a dead letter given
+  std::uint64_t dead_letters = 0; ///< rows under tag::dead_letter
   bool operator==(const position_value&) const = default;
+};
+
+/// What only the usage queue says of an attempt.
+struct facts_value {
+  name_number provider = 0;
+  name_number alias = 0;
+  name_number endpoint = 0;
+  std::int64_t ttft_ms = 0;
+  std::int32_t status_code = 0;
+  token_parts parts;
+  bool operator==(const facts_value&) const = default;
 };
 
 struct record_value {
@@ -35,26 +52,52 @@ struct record_value {
   bool failed = false;
   std::int64_t latency_ms = 0;
   token_counts tokens;
+  std::optional<facts_value> facts;
   bool operator==(const record_value&) const = default;
 };
 
-/// A record that waits for the stream; the node is the row's.
-struct outbox_record {
+/// Where a record of a sequence lies; the node is the row's.
+struct arrival_record {
   sequence seq = 0;
   std::int64_t at_ns = 0;
   record_id id;
-  bool operator==(const outbox_record&) const = default;
+  bool operator==(const arrival_record&) const = default;
 };
 
-/// Either some records of a node, ascending by sequence, or one event with its body. Many records share a row since
-/// rows are what writing costs.
+/// Records of one node and one commit, ascending by sequence, at least one. Many share a row since rows are what
+/// writing costs.
+struct arrivals_value {
+  name_number node = 0;
+  std::vector<arrival_record> records;
+  std::string extras; ///< the records' `extra`, one text after the other, packed and sealed; empty: none has any
+  bool operator==(const arrivals_value&) const = default;
+};
+
+/// From `first` to `last`, both included.
+struct sequence_range {
+  sequence first = 0;
+  sequence last = 0;
+  bool operator==(const sequence_range&) const = default;
+};
+
+/// Either records that wait for the stream, by their sequences, or one event with its body.
 struct outbox_value {
   event_kind kind = event_kind::usage;
-  name_number node = 0;
-  std::vector<outbox_record> records; ///< for event_kind::usage, at least one
-  std::int64_t at_ns = 0;             ///< for all others
+  std::vector<sequence_range> waiting; ///< for event_kind::usage: ascending, apart from each other, at least one
+  name_number node = 0;                ///< for all others
+  std::int64_t at_ns = 0;
   std::string data;
   bool operator==(const outbox_value&) const = default;
+};
+
+/// How many records of a node are of one kind, and between which moments they lie.
+struct record_span {
+  std::uint64_t count = 0;
+  std::int64_t first_ns = INT64_MAX;
+  std::int64_t last_ns = INT64_MIN;
+  void add(std::int64_t at_ns);
+  [[nodiscard]] bool holds(std::int64_t at_ns) const { return first_ns <= at_ns && at_ns <= last_ns; }
+  bool operator==(const record_span&) const = default;
 };
 
 struct node_value {
@@ -64,6 +107,9 @@ struct node_value {
   totals sums;                ///< of all records of the node
   std::uint64_t restarts = 0; ///< numbers given
   std::uint64_t gaps = 0;
+  std::uint64_t incompletes = 0;
+  record_span plain;      ///< records without facts: from `/usage` or a file
+  record_span with_facts; ///< records from the usage queue
   bool operator==(const node_value&) const = default;
 };
 
@@ -84,6 +130,54 @@ struct rollup_value {
   bool operator==(const rollup_value&) const = default;
 };
 
+/// Attempts of one upstream credential that the ledger holds.
+struct credential_value {
+  std::uint64_t ok = 0;
+  std::uint64_t failed = 0;
+  bool operator==(const credential_value&) const = default;
+};
+
+/// audit_memory as it is kept.
+struct audit_value {
+  struct credential {
+    name_number auth_index = 0;
+    std::int64_t node_ok = 0;
+    std::int64_t node_failed = 0;
+    std::int64_t base_ok = 0;
+    std::int64_t base_failed = 0;
+    bool operator==(const credential&) const = default;
+  };
+  std::uint64_t boot = 0;
+  std::int64_t boot_seen_ns = 0;
+  std::int64_t compared_ns = 0;
+  std::string version;
+  std::vector<credential> credentials;
+  bool operator==(const audit_value&) const = default;
+};
+
+/// What was received, not yet looked into.
+struct inbox_value {
+  std::int64_t at_ns = 0;
+  inbox_channel channel = inbox_channel::subscribe;
+  std::string payloads; ///< packed and sealed
+  bool operator==(const inbox_value&) const = default;
+};
+
+struct dead_letter_value {
+  name_number node = 0;
+  std::int64_t at_ns = 0;
+  inbox_channel channel = inbox_channel::subscribe;
+  std::string reason;
+  std::uint64_t bytes = 0; ///< of the payload
+  std::string payload;     ///< packed and sealed
+  bool operator==(const dead_letter_value&) const = default;
+};
+
+struct consumer_value {
+  sequence seq = 0;
+  bool operator==(const consumer_value&) const = default;
+};
+
 struct snapshot_value {
   snapshot_info info; ///< without `id`: the key says it
   std::uint32_t pieces = 0;
@@ -92,21 +186,35 @@ struct snapshot_value {
 std::string encode(const position_value& value);
 std::string encode(const record_value& value);
 std::string encode(const outbox_value& value);
+std::string encode(const arrivals_value& value);
 std::string encode(const node_value& value);
 std::string encode(const mark_value& value);
 std::string encode(const rollup_value& value);
 std::string encode(const restart_record& value); ///< without node and number: the key says them
 std::string encode(const gap_record& value);     ///< likewise
+std::string encode(const incomplete_record& value);
+std::string encode(const credential_value& value);
+std::string encode(const audit_value& value);
+std::string encode(const inbox_value& value);
+std::string encode(const dead_letter_value& value);
+std::string encode(const consumer_value& value);
 std::string encode(const snapshot_value& value);
 
 [[nodiscard]] bool decode(std::string_view in, position_value& out);
 [[nodiscard]] bool decode(std::string_view in, record_value& out);
 [[nodiscard]] bool decode(std::string_view in, outbox_value& out);
+[[nodiscard]] bool decode(std::string_view in, arrivals_value& out);
 [[nodiscard]] bool decode(std::string_view in, node_value& out);
 [[nodiscard]] bool decode(std::string_view in, mark_value& out);
 [[nodiscard]] bool decode(std::string_view in, rollup_value& out);
 [[nodiscard]] bool decode(std::string_view in, restart_record& out);
 [[nodiscard]] bool decode(std::string_view in, gap_record& out);
+[[nodiscard]] bool decode(std::string_view in, incomplete_record& out);
+[[nodiscard]] bool decode(std::string_view in, credential_value& out);
+[[nodiscard]] bool decode(std::string_view in, audit_value& out);
+[[nodiscard]] bool decode(std::string_view in, inbox_value& out);
+[[nodiscard]] bool decode(std::string_view in, dead_letter_value& out);
+[[nodiscard]] bool decode(std::string_view in, consumer_value& out);
 [[nodiscard]] bool decode(std::string_view in, snapshot_value& out);
 
 /// A single number with a version byte: schema version, name number.

@@ -1,6 +1,7 @@
 // The ledger proved against itself: everything added up anew from the records.
 #include <fmt/core.h>
 
+#include "storage/arrivals.hpp"
 #include "storage/ledger_parts.hpp"
 
 namespace keyportal::storage {
@@ -8,14 +9,22 @@ namespace {
 
 caf::error differs(std::string what) { return make_error(errc::storage_corrupt, std::move(what)); }
 
+struct node_count {
+  totals sums;
+  record_span plain;
+  record_span with_facts;
+};
+
 struct recount {
-  std::map<name_number, totals> nodes;
+  std::map<name_number, node_count> nodes;
   rollup_table rollups;
+  credential_table credentials;
   std::uint64_t records = 0;
   std::vector<bool> sequences;
 };
 
-caf::error count_records(const database& db, const view& as_of, recount& out) {
+caf::error count_records(const database& db, const view& as_of, const names& dictionary, recount& out) {
+  known_names met{dictionary};
   return db.each(
     family::records, key_prefix<record_key>(), {},
     [&](std::string_view key, std::string_view value, bool&) -> caf::error {
@@ -25,14 +34,89 @@ caf::error count_records(const database& db, const view& as_of, recount& out) {
         return damaged("record");
       if (record.seq == 0 || record.seq >= out.sequences.size() || out.sequences[record.seq])
         return differs(fmt::format("sequence {} is out of range or there twice", record.seq));
+      const auto model = met.get(name_kind::model, record.model);
+      if (!model)
+        return model.error();
+      const auto parts = parts_of(record, (*model)->text);
       out.sequences[record.seq] = true;
       ++out.records;
-      out.nodes[of.node].add(record.tokens, record.latency_ms, record.failed);
+      auto& node = out.nodes[of.node];
+      node.sums.add(record.tokens, parts, record.latency_ms, record.failed);
+      (record.facts ? node.with_facts : node.plain).add(of.at_ns);
       for (const auto& place : {hour_place(of, record.client_key), day_place(of, record.client_key)})
-        out.rollups[place].of(record.model).add(record.tokens, record.latency_ms, record.failed);
+        out.rollups[place].of(record.model).add(record.tokens, parts, record.latency_ms, record.failed);
+      auto& credential = out.credentials[{of.node, record.auth_index}];
+      ++(record.failed ? credential.failed : credential.ok);
       return {};
     },
     as_of.get());
+}
+
+// Every record is in one row of arrivals, under its own sequence.
+caf::error check_arrivals(const database& db, const view& as_of, const names& dictionary, const recount& counted) {
+  std::uint64_t items = 0;
+  sequence before = 0;
+  std::vector<std::pair<record_key, record_value>> found;
+  auto failed = db.each(
+    family::arrivals, key_prefix<arrivals_key>(), {},
+    [&](std::string_view key, std::string_view bytes, bool&) -> caf::error {
+      arrivals_key of;
+      arrivals_value row;
+      if (!decode_key(key, of) || !decode(bytes, row))
+        return damaged("arrivals");
+      if (row.records.front().seq <= before || row.records.back().seq != of.last)
+        return differs(fmt::format("arrivals up to {} are out of place", of.last));
+      before = of.last;
+      items += row.records.size();
+      if (auto missing = read_records(db, as_of, row.node, row.records, found))
+        return missing;
+      const auto extras = extras_of(of, row, dictionary.seal());
+      return extras ? caf::error{} : extras.error();
+    },
+    as_of.get());
+  if (!failed && items != counted.records)
+    return differs(fmt::format("{} records, {} arrived", counted.records, items));
+  return failed;
+}
+
+caf::error compare_credentials(const database& db, const view& as_of, recount& counted) {
+  auto failed = db.each(
+    family::meta, key_prefix<credential_key>(), {},
+    [&](std::string_view key, std::string_view value, bool&) -> caf::error {
+      credential_key of;
+      credential_value held;
+      if (!decode_key(key, of) || !decode(value, held))
+        return damaged("credential");
+      const auto found = counted.credentials.find({of.node, of.auth_index});
+      if (found == counted.credentials.end() || found->second != held)
+        return differs(fmt::format("credential {} of node {} says what its records do not", of.auth_index, of.node));
+      counted.credentials.erase(found);
+      return {};
+    },
+    as_of.get());
+  if (!failed && !counted.credentials.empty())
+    return differs(fmt::format("{} credentials are missing", counted.credentials.size()));
+  return failed;
+}
+
+// The rows of one kind: as many as were counted, none above the highest number given.
+template <class Key>
+caf::error check_numbered(const database& db, const view& as_of, family where, std::string_view kind,
+                          std::uint64_t expected, std::uint64_t highest) {
+  std::uint64_t rows = 0;
+  auto failed = db.each(
+    where, key_prefix<Key>(), {},
+    [&](std::string_view key, std::string_view, bool&) -> caf::error {
+      Key of;
+      if (!decode_key(key, of) || of.number == 0 || of.number > highest)
+        return damaged(kind);
+      ++rows;
+      return {};
+    },
+    as_of.get());
+  if (!failed && rows != expected)
+    return differs(fmt::format("{} rows of kind '{}', {} counted", rows, kind, expected));
+  return failed;
 }
 
 template <class Key>
@@ -62,9 +146,10 @@ caf::error compare_nodes(const database& db, const view& as_of, recount& counted
       node_value node;
       if (!decode_key(key, of) || !decode(value, node))
         return damaged("node");
-      if (node.sums != counted.nodes[of.node])
-        return differs(fmt::format("node {} says {} requests, its records {}", of.node, node.sums.requests,
-                                   counted.nodes[of.node].requests));
+      const auto& own = counted.nodes[of.node];
+      if (node.sums != own.sums || node.plain != own.plain || node.with_facts != own.with_facts)
+        return differs(
+          fmt::format("node {} says {} requests, its records {}", of.node, node.sums.requests, own.sums.requests));
       counted.nodes.erase(of.node);
       return {};
     },
@@ -74,7 +159,7 @@ caf::error compare_nodes(const database& db, const view& as_of, recount& counted
   return failed;
 }
 
-caf::error check_outbox(const database& db, const view& as_of, recount& counted, std::uint64_t expected) {
+caf::error check_outbox(const database& db, const view& as_of, const recount& counted, std::uint64_t expected) {
   std::uint64_t items = 0;
   sequence before = 0;
   auto failed = db.each(
@@ -84,17 +169,16 @@ caf::error check_outbox(const database& db, const view& as_of, recount& counted,
       outbox_value row;
       if (!decode_key(key, of) || !decode(bytes, row) || of.last >= counted.sequences.size())
         return damaged("outbox");
-      items += row.kind == event_kind::usage ? row.records.size() : 1;
-      for (const auto& waiting : row.records) {
-        const auto bytes_of_record =
-          db.get(family::records, encode_key(record_key{row.node, waiting.at_ns, waiting.id}), as_of.get());
-        if (!bytes_of_record)
-          return bytes_of_record.error();
-        record_value record;
-        if (!*bytes_of_record || !decode(**bytes_of_record, record) || record.seq != waiting.seq
-            || waiting.seq <= before || waiting.seq > of.last)
-          return differs(fmt::format("outbox {} has no record or is out of place", waiting.seq));
-        before = waiting.seq;
+      if (row.kind != event_kind::usage)
+        ++items;
+      for (const auto& range : row.waiting) {
+        if (range.first <= before || range.last > of.last)
+          return differs(fmt::format("outbox {} is out of place", of.last));
+        before = range.last;
+        items += range.last - range.first + 1;
+        for (auto seq = range.first; seq <= range.last; ++seq)
+          if (!counted.sequences[seq])
+            return differs(fmt::format("{} waits in the outbox, but there is no such record", seq));
       }
       before = of.last;
       return {};
@@ -120,7 +204,7 @@ caf::error ledger::verify() const {
     return damaged("position");
   recount counted;
   counted.sequences.resize(position.last + 1);
-  if (auto failed = count_records(db, as_of, counted))
+  if (auto failed = count_records(db, as_of, *parts_->dictionary, counted))
     return failed;
   if (counted.records != position.records)
     return differs(fmt::format("{} records, {} counted", counted.records, position.records));
@@ -132,7 +216,16 @@ caf::error ledger::verify() const {
     return differs(fmt::format("{} roll-ups are missing", counted.rollups.size()));
   if (auto failed = compare_nodes(db, as_of, counted))
     return failed;
-  return check_outbox(db, as_of, counted, position.outbox);
+  if (auto failed = compare_credentials(db, as_of, counted))
+    return failed;
+  if (auto failed = check_arrivals(db, as_of, *parts_->dictionary, counted))
+    return failed;
+  if (auto failed = check_outbox(db, as_of, counted, position.outbox))
+    return failed;
+  if (auto failed = check_numbered<inbox_key>(db, as_of, family::inbox, "inbox", position.inbox, position.last_inbox))
+    return failed;
+  return check_numbered<dead_letter_key>(db, as_of, family::meta, "dead letter", position.dead_letters,
+                                         position.last_letter);
 }
 
 } // namespace keyportal::storage

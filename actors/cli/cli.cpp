@@ -39,7 +39,12 @@ bool needs_settings(const invocation& asked) {
 } // namespace
 
 console process_console() {
-  return {std::cin, std::cout, std::cerr, ::isatty(STDIN_FILENO) == 1, ::isatty(STDERR_FILENO) == 1};
+  return {std::cin,
+          std::cout,
+          std::cerr,
+          ::isatty(STDIN_FILENO) == 1,
+          ::isatty(STDERR_FILENO) == 1,
+          ::isatty(STDOUT_FILENO) == 1};
 }
 
 int run(const invocation& asked, const loaded_settings& loaded, const console& io, const hooks& borrowed) {
@@ -58,6 +63,11 @@ int run(const invocation& asked, const loaded_settings& loaded, const console& i
     case command::snapshot_export: return asked.cpa_url.empty() ? export_usage(here) : export_from_cpa(here);
     case command::snapshot_import: return asked.cpa_url.empty() ? import_usage(here) : import_to_cpa(here);
     case command::snapshot_restore: return restore(here);
+    case command::incompletes: return list_incompletes(here);
+    case command::deadletters_list: return list_letters(here);
+    case command::deadletters_show: return show_letter(here);
+    case command::deadletters_replay: return replay_letters(here);
+    case command::deadletters_drop: return drop_letters(here);
     case command::events_tail: return tail_events(here, borrowed);
     case command::config_check: return check_config(loaded, io);
     case command::config_print: io.out << (asked.json ? print_json(loaded) : print_toml(loaded)); return exit_done;

@@ -19,6 +19,7 @@ struct console {
   std::ostream& err;
   bool in_is_terminal = false;
   bool err_is_terminal = false;
+  bool out_is_terminal = false;
 };
 /// Standard input, output and error of the process.
 console process_console();

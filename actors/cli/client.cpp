@@ -130,6 +130,8 @@ caf::expected<http_answer> send(const http_call& call) {
     curl_easy_setopt(curl, CURLOPT_POST, 1L);
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, call.body.data());
     curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(call.body.size()));
+  } else if (call.method != "GET") {
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, call.method.c_str());
   }
   if (call.on_progress) {
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);

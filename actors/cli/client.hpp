@@ -20,7 +20,7 @@ struct http_answer {
 };
 
 struct http_call {
-  std::string method = "GET";
+  std::string method = "GET"; ///< "POST" sends the body; others have none
   std::string url;
   secret bearer; ///< empty: no Authorization header
   std::string body;

@@ -5,8 +5,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include "actors/cli/client.hpp"
-#include "actors/cli/progress.hpp"
+#include "actors/cli/answers.hpp"
+#include "actors/cli/letters.hpp"
 #include "actors/cli/table.hpp"
 #include "messages/json.hpp"
 
@@ -16,73 +16,15 @@ namespace {
 
 using nlohmann::json;
 
-/// A value below `from`, or null: what another version leaves out is shown as nothing, never a crash.
-const json& at(const json& from, std::initializer_list<const char*> path) {
-  static const json nothing;
-  const auto* here = &from;
-  for (const char* key : path) {
-    if (!here->is_object())
-      return nothing;
-    const auto found = here->find(key);
-    if (found == here->end())
-      return nothing;
-    here = &*found;
-  }
-  return *here;
-}
-std::string text(const json& from, std::initializer_list<const char*> path) {
-  const auto& value = at(from, path);
-  return value.is_string() ? value.get<std::string>() : std::string{};
-}
-std::int64_t integer(const json& from, std::initializer_list<const char*> path) {
-  const auto& value = at(from, path);
-  return value.is_number_integer() ? value.get<std::int64_t>() : 0;
-}
-std::string number(const json& from, std::initializer_list<const char*> path) { return grouped(integer(from, path)); }
-
-const json& items_of(const json& list) {
-  static const json none = json::array();
-  const auto& items = at(list, {"items"});
-  return items.is_array() ? items : none;
-}
-
-caf::expected<json> fetch(const service& portal, const std::string& path) {
-  auto body = portal.get(path);
-  if (!body)
-    return body.error();
-  auto parsed = json::parse(*body, nullptr, false);
-  if (parsed.is_discarded())
-    return make_error(errc::service_unreachable, fmt::format("{} answers, but not as Key Portal does", portal.url()));
-  return parsed;
-}
-
-/// Calls with the token, showing how long it takes; the answer as JSON.
-caf::expected<json> post(const context& here, const service& portal, const std::string& path,
-                         const std::string& doing) {
-  progress bar(here.io.err, here.io.err_is_terminal, doing);
-  http_call call;
-  call.method = "POST";
-  call.timeout = std::chrono::seconds{900};
-  call.on_progress = [&bar](auto...) { bar.update(0, 0, std::chrono::steady_clock::now()); };
-  auto body = portal.call(std::move(call), path, true);
-  return body ? caf::expected<json>(json::parse(*body, nullptr, false)) : caf::expected<json>(body.error());
-}
-
-/// Finds the service and hands it to `then`; says so when it cannot.
-template <typename Then>
-int with_service(const context& here, Then then) {
-  auto portal = service::find(here.values, here.asked.url);
-  return portal ? then(*portal) : fail(here, portal.error());
-}
-
-void print(const context& here, const json& value) { here.io.out << dump(value) << "\n"; }
-
 std::string restart_sentence(const json& node) {
   const auto& restart = at(node, {"last_restart"});
   if (!restart.is_object())
     return {};
-  auto line = fmt::format("{}: Restart {} noticed {}, restore {}", text(node, {"node"}), integer(restart, {"number"}),
-                          local_time(text(restart, {"noticed_at"})), text(restart, {"restore", "state"}));
+  const auto state = text(restart, {"restore", "state"});
+  auto line =
+    fmt::format("{}: Restart {} noticed {}, {}", text(node, {"node"}), integer(restart, {"number"}),
+                local_time(text(restart, {"noticed_at"})),
+                state == "impossible" ? "the node takes nothing back; the ledger has it all" : "restore " + state);
   if (const auto imported = integer(restart, {"restore", "imported"}); imported > 0)
     line += fmt::format(", {} records put back", grouped(imported));
   if (const auto lacking = integer(restart, {"restore", "still_lacking"}); lacking > 0)
@@ -90,6 +32,17 @@ std::string restart_sentence(const json& node) {
   if (const auto lost = integer(restart, {"lost", "expected_records"}); lost > 0)
     line += fmt::format(", about {} not seen before it ended", grouped(lost));
   return line;
+}
+
+/// How a node's records are taken, in words.
+std::string collecting(const json& node) {
+  const auto how = text(node, {"condition", "collecting"});
+  return how == "usage"       ? "usage list"
+         : how == "subscribe" ? "pushed"
+         : how == "resp_pop"  ? "popped (RESP)"
+         : how == "http_pop"  ? "popped (HTTP)"
+         : how.empty()        ? "-"
+                              : how;
 }
 
 void print_status(const context& here, const std::string& url, const json& summary) {
@@ -104,10 +57,13 @@ void print_status(const context& here, const std::string& url, const json& summa
   table nodes({{"NODE"},
                {"STATE"},
                {"VERSION"},
+               {"COLLECTED"},
                {"REQUESTS", side::right},
                {"FAILED", side::right},
                {"TOKENS", side::right},
                {"TODAY", side::right},
+               {"MISSING", side::right},
+               {"DEAD LETTERS", side::right},
                {"LAST POLL"},
                {"RESTARTS", side::right},
                {"SNAPSHOTS", side::right}});
@@ -115,15 +71,22 @@ void print_status(const context& here, const std::string& url, const json& summa
   const auto& list = at(summary, {"nodes"});
   for (const auto& node : list.is_array() ? list : json::array()) {
     nodes.add({text(node, {"node"}), text(node, {"condition", "state"}), text(node, {"condition", "version"}),
-               number(node, {"totals", "requests"}), number(node, {"totals", "failed"}),
+               collecting(node), number(node, {"totals", "requests"}), number(node, {"totals", "failed"}),
                number(node, {"totals", "tokens", "total"}), number(node, {"today", "requests"}),
+               number(node, {"condition", "missing"}), number(node, {"dead_letters"}),
                local_time(text(node, {"condition", "last_poll"})), number(node, {"restarts"}),
                number(node, {"snapshots"})});
     if (const auto problem = text(node, {"condition", "problem"}); !problem.empty())
       remarks.push_back(fmt::format("{}: {}", text(node, {"node"}), problem));
+    if (const auto missing = integer(node, {"condition", "missing"}); missing > 0)
+      remarks.push_back(fmt::format("{}: {} records that it counted have not arrived; see keyportal incompletes",
+                                    text(node, {"node"}), grouped(missing)));
     if (auto restart = restart_sentence(node); !restart.empty())
       remarks.push_back(std::move(restart));
   }
+  if (const auto dead = integer(summary, {"ledger", "dead_letters"}); dead > 0)
+    remarks.push_back(
+      fmt::format("{} dead letters wait for being replayed or dropped; see keyportal deadletters list", grouped(dead)));
   if (nodes.empty()) {
     out << "no node is configured\n";
     return;
@@ -135,20 +98,11 @@ void print_status(const context& here, const std::string& url, const json& summa
 
 /// All snapshots, or those of the chosen node, newest first.
 caf::expected<std::vector<json>> all_snapshots(const context& here, const service& portal) {
-  std::vector<std::string> nodes;
-  if (here.asked.node.empty()) {
-    auto known = fetch(portal, "/api/v1/nodes");
-    if (!known)
-      return known.error();
-    for (const auto& node : items_of(*known))
-      nodes.push_back(text(node, {"node"}));
-  } else if (is_node_name(here.asked.node)) {
-    nodes.push_back(here.asked.node);
-  } else {
-    return make_error(errc::node_unknown, here.asked.node);
-  }
+  const auto nodes = chosen_nodes(here, portal);
+  if (!nodes)
+    return nodes.error();
   std::vector<json> found;
-  for (const auto& node : nodes) {
+  for (const auto& node : *nodes) {
     auto list = fetch(portal, fmt::format("/api/v1/nodes/{}/snapshots", node));
     if (!list)
       return list.error();
@@ -208,6 +162,7 @@ int status(const context& here) {
     auto summary = fetch(portal, "/api/v1/summary");
     if (!summary)
       return fail(here, summary.error());
+    add_to_nodes(here, portal, *summary);
     if (here.asked.json)
       print(here, *summary);
     else
@@ -283,7 +238,8 @@ int make_snapshot(const context& here) {
     const auto node = chosen_node(here, portal);
     if (!node)
       return fail(here, node.error());
-    const auto made = post(here, portal, fmt::format("/api/v1/nodes/{}/snapshots", *node), "making a snapshot");
+    const auto made =
+      change(here, portal, "POST", fmt::format("/api/v1/nodes/{}/snapshots", *node), "making a snapshot");
     if (!made)
       return fail(here, made.error());
     if (here.asked.json)
@@ -302,7 +258,8 @@ int restore(const context& here) {
       return fail(here, node.error());
     if (!confirmed(here, fmt::format("Put back into {} whatever the ledger holds and it lacks?", *node)))
       return exit_failed;
-    const auto done = post(here, portal, fmt::format("/api/v1/nodes/{}/restore", *node), "restoring " + *node);
+    const auto done =
+      change(here, portal, "POST", fmt::format("/api/v1/nodes/{}/restore", *node), "restoring " + *node);
     if (!done)
       return fail(here, done.error());
     const auto lacking = integer(*done, {"still_lacking"});

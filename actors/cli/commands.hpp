@@ -19,6 +19,13 @@ int make_snapshot(const context& here);
 int restore(const context& here);
 int tail_events(const context& here, const hooks& borrowed);
 
+// letters.cpp: what did not arrive or could not be read
+int list_incompletes(const context& here);
+int list_letters(const context& here);
+int show_letter(const context& here);
+int replay_letters(const context& here);
+int drop_letters(const context& here);
+
 // transfer.cpp: usage in and out
 int export_usage(const context& here);
 int export_from_cpa(const context& here);

@@ -82,4 +82,48 @@ caf::expected<import_answer> read_import_answer(const std::string& node, std::st
   return out;
 }
 
+void read_config(std::string_view body, era_answer& into) {
+  const auto json = nlohmann::json::parse(body, nullptr, false);
+  if (!json.is_object())
+    return;
+  if (const auto at = json.find("usage-statistics-enabled"); at != json.end() && at->is_boolean())
+    into.statistics_enabled = at->get<bool>();
+  else
+    into.statistics_enabled = false; // its default
+  if (const auto at = json.find("redis-usage-queue-retention-seconds"); at != json.end() && at->is_number_integer())
+    into.retention_s = at->get<std::int64_t>();
+}
+
+std::optional<std::string> with_retention(std::string_view yaml, std::int64_t seconds) {
+  constexpr std::string_view name = "redis-usage-queue-retention-seconds";
+  bool has_keys = false, has_management = false, done = false;
+  std::string out;
+  while (!yaml.empty()) {
+    const auto end = yaml.find('\n');
+    const auto line = yaml.substr(0, end);
+    has_keys |= line.starts_with("api-keys:");
+    has_management |= line.starts_with("remote-management:");
+    if (line.starts_with(name) && line.substr(name.size()).starts_with(":")) {
+      if (done)
+        return std::nullopt; // twice: no YAML that anybody wrote on purpose
+      out += fmt::format("{}: {}", name, seconds);
+      done = true;
+    } else {
+      out += line;
+    }
+    if (end == std::string_view::npos)
+      break;
+    out.push_back('\n');
+    yaml.remove_prefix(end + 1);
+  }
+  if (!has_keys || !has_management)
+    return std::nullopt;
+  if (!done) {
+    if (!out.ends_with('\n'))
+      out.push_back('\n');
+    out += fmt::format("{}: {}\n", name, seconds);
+  }
+  return out;
+}
+
 } // namespace keyportal::cpa

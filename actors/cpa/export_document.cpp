@@ -44,7 +44,7 @@ void export_writer::add(const std::vector<record_group>& groups) {
       append_detail(target.details, d);
       ++target.requests;
       target.tokens += d.tokens.total;
-      sums_.add(d.tokens, d.latency_ms, d.failed);
+      sums_.add(d.tokens, d.parts, d.latency_ms, d.failed);
       // The wall clock of the time stamp's own zone decides the bucket, as in CPA.
       written.clear();
       append_rfc3339(written, d.at);

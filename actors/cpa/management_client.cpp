@@ -10,6 +10,8 @@ namespace keyportal::cpa {
 namespace {
 
 constexpr std::size_t spare = 64; // what simdjson reads past the end
+constexpr std::size_t small_answer = std::size_t{1} << 16;
+constexpr std::size_t large_answer = std::size_t{16} << 20; // lists of accounts, configurations with many keys
 
 struct list_free {
   void operator()(curl_slist* l) const { curl_slist_free_all(l); }
@@ -92,7 +94,8 @@ struct management_client::impl {
   }
 
   caf::expected<outcome> call(const std::string& path, const std::string* post, bool with_key,
-                              std::chrono::milliseconds timeout, std::size_t limit, std::size_t room) {
+                              std::chrono::milliseconds timeout, std::size_t limit, std::size_t room,
+                              const char* method = nullptr) {
     outcome out;
     out.got.limit = limit;
     out.got.body->reserve(room + spare);
@@ -120,6 +123,8 @@ struct management_client::impl {
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, &on_progress);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &stopped);
+    if (method)
+      curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
     if (post) {
       curl_easy_setopt(curl, CURLOPT_POST, 1L);
       curl_easy_setopt(curl, CURLOPT_POSTFIELDS, post->data());
@@ -137,6 +142,17 @@ struct management_client::impl {
     out.new_connection = connects > 0;
     if (out.got.body->capacity() - out.got.body->size() < spare)
       out.got.body->reserve(out.got.body->size() + spare);
+    return out;
+  }
+
+  /// A management call that must be answered with 200.
+  caf::expected<outcome> manage(const std::string& path, std::size_t limit, const std::string* body = nullptr,
+                                const char* method = nullptr) {
+    auto out = call(path, body, true, settings.timeout, limit, 0, method);
+    if (!out)
+      return out;
+    if (auto error = judge_management_answer(settings.node, out->status, *out->got.body))
+      return error;
     return out;
   }
 };
@@ -172,6 +188,72 @@ caf::expected<import_answer> management_client::import_usage(const std::string& 
   if (auto error = judge_management_answer(s.node, out->status, *out->got.body))
     return error;
   return read_import_answer(s.node, *out->got.body);
+}
+
+caf::expected<era_answer> management_client::find_era() {
+  auto& s = impl_->settings;
+  era_answer era;
+  // No number to pop is an error to a node that has a queue, and takes nothing from it.
+  auto queue = impl_->call("/v0/management/usage-queue?count=0", nullptr, true, s.timeout, small_answer, 0);
+  if (!queue)
+    return queue.error();
+  era.version = queue->got.version;
+  era.has_http_queue = queue->status == 400;
+  if (!era.has_http_queue && queue->status != 404)
+    if (auto error = judge_management_answer(s.node, queue->status, *queue->got.body))
+      return error;
+  auto config = impl_->manage("/v0/management/config", large_answer);
+  if (!config) {
+    if (code_of(config.error()) == errc::node_without_usage)
+      return era; // it does not say
+    return config.error();
+  }
+  if (era.version.empty())
+    era.version = config->got.version;
+  read_config(*config->got.body, era);
+  return era;
+}
+
+caf::expected<accounts_answer> management_client::accounts() {
+  accounts_answer out;
+  auto files = impl_->manage("/v0/management/auth-files", large_answer);
+  if (!files)
+    return files.error();
+  auto keys = impl_->manage("/v0/management/api-key-usage", large_answer);
+  if (!keys)
+    return keys.error();
+  out.files = files->got.body;
+  out.keys = keys->got.body;
+  out.version = keys->got.version;
+  out.took_ms = files->took_ms + keys->took_ms;
+  return out;
+}
+
+caf::expected<queue_answer> management_client::pop_queue(std::uint32_t count) {
+  auto out = impl_->manage(fmt::format("/v0/management/usage-queue?count={}", count), impl_->settings.max_answer_bytes);
+  if (!out)
+    return out.error();
+  return queue_answer{out->got.body};
+}
+
+caf::expected<settings_mended> management_client::mend(const mend_settings& what) {
+  if (what.enable_statistics) {
+    const std::string body = R"({"value":true})";
+    if (auto out = impl_->manage("/v0/management/usage-statistics-enabled", small_answer, &body, "PUT"); !out)
+      return out.error();
+  }
+  if (what.retention_s > 0) {
+    auto file = impl_->manage("/v0/management/config.yaml", large_answer);
+    if (!file)
+      return file.error();
+    auto mended = with_retention(*file->got.body, what.retention_s);
+    if (!mended)
+      return make_error(errc::node_failed,
+                        fmt::format("{}: its config.yaml is not one that can be changed safely", impl_->settings.node));
+    if (auto out = impl_->manage("/v0/management/config.yaml", small_answer, &*mended, "PUT"); !out)
+      return out.error();
+  }
+  return settings_mended{};
 }
 
 caf::expected<probe_answer> management_client::probe() {

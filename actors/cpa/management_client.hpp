@@ -34,6 +34,14 @@ public:
   caf::expected<usage_answer> usage();
   /// POST /v0/management/usage/import.
   caf::expected<import_answer> import_usage(const std::string& document);
+  /// What the node offers besides `/usage`, which is asked for by `usage`: nothing is taken from its queue.
+  caf::expected<era_answer> find_era();
+  /// GET /v0/management/auth-files and /api-key-usage.
+  caf::expected<accounts_answer> accounts();
+  /// GET /v0/management/usage-queue: what is answered is gone from the node, so the caller must keep it.
+  caf::expected<queue_answer> pop_queue(std::uint32_t count);
+  /// Switches recording on; raises the retention in config.yaml, every other line of which stays as it is.
+  caf::expected<settings_mended> mend(const mend_settings& what);
   /// GET /healthz, or / where CPA is older: no management call, no cost at CPA. Any answer but 502 to 504 is alive.
   caf::expected<probe_answer> probe();
   void stop();

@@ -23,6 +23,7 @@ using type = spelt_member::type;
 
 constexpr std::size_t longest_text = 8192; // of what the ledger counts by: a key, a model, a source
 constexpr std::size_t longest_body = 4096;
+constexpr std::size_t longest_fact = 1024;
 
 /// Thrown inside this file only and caught at its entrances.
 struct malformed {
@@ -159,6 +160,12 @@ token_evidence tokens_in(const spelt& record) {
   return out;
 }
 
+/// What is only looked up by people: nothing depends on it, so anything else in its place is as good as nothing.
+std::string_view text_if_any(const spelt& record, member_name name) {
+  const auto* m = present(record, name);
+  return m != nullptr && m->kind == type::string ? first_bytes(m->string, longest_fact) : std::string_view{};
+}
+
 /// Whom CPA counts a record under: as the keys of `/usage`, so that both ways lead to one id.
 std::string_view client_in(const spelt& record) {
   for (const auto name : {member_name{"api_key"}, member_name{"endpoint"}, member_name{"provider"}})
@@ -199,8 +206,15 @@ queue_item decode(const spelt& record, const decode_rule& rule) {
   }
   out.client_key = secret{std::string{client}};
   out.model = model;
-  out.provider = evidence.provider;
-  out.extra = extra_of(record);
+  auto facts = std::make_shared<attempt_facts>();
+  facts->provider = evidence.provider;
+  facts->alias = text_if_any(record, "alias");
+  facts->endpoint = text_if_any(record, "endpoint");
+  facts->ttft_ms = any_integer_in(record, "ttft_ms");
+  facts->status_code = static_cast<std::int32_t>(
+    std::clamp<std::int64_t>(any_integer_in(object_in(record, "fail"), "status_code"), 0, 999));
+  facts->extra = extra_of(record);
+  d.facts = std::move(facts);
   return out;
 }
 

@@ -30,12 +30,11 @@ struct decode_rule {
 struct queue_record {
   secret client_key; ///< "METHOD /route" where CPA is open to anyone
   std::string model;
-  detail what; ///< normalised, with its id and its parts
-  std::string provider;
-  /// Everything else as one compact JSON object under CPA's own names, for keeping: of headers only
-  /// `kept_headers` (record_extra.hpp), texts up to 1 kB, `fail.body` up to 4 kB (its real size then in `fail.body_bytes`), fields that we do
-  /// not know up to 16 kB together. `keyportal_dropped` counts what did not fit.
-  std::string extra;
+  /// Normalised, with its id, its parts and its facts. `facts->extra` is everything else as one compact JSON object under
+  /// CPA's own names, for keeping: of headers only those of `kept_headers`, texts up to 1 kB, `fail.body` up to 4 kB (its
+  /// real size then in `fail.body_bytes`), fields that we do not know up to 16 kB together. `keyportal_dropped` counts what
+  /// did not fit.
+  detail what;
 };
 
 /// What CPA says of itself between records.

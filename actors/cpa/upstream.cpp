@@ -19,6 +19,10 @@ upstream_actor::behavior_type upstream(upstream_actor::stateful_pointer<upstream
   return {
     [client](const fetch_usage&) { return pass(client->usage()); },
     [client](const import_usage& m) { return pass(client->import_usage(*m.body)); },
+    [client](const find_era&) { return pass(client->find_era()); },
+    [client](const fetch_accounts&) { return pass(client->accounts()); },
+    [client](const pop_queue& m) { return pass(client->pop_queue(m.count)); },
+    [client](const mend_settings& m) { return pass(client->mend(m)); },
     [client](const probe&) { return pass(client->probe()); },
   };
 }

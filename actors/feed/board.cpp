@@ -74,7 +74,7 @@ std::vector<std::string> board::on(const committed& m, moment now) {
   overview_.position = m.last;
   for (const auto& r : *m.records)
     if (auto* n = find(r.node); n && day == day_ && r.at.unix_ns >= unix_ns(day_))
-      n->today.add(r.tokens, r.latency_ms, r.failed);
+      n->today.add(r.tokens, r.parts, r.latency_ms, r.failed);
   for (const auto& [node, sums] : m.sums) {
     auto* n = find(node);
     if (!n || n->sums == sums)
@@ -101,7 +101,8 @@ std::vector<std::string> board::on(const node_condition& m, moment now) {
   if (!n)
     return {};
   const bool news = n->condition.state != m.state || n->condition.problem != m.problem
-                    || n->condition.version != m.version || n->condition.counters != m.counters;
+                    || n->condition.version != m.version || n->condition.counters != m.counters
+                    || n->condition.collecting != m.collecting || n->condition.missing != m.missing;
   n->condition = m;
   return news ? std::vector<std::string>{node_frame(*n)} : std::vector<std::string>{};
 }

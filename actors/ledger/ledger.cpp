@@ -24,13 +24,20 @@ struct ledger_state_holder;
 using self_ptr = ledger_impl::stateful_pointer<ledger_state_holder>;
 using promise = caf::typed_response_promise<committed>;
 
+/// Reads that may take long, beside the commits: the ledger lets any thread read.
+using reader_actor = caf::typed_actor<caf::replies_to<read_arrivals>::with<std::vector<arrival>>,
+                                      caf::replies_to<list_dead_letters>::with<std::vector<dead_letter>>,
+                                      caf::replies_to<read_inbox>::with<std::vector<inbox_entry>>>;
+
 /// Bounds the memory of one batch; what is over waits for the next.
 constexpr std::size_t most_writes = 512;
+constexpr std::size_t enough_received_bytes = std::size_t{32} << 20;
 
 struct ledger_core {
   std::shared_ptr<storage::ledger> store;
   std::function<moment()> now;
   metrics* numbers = nullptr;
+  reader_actor reader; ///< null: the ledger has no thread of its own, so neither do the reads
 
   /// One message: a collection with facts is two writes of the same batch.
   struct waiting {
@@ -62,6 +69,32 @@ caf::result<T> pass(caf::expected<T> answer) {
   return std::move(*answer);
 }
 
+caf::expected<std::vector<arrival>> answer(const storage::ledger& from, const read_arrivals& what) {
+  return from.arrivals(what);
+}
+caf::expected<std::vector<dead_letter>> answer(const storage::ledger& from, const list_dead_letters& what) {
+  return from.dead_letters(what.after, what.limit, what.whole);
+}
+caf::expected<std::vector<inbox_entry>> answer(const storage::ledger& from, const read_inbox& what) {
+  return from.read_inbox(what.node, what.after, what.limit);
+}
+
+reader_actor::behavior_type ledger_reader(std::shared_ptr<const storage::ledger> store) {
+  return {
+    [store](const read_arrivals& m) { return pass(answer(*store, m)); },
+    [store](const list_dead_letters& m) { return pass(answer(*store, m)); },
+    [store](const read_inbox& m) { return pass(answer(*store, m)); },
+  };
+}
+
+/// By the reader where there is one.
+template <class Answer, class Question>
+caf::result<Answer> read(self_ptr self, const ledger_core& core, const Question& what) {
+  if (core.reader)
+    return self->delegate(core.reader, what);
+  return pass(answer(*core.store, what));
+}
+
 /// The answer to a collection with facts: one commit seen as one.
 committed merged(std::vector<committed> parts) {
   auto out = std::move(parts.front());
@@ -71,6 +104,8 @@ committed merged(std::vector<committed> parts) {
     out.restart_number = std::max(out.restart_number, p.restart_number);
     if (!p.events->empty())
       out.events = p.events;
+    if (!p.incomplete_numbers.empty())
+      out.incomplete_numbers = std::move(p.incomplete_numbers);
   }
   return out;
 }
@@ -94,9 +129,15 @@ void ledger_core::commit_waiting(self_ptr self) {
     return;
   auto batch = std::move(queue);
   queue.clear();
-  if (batch.size() > most_writes) {
-    queue.assign(std::make_move_iterator(batch.begin() + most_writes), std::make_move_iterator(batch.end()));
-    batch.resize(most_writes);
+  std::size_t taken = 0;
+  for (std::size_t bytes = 0; taken < std::min(batch.size(), most_writes) && bytes < enough_received_bytes; ++taken)
+    for (const auto& write : batch[taken].writes)
+      if (const auto* what = std::get_if<received>(&write); what != nullptr && what->payloads)
+        bytes += what->payloads->bytes.size();
+  if (batch.size() > taken) {
+    queue.assign(std::make_move_iterator(batch.begin() + static_cast<std::ptrdiff_t>(taken)),
+                 std::make_move_iterator(batch.end()));
+    batch.resize(taken);
     wake(self);
   }
   std::vector<storage::ledger::write> writes;
@@ -156,10 +197,22 @@ void ledger_core::tell_totals(self_ptr self) {
   }
 }
 
-ledger_impl::behavior_type ledger_behavior(self_ptr self, std::shared_ptr<storage::ledger> store,
+/// A message that is one write.
+template <class Write>
+caf::result<committed> ledger_add(self_ptr self, Write& write) {
+  std::vector<storage::ledger::write> writes;
+  writes.emplace_back(std::move(write));
+  return self->state.core->add(self, std::move(writes));
+}
+
+ledger_impl::behavior_type ledger_behavior(self_ptr self, bool own_thread, std::shared_ptr<storage::ledger> store,
                                            std::function<moment()> now, metrics* numbers) {
   self->state.core = std::make_unique<ledger_core>();
   auto* core = self->state.core.get();
+  if (own_thread) {
+    core->reader = self->spawn<caf::detached>(ledger_reader, std::shared_ptr<const storage::ledger>(store));
+    self->attach_functor([reader = core->reader] { caf::anon_send_exit(reader, caf::exit_reason::user_shutdown); });
+  }
   core->store = std::move(store);
   core->now = std::move(now);
   core->numbers = numbers;
@@ -172,11 +225,15 @@ ledger_impl::behavior_type ledger_behavior(self_ptr self, std::shared_ptr<storag
         writes.emplace_back(std::move(*facts));
       return core->add(self, std::move(writes));
     },
-    [core, self](journal_entry& m) {
-      std::vector<storage::ledger::write> writes;
-      writes.emplace_back(std::move(m));
-      return core->add(self, std::move(writes));
-    },
+    [self](journal_entry& m) { return ledger_add(self, m); },
+    [self](received& m) { return ledger_add(self, m); },
+    [core, self](const read_inbox& m) { return read<std::vector<inbox_entry>>(self, *core, m); },
+    [core](const list_incompletes& m) { return pass(core->store->incompletes(m.node, m.limit)); },
+    [core](const recall_audit& m) { return pass(core->store->recall_audit(m.node)); },
+    [core, self](const list_dead_letters& m) { return read<std::vector<dead_letter>>(self, *core, m); },
+    [self](consumer_progress& m) { return ledger_add(self, m); },
+    [core, self](const read_arrivals& m) { return read<std::vector<arrival>>(self, *core, m); },
+    [core](const list_consumers&) { return pass(core->store->consumers()); },
     [core](const recall& m) { return pass(core->store->recall(m.node)); },
     [core](const read_outbox& m) { return pass(core->store->read_outbox(m.after, m.limit)); },
     [core](const outbox_acked& m) {
@@ -206,8 +263,9 @@ ledger_impl::behavior_type ledger_behavior(self_ptr self, std::shared_ptr<storag
 
 ledger_actor spawn_ledger(caf::actor_system& system, bool own_thread, std::shared_ptr<storage::ledger> store,
                           std::function<moment()> now, metrics& numbers) {
-  return own_thread ? system.spawn<caf::detached>(ledger_behavior, std::move(store), std::move(now), &numbers)
-                    : system.spawn(ledger_behavior, std::move(store), std::move(now), &numbers);
+  return own_thread
+           ? system.spawn<caf::detached>(ledger_behavior, own_thread, std::move(store), std::move(now), &numbers)
+           : system.spawn(ledger_behavior, own_thread, std::move(store), std::move(now), &numbers);
 }
 
 } // namespace keyportal

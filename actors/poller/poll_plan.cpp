@@ -1,6 +1,7 @@
 #include "actors/poller/poll_plan.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace keyportal {
 
@@ -22,6 +23,7 @@ poll_plan::step poll_plan::next(time now) {
   if (!away_ && now >= next_poll_) {
     under_way_ = step::poll;
     poll_began_ = now;
+    dropped_at_begin_ |= std::exchange(dropped_, false);
   } else if (now >= next_probe_) {
     under_way_ = step::probe;
   }
@@ -54,11 +56,11 @@ void poll_plan::poll_succeeded(time now) {
   under_way_ = step::nothing;
   cut_polls_ = 0;
   found(now);
-  connection_lost_ = false;
+  connection_lost_ = dropped_at_begin_ = false;
   refused_ = false;
   backoff_ = 0ms;
   const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(now - poll_began_);
-  next_poll_ = poll_began_ + std::max(settings_.interval, took * settings_.slack);
+  next_poll_ = dropped_ ? now : poll_began_ + std::max(settings_.interval, took * settings_.slack);
 }
 
 void poll_plan::poll_again() {

@@ -33,15 +33,22 @@ public:
   void poll_succeeded(time now);
   /// The poll raised a suspicion: look again at once.
   void poll_again();
+  /// From now on polls come this far apart at the least.
+  void set_interval(std::chrono::milliseconds interval) { settings_.interval = interval; }
   /// Somebody wants a look at once; a node that refused us is left alone all the same.
   void poll_soon();
+  /// Another connection to the node was lost: look at once, and as at a node that may be another process.
+  void connection_dropped() {
+    dropped_ = true;
+    poll_soon();
+  }
   /// `wait`: for node_banned, how long the ban lasts.
   void poll_failed(time now, errc why, std::chrono::seconds wait = {});
   void probe_succeeded(time now, bool new_connection);
   void probe_failed(time now);
 
   /// The connection was lost since the last successful poll.
-  [[nodiscard]] bool connection_lost() const { return connection_lost_; }
+  [[nodiscard]] bool connection_lost() const { return connection_lost_ || dropped_at_begin_; }
   /// The node refused our key or us; nothing more is asked of it until it restarts or the time is over.
   [[nodiscard]] bool refused() const { return refused_; }
   /// Probes are answered, but the last polls were cut off without an answer.
@@ -62,6 +69,8 @@ private:
   std::chrono::milliseconds backoff_{0};
   int cut_polls_ = 0; ///< in a row, with no failed probe between them
   bool connection_lost_ = false;
+  bool dropped_ = false;          ///< told by connection_dropped, not yet looked at
+  bool dropped_at_begin_ = false; ///< and the poll under way is that look
   bool connection_lasts_ = false;
   bool refused_ = false;
   bool away_ = false;

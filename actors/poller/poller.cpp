@@ -7,8 +7,10 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "actors/cpa/account_book.hpp"
 #include "actors/cpa/answers.hpp"
 #include "actors/cpa/usage_document.hpp"
+#include "actors/poller/audit_book.hpp"
 #include "actors/telemetry/log.hpp"
 #include "messages/json.hpp"
 
@@ -17,20 +19,25 @@ namespace {
 struct tick {
   std::uint64_t number = 0; ///< only the newest one counts: a planned look may have been moved
 };
+/// What the node had counted has had time to arrive.
+struct audit_grace_over {};
 } // namespace
 } // namespace keyportal
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyportal::tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyportal::audit_grace_over)
 
 namespace keyportal {
 namespace {
 
 using namespace std::chrono_literals;
-using poller_impl = poller_actor::extend<caf::reacts_to<tick>>;
+using poller_impl = poller_actor::extend<caf::reacts_to<tick>, caf::reacts_to<audit_grace_over>>;
 
 struct poller_state;
 using self_ptr = poller_impl::stateful_pointer<poller_state>;
 
 constexpr auto ledger_patience = 60s; ///< a commit waits for the disk at most this long
+constexpr auto audit_grace = 500ms;   ///< from a node's counting a record to our having it, unless it is lost
+constexpr std::int64_t least_retention_s = 3'600;
 
 /// Everything of one poller; the decisions are in poll_plan, usage_book and the detector's rules.
 struct poller_core {
@@ -51,7 +58,8 @@ struct poller_core {
   node_condition condition;
   node_counters before; ///< at the last poll that was made durable
   moment last_seen_at{};
-  std::int64_t held = 0;      ///< records of this node in the ledger
+  std::int64_t held = 0; ///< records of this node in the ledger
+  std::int64_t held_at_fetch = 0;
   std::int64_t shortfall = 0; ///< how many of them the node lacked when the keeper was last told
   std::uint64_t restarts = 0;
   std::uint64_t gaps = 0;
@@ -61,7 +69,16 @@ struct poller_core {
   std::uint64_t newest_tick = 0;
   caf::typed_response_promise<drained> drain_promise;
 
+  std::optional<era_answer> era; ///< as last found; not set until the node was reached
+  audit_book audits;
+  audit_look look; ///< the one under way
+  verdict look_says;
+  bool first_look = true;         ///< of this life of ours
+  std::uint64_t held_at_look = 0; ///< records in the ledger when it was last compared
+  bool mended = false;
+
   void start(self_ptr self);
+  void recall_audits(self_ptr self);
   void act(self_ptr self);
   void plan_ahead(self_ptr self);
   void do_probe(self_ptr self);
@@ -72,6 +89,15 @@ struct poller_core {
   void compare_with_ledger(self_ptr self, const cpa::usage_reading& reading);
   void failed(self_ptr self, const caf::error& why);
   void ended(self_ptr self);
+  // A node without `/usage`:
+  void look_for_queue(self_ptr self, const caf::error& why);
+  void found_era(self_ptr self, const era_answer& found);
+  void audit(self_ptr self);
+  void read_counters(self_ptr self, audit_memory held_before);
+  void compare(self_ptr self);
+  void judge_counters(self_ptr self);
+  void commit_audit(self_ptr self, const verdict& judged, const queue_state& queue);
+  [[nodiscard]] std::string advice() const;
   void tell(self_ptr self, node_condition::light state, std::string problem);
   void tell_link(self_ptr self);
 };
@@ -134,11 +160,36 @@ void poller_core::start(self_ptr self) {
                       .then(
                         [this, self](const ledger_state& state) {
                           note_held(state.sums);
-                          act(self);
+                          recall_audits(self);
                         },
                         [self](const caf::error& e) { self->quit(e); });
                   },
                   [self](const caf::error& e) { self->quit(e); });
+            },
+            [self](const caf::error& e) { self->quit(e); });
+      },
+      [self](const caf::error& e) { self->quit(e); });
+}
+
+void poller_core::recall_audits(self_ptr self) {
+  self->request(peers.ledger, ledger_patience, recall_audit{settings.node})
+    .then(
+      [this, self](const audit_memory& memory) {
+        self->request(peers.ledger, ledger_patience, list_incompletes{settings.node, 1000})
+          .then(
+            [this, self, memory](const std::vector<incomplete_record>& newest) {
+              audits.recall(memory, newest);
+              if (memory.boot > 0) {
+                before = {};
+                for (const auto& one : memory.credentials) {
+                  before.requests += one.node_ok + one.node_failed;
+                  before.ok += one.node_ok;
+                  before.failed += one.node_failed;
+                  held_at_look += static_cast<std::uint64_t>(one.held_ok + one.held_failed);
+                }
+                last_seen_at = std::max(last_seen_at, memory.compared_at);
+              }
+              act(self);
             },
             [self](const caf::error& e) { self->quit(e); });
       },
@@ -177,9 +228,249 @@ void poller_core::do_probe(self_ptr self) {
 
 void poller_core::do_poll(self_ptr self) {
   busy = true;
+  // Which era the node is of may have changed while it was away.
+  if (era && !era->has_usage && !plan.connection_lost())
+    return audit(self);
+  held_at_fetch = held;
   self->request(peers.upstream, caf::infinite, fetch_usage{})
-    .then([this, self](const usage_answer& answer) { judge(self, answer); },
+    .then(
+      [this, self](const usage_answer& answer) {
+        if (!era || !era->has_usage) {
+          era.emplace();
+          era->has_usage = true;
+          era->version = answer.version;
+          plan.set_interval(settings.poll.interval);
+          if (peers.collector)
+            self->send(peers.collector, era_found{*era, false});
+        }
+        judge(self, answer);
+      },
+      [this, self](const caf::error& e) {
+        if (code_of(e) == errc::node_without_usage)
+          look_for_queue(self, e);
+        else
+          failed(self, e);
+      });
+}
+
+// --- a node without /usage: its counters, since its records come by the collector -----------------
+
+void poller_core::look_for_queue(self_ptr self, const caf::error& why) {
+  self->request(peers.upstream, caf::infinite, find_era{})
+    .then([this, self](const era_answer& found) { found_era(self, found); },
+          [this, self, why](const caf::error& e) { failed(self, code_of(e) == errc::node_without_usage ? why : e); });
+}
+
+void poller_core::found_era(self_ptr self, const era_answer& found) {
+  if (!era)
+    log::info("poller", "era", "{}: CLIProxyAPI {} keeps no totals; its records are taken out of its queue",
+              settings.node, found.version);
+  era = found;
+  plan.set_interval(std::max(settings.poll.interval, settings.audit_interval));
+  const bool off = found.statistics_enabled == false;
+  const bool brief = found.retention_s && *found.retention_s < least_retention_s;
+  if (settings.mend_settings && (off || brief) && !mended) {
+    mended = true; // once a life of ours: an operator who takes it back means it
+    self->request(peers.upstream, caf::infinite, mend_settings{off, brief ? least_retention_s : 0})
+      .then(
+        [this, self](const settings_mended&) {
+          log::info("poller", "mended", "{}: usage-statistics-enabled and the queue's retention are set",
+                    settings.node);
+          look_for_queue(self, {});
+        },
+        [this, self](const caf::error& e) {
+          log::warn("poller", "mended", "{}: its settings could not be changed: {}", settings.node, render(e));
+          audit(self);
+        });
+    return;
+  }
+  audit(self);
+}
+
+/// What keeps the node from giving its usage out, with the line that changes it.
+std::string poller_core::advice() const {
+  if (!era || era->has_usage)
+    return {};
+  if (era->statistics_enabled == false)
+    return fmt::format(
+      "{}: records no usage; put the line `usage-statistics-enabled: true` into its config.yaml, or set "
+      "collect.manage_cpa_settings",
+      settings.node);
+  if (era->retention_s && *era->retention_s < least_retention_s)
+    return fmt::format(
+      "{}: forgets records that nobody took for {} s; put the line "
+      "`redis-usage-queue-retention-seconds: {}` into its config.yaml, or set collect.manage_cpa_settings",
+      settings.node, *era->retention_s, least_retention_s);
+  return {};
+}
+
+void poller_core::audit(self_ptr self) {
+  self->request(peers.ledger, ledger_patience, recall_audit{settings.node})
+    .then([this, self](audit_memory& held_before) { read_counters(self, std::move(held_before)); },
           [this, self](const caf::error& e) { failed(self, e); });
+}
+
+void poller_core::read_counters(self_ptr self, audit_memory held_before) {
+  look = {};
+  look.before = std::move(held_before);
+  self->request(peers.upstream, caf::infinite, fetch_accounts{})
+    .then(
+      [this, self](const accounts_answer& answer) {
+        auto counters = cpa::read_accounts(settings.node, *answer.files, *answer.keys, answer.version);
+        if (!counters)
+          return failed(self, counters.error());
+        look.counters = std::move(*counters);
+        look.version = answer.version;
+        condition.version = answer.version;
+        condition.poll_ms = answer.took_ms;
+        condition.answer_bytes = answer.files->size() + answer.keys->size();
+        look.at = settings.now();
+        judge_counters(self);
+      },
+      [this, self](const caf::error& e) { failed(self, e); });
+}
+
+/// A new process is told at once; of the same one what was under way is given time to arrive.
+void poller_core::judge_counters(self_ptr self) {
+  const auto says = audits.compare_process(look);
+  node_counters now;
+  for (const auto& one : look.counters) {
+    now.requests += one.ok + one.failed;
+    now.ok += one.ok;
+    now.failed += one.failed;
+  }
+  condition.counters = now;
+  observation seen;
+  seen.node = settings.node;
+  seen.at = look.at;
+  seen.counters = now;
+  // Of our own absence nothing is known.
+  seen.connection_lost = plan.connection_lost() || (first_look && before.requests > 0);
+  seen.last_seen_at = last_seen_at;
+  seen.before = before;
+  seen.by_accounts = true;
+  seen.accounts_known = says.known;
+  seen.accounts_fell = says.fell;
+  seen.records_surplus = says.surplus;
+  seen.version_changed = says.version_changed;
+  seen.records_missing = condition.missing;
+  std::uint64_t held_now = 0;
+  for (const auto& one : look.before.credentials)
+    held_now += static_cast<std::uint64_t>(one.held_ok + one.held_failed);
+  seen.records_came = held_now - std::min(held_now, held_at_look);
+  self->request(peers.detector, ledger_patience, seen)
+    .then(
+      [this, self](verdict& judged) {
+        look_says = std::move(judged);
+        switch (look_says.is) {
+          case verdict::kind::suspect:
+            log::info("poller", "restart-suspected", "Restart suspected at {}: looking again", settings.node);
+            plan.poll_again();
+            return ended(self);
+          case verdict::kind::restarted: return compare(self);
+          case verdict::kind::same: self->delayed_send(self, audit_grace, audit_grace_over{}); return;
+        }
+      },
+      [this, self](const caf::error& e) { failed(self, e); });
+}
+
+void poller_core::compare(self_ptr self) {
+  self->request(peers.ledger, ledger_patience, recall_audit{settings.node})
+    .then(
+      [this, self](audit_memory& after) {
+        look.after = std::move(after);
+        // Asked only now: whatever came until the counters were read is known to it.
+        self->request(peers.collector, ledger_patience, read_queue_state{})
+          .then([this, self](const queue_state& queue) { commit_audit(self, look_says, queue); },
+                [this, self](const caf::error& e) { failed(self, e); });
+      },
+      [this, self](const caf::error& e) { failed(self, e); });
+}
+
+void poller_core::commit_audit(self_ptr self, const verdict& judged, const queue_state& queue) {
+  const bool anew = judged.is == verdict::kind::restarted;
+  journal_entry entry;
+  auto restart = std::make_shared<restart_record>(judged.restart);
+  if (anew) {
+    restart->number = restarts + 1;
+    entry = facts_of(*restart, gaps + 1);
+    // What the ledger held when the new process was first connected to. Where there was no connection since, nothing
+    // has come of it; but pops over HTTP need none that we would know of.
+    const auto first = std::find_if(queue.connections.begin(), queue.connections.end(),
+                                    [&](const auto& c) { return c.opened_at > last_seen_at; });
+    const auto* held_then = first != queue.connections.end()     ? &first->held
+                            : queue.mode == queue_mode::http_pop ? nullptr
+                                                                 : &look.after.credentials;
+    audits.begin_boot(look, held_then);
+  } else if (judged.gap) {
+    auto gap = *judged.gap;
+    gap.number = gaps + 1;
+    entry = facts_of(gap);
+  }
+  auto found = audits.compare(look);
+  for (const auto& c : audits.memory().credentials)
+    log::debug("poller", "audit", "{}: account {}: counts {} + {}, base {} + {}", settings.node, c.auth_index,
+               c.node_ok, c.node_failed, c.base_ok, c.base_failed);
+  const auto tell_incomplete = [&](incomplete_record record, bool is_new) {
+    record.node = settings.node;
+    entry.events.push_back({0, event_kind::incomplete, settings.node, look.at, dump(to_json(record))});
+    log::warn("poller", "incomplete", "{}: {} records of account {} {}", settings.node,
+              record.missing_ok + record.missing_failed, record.credential,
+              record.closed_at ? "that were missing have come" : "were counted by the node and never arrived");
+    if (is_new)
+      record.number = 0;
+    entry.incompletes.push_back(std::move(record));
+  };
+  for (const auto& record : found.opened)
+    tell_incomplete(record, true);
+  for (const auto& record : found.amended)
+    tell_incomplete(record, false);
+  const bool has_gap = entry.gap.has_value();
+  const auto settle = [this, self, restart, anew, has_gap, missing = found.missing, queue, at = look.at] {
+    const auto now = self->clock().now();
+    plan.poll_succeeded(now);
+    first_look = false;
+    held_at_look = 0;
+    for (const auto& one : look.after.credentials)
+      held_at_look += static_cast<std::uint64_t>(one.held_ok + one.held_failed);
+    before = condition.counters;
+    last_seen_at = at;
+    gaps += has_gap;
+    numbers.polls_ok.Increment();
+    numbers.missing.Set(static_cast<double>(missing));
+    condition.missing = missing;
+    condition.last_poll = at;
+    condition.collecting = std::string(name_of(queue.mode));
+    if (anew) {
+      ++restarts;
+      numbers.restarts.Increment();
+      log::warn("restart-detector", "restarted", "Restart of {} noticed: {} requests before, {} after; {}",
+                settings.node, restart->before.requests, restart->after.requests, fmt::join(restart->evidence, "; "));
+      self->send(peers.keeper, restart_noticed{*restart, false});
+      self->send(peers.feed, restart_noticed{*restart, false});
+      self->send(peers.collector, era_found{*era, true});
+    } else {
+      self->send(peers.collector, era_found{*era, false});
+    }
+    if (std::exchange(keeper_waits, false))
+      self->send(peers.keeper, node_seen{});
+    const bool starved = missing > 0 && queue.connected && queue.mode != queue_mode::subscribe;
+    tell(self, node_condition::light::up,
+         !queue.problem.empty() ? queue.problem
+         : starved ? fmt::format("{}: another collector takes its records: {} were counted and never arrived; "
+                                 "stop it, or let it read from Key Portal",
+                                 settings.node, missing)
+                   : advice());
+    ended(self);
+  };
+  if (found.worth_keeping || anew || judged.gap) {
+    entry.audit = audits.memory();
+    entry.audit->node = settings.node;
+    self->request(peers.ledger, ledger_patience, std::move(entry))
+      .then([settle](const committed&) { settle(); }, [this, self](const caf::error& e) { failed(self, e); });
+  } else {
+    settle();
+  }
 }
 
 void poller_core::judge(self_ptr self, usage_answer answer) {
@@ -260,6 +551,7 @@ void poller_core::commit(self_ptr self, std::shared_ptr<cpa::usage_reading> read
         if (settings.boot_marker && !reading->marker_here)
           self->send(peers.keeper, place_marker{});
         condition.last_poll = seen_at;
+        condition.collecting = "usage";
         condition.counters = reading->counters;
         tell(self, node_condition::light::up, {});
         ended(self);
@@ -276,7 +568,8 @@ void poller_core::note_held(const std::vector<std::pair<node_name, totals>>& sum
 /// All that the ledger holds of a node, the node must hold. Told once per shortfall: a node that cannot be filled (a
 /// version that caps its lists) is not tried at every poll.
 void poller_core::compare_with_ledger(self_ptr self, const cpa::usage_reading& reading) {
-  const auto lacking = std::max<std::int64_t>(0, held - static_cast<std::int64_t>(reading.details));
+  // Held when the node was asked: its queue may have brought newer ones since.
+  const auto lacking = std::max<std::int64_t>(0, held_at_fetch - static_cast<std::int64_t>(reading.details));
   if (lacking > 0 && lacking != shortfall)
     self->send(peers.keeper, restore_wanted{});
   shortfall = lacking;
@@ -347,6 +640,10 @@ poller_impl::behavior_type poller(self_ptr self, poller_settings settings, polle
       core->plan.poll_soon();
       core->act(self);
     },
+    [core, self](const connection_dropped&) {
+      core->plan.connection_dropped();
+      core->act(self);
+    },
     [core, self](const tell_when_seen&) {
       core->keeper_waits = true;
       core->plan.poll_soon();
@@ -364,6 +661,7 @@ poller_impl::behavior_type poller(self_ptr self, poller_settings settings, polle
       if (m.number == core->newest_tick)
         core->act(self);
     },
+    [core, self](const audit_grace_over&) { core->compare(self); },
   };
 }
 

@@ -16,8 +16,10 @@ struct poller_settings {
   node_name node;
   std::string url; ///< shown to people; without credentials
   poll_settings poll;
-  bool boot_marker = false;    ///< keep a marker in the node
-  std::function<moment()> now; ///< wall clock
+  std::chrono::milliseconds audit_interval{10'000}; ///< between looks at the counters of a node without `/usage`
+  bool boot_marker = false;                         ///< keep a marker in the node
+  bool mend_settings = false;                       ///< change at the node what keeps it from recording
+  std::function<moment()> now;                      ///< wall clock
 };
 
 /// Whom a poller talks to.
@@ -27,6 +29,7 @@ struct poller_peers {
   ledger_actor ledger;
   snapshot_keeper_actor keeper;
   feed_actor feed;
+  collector_actor collector;
 };
 
 /// `own_thread`: decoding a large answer blocks, so in service each poller has its own; tests run without.

@@ -15,8 +15,11 @@ public:
   verdict judge(const observation& seen);
 
 private:
+  void note_busiest(double records, double seconds);
+
   bool suspected_ = false;
   double records_per_second_ = 0; ///< recent traffic, for the estimate of what was lost unseen
+  double busiest_ = 0; ///< records a second between two looks, forgotten within the hour; nodes without lists
 };
 
 } // namespace keyportal

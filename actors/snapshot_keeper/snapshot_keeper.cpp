@@ -210,8 +210,11 @@ void keeper_core::finish(self_ptr self, bool complete) {
     if (!complete)
       entry.events.push_back({0, event_kind::incomplete, settings.node, *r.restored_at, dump(to_json(r))});
     self->request(peers.ledger, ledger_patience, std::move(entry))
-      .then([this, self, r](const committed&) { self->send(peers.feed, restart_noticed{r}); },
-            [](const caf::error&) {}); // it stays pending and is done again at the next start
+      .then(
+        [this, self, r](const committed&) {
+          self->send(peers.feed, restart_noticed{r, true});
+        },
+        [](const caf::error&) {}); // it stays pending and is done again at the next start
     if (auto made = snapshot(self, "restart"); !made)
       log::error("snapshot-keeper", "snapshot-failed", "Snapshot of {}: {}", settings.node, render(made.error()));
   }
@@ -356,7 +359,13 @@ keeper_impl::behavior_type keeper(self_ptr self, keeper_settings settings, keepe
   core->store = std::move(store);
   core->start(self);
   return {
-    [core, self](const restart_noticed& m) { core->begin_restore(self, m.restart); },
+    [core, self](const restart_noticed& m) {
+      if (m.can_restore)
+        core->begin_restore(self, m.restart);
+      else if (auto made = core->snapshot(self, "restart"); !made)
+        log::error("snapshot-keeper", "snapshot-failed", "Snapshot of {}: {}", core->settings.node,
+                   render(made.error()));
+    },
     [core, self](const restore_wanted&) {
       if (core->settings.restore_enabled && !core->run)
         core->begin_restore(self, std::nullopt);

@@ -63,7 +63,7 @@ struct supervisor_state {
 node_directory supervisor_core::directory() const {
   node_directory out;
   for (const auto& n : nodes)
-    out.push_back({n.name, n.poller, n.keeper});
+    out.push_back({n.name, n.poller, n.keeper, n.collector});
   return out;
 }
 
@@ -80,7 +80,10 @@ void supervisor_core::start(self_ptr self) {
   }
   failures.resize(nodes.size());
   self->send(shared.gateway, directory());
-  if (auto error = around->open_gateway(shared.gateway))
+  auto error = around->open_compat ? around->open_compat(shared) : caf::error{};
+  if (!error) // last: who is told that we are ready finds all of it
+    error = around->open_gateway(shared.gateway);
+  if (error)
     stop(self, render(error), 1);
 }
 
@@ -88,12 +91,14 @@ void supervisor_core::watch_node(self_ptr self, const node_actors& node) {
   self->monitor(node.upstream);
   self->monitor(node.detector);
   self->monitor(node.keeper);
+  self->monitor(node.collector);
   self->monitor(node.poller);
 }
 
 void end_node(const node_actors& node) {
   node.client->stop();
   caf::anon_send_exit(node.poller, caf::exit_reason::kill);
+  caf::anon_send_exit(node.collector, caf::exit_reason::kill);
   caf::anon_send_exit(node.keeper, caf::exit_reason::kill);
   caf::anon_send_exit(node.detector, caf::exit_reason::kill);
   caf::anon_send_exit(node.upstream, caf::exit_reason::kill);
@@ -105,7 +110,7 @@ void supervisor_core::on_down(self_ptr self, const caf::down_msg& down) {
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const auto& n = nodes[i];
     const auto is = [&](const auto& handle) { return handle && handle.address() == down.source; };
-    if (!is(n.upstream) && !is(n.detector) && !is(n.keeper) && !is(n.poller))
+    if (!is(n.upstream) && !is(n.detector) && !is(n.keeper) && !is(n.collector) && !is(n.poller))
       continue;
     const auto now = std::chrono::steady_clock::now();
     auto& recent = failures[i];
@@ -120,6 +125,7 @@ void supervisor_core::on_down(self_ptr self, const caf::down_msg& down) {
     nodes[i].upstream = nullptr; // the others of the group end too: only the first one counts
     nodes[i].detector = nullptr;
     nodes[i].keeper = nullptr;
+    nodes[i].collector = nullptr;
     nodes[i].poller = nullptr;
     self->delayed_send(self, 1s, start_node{i});
     return;
@@ -180,6 +186,10 @@ void supervisor_core::next_stage(self_ptr self) {
       case stage::pollers:
         for (const auto& n : nodes)
           ask_to_drain(self, n.poller, now);
+        break;
+      case stage::collectors:
+        for (const auto& n : nodes)
+          ask_to_drain(self, n.collector, now);
         break;
       case stage::keepers:
         for (const auto& n : nodes) {

@@ -19,6 +19,11 @@ void write(level l, std::string_view component, std::string_view event, std::str
 bool wanted(level l);
 
 template <class... Args>
+void debug(std::string_view component, std::string_view event, fmt::format_string<Args...> text, Args&&... args) {
+  if (wanted(level::debug))
+    write(level::debug, component, event, fmt::format(text, std::forward<Args>(args)...));
+}
+template <class... Args>
 void info(std::string_view component, std::string_view event, fmt::format_string<Args...> text, Args&&... args) {
   if (wanted(level::info))
     write(level::info, component, event, fmt::format(text, std::forward<Args>(args)...));

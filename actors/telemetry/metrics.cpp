@@ -37,8 +37,14 @@ metrics::metrics()
     restored_(counters(*registry_, "keyportal_restored_records_total", "Records put back into the node.")),
     lacking_(gauges(*registry_, "keyportal_lacking_records", "Records the node lacks after a restore; must be 0.")),
     snapshots_(counters(*registry_, "keyportal_snapshots_total", "Snapshots made.")),
+    received_(counters(*registry_, "keyportal_received_payloads_total", "Payloads taken out of the node's queue.")),
+    dead_letters_(counters(*registry_, "keyportal_dead_letters_total", "Payloads that could not be decoded.")),
+    inbox_waiting_(gauges(*registry_, "keyportal_inbox_waiting", "Payloads received and not yet decoded.")),
+    queue_connected_(gauges(*registry_, "keyportal_queue_connected", "1 while the node's queue is taken from.")),
+    missing_(gauges(*registry_, "keyportal_missing_records", "Records the node counted and the ledger lacks.")),
     http_(counters(*registry_, "keyportal_http_requests_total", "HTTP answers by route and status.")),
     http_seconds_(histograms(*registry_, "keyportal_http_seconds", "Time to answer by route.")),
+    compat_(counters(*registry_, "keyportal_compat_requests_total", "Answers to other tools by route and status.")),
     plain_(gauges(*registry_, "keyportal_build_info", "1; the version is in the label.")),
     commit_seconds(histograms(*registry_, "keyportal_commit_seconds", "One durable commit.").Add({}, seconds)),
     commit_writes(histograms(*registry_, "keyportal_commit_writes", "Writes that shared one commit.").Add({}, counts)),
@@ -56,15 +62,30 @@ metrics::metrics()
 node_metrics metrics::of_node(const std::string& node) {
   const prometheus::Labels labels{{"node", node}};
   auto with = [&](const char* result) { return prometheus::Labels{{"node", node}, {"result", result}}; };
-  return {polls_.Add(with("ok")), polls_.Add(with("failed")), poll_seconds_.Add(labels, seconds),
-          up_.Add(labels),        records_.Add(labels),       duplicates_.Add(labels),
-          restarts_.Add(labels),  restored_.Add(labels),      lacking_.Add(labels),
-          snapshots_.Add(labels)};
+  return {polls_.Add(with("ok")),
+          polls_.Add(with("failed")),
+          poll_seconds_.Add(labels, seconds),
+          up_.Add(labels),
+          records_.Add(labels),
+          duplicates_.Add(labels),
+          restarts_.Add(labels),
+          restored_.Add(labels),
+          lacking_.Add(labels),
+          snapshots_.Add(labels),
+          received_.Add(labels),
+          dead_letters_.Add(labels),
+          inbox_waiting_.Add(labels),
+          queue_connected_.Add(labels),
+          missing_.Add(labels)};
 }
 
 void metrics::http_answered(std::string_view route, int status, double took) {
   http_.Add({{"route", std::string{route}}, {"status", std::to_string(status)}}).Increment();
   http_seconds_.Add({{"route", std::string{route}}}, seconds).Observe(took);
+}
+
+void metrics::compat_answered(std::string_view route, int status) {
+  compat_.Add({{"route", std::string{route}}, {"status", std::to_string(status)}}).Increment();
 }
 
 std::string metrics::text() const { return prometheus::TextSerializer{}.Serialize(registry_->Collect()); }

@@ -25,6 +25,11 @@ struct node_metrics {
   prometheus::Counter& restored;       ///< keyportal_restored_records_total{node}: taken by the node
   prometheus::Gauge& lacking;          ///< keyportal_lacking_records{node}: not restored yet; must be 0
   prometheus::Counter& snapshots;      ///< keyportal_snapshots_total{node}
+  prometheus::Counter& received;       ///< keyportal_received_payloads_total{node}: out of its queue
+  prometheus::Counter& dead_letters;   ///< keyportal_dead_letters_total{node}: payloads that could not be decoded
+  prometheus::Gauge& inbox_waiting;    ///< keyportal_inbox_waiting{node}: payloads received and not yet decoded
+  prometheus::Gauge& queue_connected;  ///< keyportal_queue_connected{node}: 1 while its queue is taken from
+  prometheus::Gauge& missing;          ///< keyportal_missing_records{node}: it counted and the ledger lacks them
 };
 
 /// Thread-safe. Lives as long as the process.
@@ -34,6 +39,8 @@ public:
   /// The metrics of `node`; the same ones each time.
   node_metrics of_node(const std::string& node);
   /// keyportal_http_requests_total{route,status} and keyportal_http_seconds{route}.
+  /// keyportal_compat_requests_total{route,status}
+  void compat_answered(std::string_view route, int status);
   void http_answered(std::string_view route, int status, double seconds);
   /// Prometheus text format 0.0.4.
   [[nodiscard]] std::string text() const;
@@ -49,8 +56,14 @@ private:
   prometheus::Family<prometheus::Counter>& restored_;
   prometheus::Family<prometheus::Gauge>& lacking_;
   prometheus::Family<prometheus::Counter>& snapshots_;
+  prometheus::Family<prometheus::Counter>& received_;
+  prometheus::Family<prometheus::Counter>& dead_letters_;
+  prometheus::Family<prometheus::Gauge>& inbox_waiting_;
+  prometheus::Family<prometheus::Gauge>& queue_connected_;
+  prometheus::Family<prometheus::Gauge>& missing_;
   prometheus::Family<prometheus::Counter>& http_;
   prometheus::Family<prometheus::Histogram>& http_seconds_;
+  prometheus::Family<prometheus::Counter>& compat_;
   prometheus::Family<prometheus::Gauge>& plain_;
 
   template <class Family>

@@ -1,11 +1,12 @@
 // What is known of the service, kept up to date over one WebSocket. Drawing is in view.js and lists.js.
 
-import { first_language, other_language, say, set_language } from "./text.js";
+import { first_language, other_language, say, set_language, whole } from "./text.js";
 import { draw_all, draw_link, draw_nodes, draw_numbers, draw_times, toast } from "./view.js";
-import { draw_restarts, draw_snapshots } from "./lists.js";
+import { draw_events, draw_restarts, draw_snapshots } from "./lists.js";
 
 const sample_ms = 2000;
 const samples_kept = 60;
+const refusals_kept = 50;
 
 const state = {
   link: "wait",
@@ -14,9 +15,14 @@ const state = {
   known: false,
   nodes: new Map(), // name -> {overview, position, samples: [{at, tokens}]}
   publisher: null,
+  ledger: null,
   demo: false,
   restarts: new Map(), // node -> list
   snapshots: new Map(),
+  incompletes: new Map(),
+  gaps: new Map(),
+  grown: new Set(), // "node number" of incompletes that were seen to grow
+  refusals: [], // of accounts, newest first; the service keeps no list of them
 };
 
 // --- what arrives --------------------------------------------------------------
@@ -36,7 +42,7 @@ function take_overview(all) {
   for (const gone of before) state.nodes.delete(gone);
   state.position = all.position;
   state.known = true;
-  if ("publisher" in all) Object.assign(state, { publisher: all.publisher, demo: all.demo });
+  if ("publisher" in all) Object.assign(state, { publisher: all.publisher, ledger: all.ledger, demo: all.demo });
 }
 
 function take_usage(update) {
@@ -48,12 +54,42 @@ function take_usage(update) {
   state.position = Math.max(state.position, update.position);
 }
 
-const interesting = { restarted: "bad", restored: "good", down: "bad", up: "good", incomplete: "bad" };
+const interesting = { restarted: "bad", restored: "good", down: "bad", up: "good" };
+
+/// Records that a node counted and the ledger lacks: more of them, fewer, or all come late.
+function take_incomplete({ node, data }) {
+  const known = state.incompletes.get(node)?.find((one) => one.number === data.number);
+  const change = data.closed_at ? "closed" : !known ? "opened" : data.missing > known.missing ? "grown" : "shrunk";
+  const key = `${node} ${data.number}`;
+  if (change === "grown") state.grown.add(key);
+  else state.grown.delete(key);
+  if (change !== "shrunk") toast(say(`toast_missing_${change}`, { node, n: whole(data.missing) }), change === "closed" ? "good" : "bad");
+  const others = (state.incompletes.get(node) ?? []).filter((one) => one.number !== data.number);
+  state.incompletes.set(node, [data, ...others]);
+  draw_events(state);
+  fetch_list(node, "incompletes");
+}
+
+/// An account that fails does so again and again: one entry as long as it is for the same reason.
+function take_refusal({ node, at, data }) {
+  const same = (one) => one.node === node && ["auth_index", "status_code", "code"].every((key) => one.data[key] === data[key]);
+  const found = state.refusals.findIndex(same);
+  const times = found < 0 ? 1 : state.refusals[found].times + 1;
+  if (found >= 0) state.refusals.splice(found, 1);
+  state.refusals.unshift({ node, at, data, times });
+  state.refusals.length = Math.min(state.refusals.length, refusals_kept);
+  draw_events(state);
+}
 
 function take_event(event) {
   if (event.kind in interesting) toast(say(`toast_${event.kind}`, { node: event.node }), interesting[event.kind]);
-  if (["restarted", "restored", "incomplete"].includes(event.kind)) fetch_restarts(event.node);
-  if (event.kind === "snapshot") fetch_snapshots(event.node);
+  if (event.kind === "incomplete") {
+    if (event.data?.credential !== undefined) return take_incomplete(event);
+    toast(say("toast_incomplete", { node: event.node }), "bad"); // a restore that was given up
+  }
+  if (event.kind === "account_failed" && event.data) return take_refusal(event);
+  if (["restarted", "restored", "incomplete"].includes(event.kind)) fetch_list(event.node, "restarts");
+  if (["snapshot", "gap"].includes(event.kind)) fetch_list(event.node, `${event.kind}s`);
 }
 
 function take(frame) {
@@ -71,8 +107,9 @@ function take(frame) {
     const known = state.nodes.get(frame.node)?.overview;
     take_node(frame, 0);
     if (known?.last_restart?.number !== frame.last_restart?.number ||
-        known?.last_restart?.restore.state !== frame.last_restart?.restore.state) fetch_restarts(frame.node);
-    if (known?.last_snapshot?.id !== frame.last_snapshot?.id) fetch_snapshots(frame.node);
+        known?.last_restart?.restore.state !== frame.last_restart?.restore.state) fetch_list(frame.node, "restarts");
+    if (known?.last_snapshot?.id !== frame.last_snapshot?.id) fetch_list(frame.node, "snapshots");
+    if (known?.condition.missing !== frame.condition.missing) fetch_list(frame.node, "incompletes");
     later();
   } else if (frame.type === "event") {
     take_event(frame);
@@ -99,29 +136,27 @@ async function fetch_json(path) {
   return answer.json();
 }
 
-async function fetch_restarts(node) {
+const drawn_by = { restarts: draw_restarts, snapshots: draw_snapshots, incompletes: draw_events, gaps: draw_events };
+
+async function fetch_list(node, name) {
   try {
-    state.restarts.set(node, (await fetch_json(`api/v1/nodes/${encodeURIComponent(node)}/restarts?limit=20`)).items);
-    draw_restarts(state);
+    state[name].set(node, (await fetch_json(`api/v1/nodes/${encodeURIComponent(node)}/${name}?limit=20`)).items);
+    drawn_by[name](state);
   } catch { /* the next event or connection tries again */ }
 }
 
-async function fetch_snapshots(node) {
-  try {
-    state.snapshots.set(node, (await fetch_json(`api/v1/nodes/${encodeURIComponent(node)}/snapshots`)).items);
-    draw_snapshots(state);
-  } catch { /* as above */ }
+function draw_lists() {
+  draw_restarts(state);
+  draw_snapshots(state);
+  draw_events(state);
 }
 
 function fetch_lists() {
-  for (const map of [state.restarts, state.snapshots])
-    for (const node of map.keys()) if (!state.nodes.has(node)) map.delete(node);
-  for (const node of state.nodes.keys()) {
-    fetch_restarts(node);
-    fetch_snapshots(node);
+  for (const name of Object.keys(drawn_by)) {
+    for (const node of state[name].keys()) if (!state.nodes.has(node)) state[name].delete(node);
+    for (const node of state.nodes.keys()) fetch_list(node, name);
   }
-  draw_restarts(state);
-  draw_snapshots(state);
+  draw_lists();
   fetch_summary();
 }
 
@@ -195,8 +230,7 @@ function speak(name, keep) {
   button.setAttribute("aria-label", say("other_label"));
   button.lang = other_language();
   draw_all(state);
-  draw_restarts(state);
-  draw_snapshots(state);
+  draw_lists();
 }
 
 speak(first_language(), false);

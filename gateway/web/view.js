@@ -125,10 +125,12 @@ function draw_split(ok, failed) {
 }
 
 function draw_survived(state) {
-  let restarts = 0, lost = 0;
+  let restarts = 0, lost = 0, missing = 0;
   for (const one of state.nodes.values()) restarts += one.overview.restarts;
+  for (const one of state.nodes.values()) missing += one.overview.condition.missing ?? 0;
   for (const list of state.restarts.values()) for (const one of list) lost += one.lost.expected_records;
-  by_id("survived").textContent = restarts === 0 ? say("survived_none")
+  by_id("survived").classList.toggle("warn", missing > 0);
+  by_id("survived").textContent = missing > 0 ? say("missing_all", { n: whole(missing) }) : restarts === 0 ? say("survived_none")
     : lost > 0 ? say(restarts === 1 ? "survived_lost_one" : "survived_lost", { n: whole(restarts), lost: whole(lost) })
     : say(restarts === 1 ? "survived_one" : "survived_many", { n: whole(restarts) });
 }
@@ -156,6 +158,9 @@ export function draw_numbers(state) {
   draw_rate(state);
   draw_survived(state);
   by_id("demo").hidden = !state.demo;
+  const letters = state.ledger?.dead_letters ?? 0;
+  by_id("letters").hidden = letters === 0;
+  by_id("letters").textContent = say("letters", { n: whole(letters) });
   const link = state.publisher;
   if (link) run_to(by_id("shipped"), link.shipped);
   by_id("stream").textContent = say(link ? (link.connected ? "stream_up" : "stream_down") : "stream_none");
@@ -169,18 +174,19 @@ const rows = new Map(); // node -> {row, parts}
 function make_row(name) {
   const parts = {
     light: make("i", { className: "light", attributes: { role: "img" } }), url: make("span", { className: "sub" }),
-    problem: make("span", { className: "problem" }), version: make("td"),
+    problem: make("span", { className: "problem" }), missing: make("span", { className: "problem warn" }),
+    version: make("span"), collecting: make("span", { className: "sub" }),
     tokens: make("span"), requests: make("span"), failed: make("span", { className: "sub" }),
     today: make("span"), today_requests: make("span", { className: "sub" }),
     spark: make("span", { className: "spark" }), rate: make("span", { className: "sub" }),
     snapshot: make("span"), snapshot_size: make("span", { className: "sub" }),
   };
   const cell = (label, ...children) => make("td", { className: "right", attributes: { "data-label": label } }, ...children);
-  parts.labels = [["tokens", parts.tokens], ["requests", parts.requests], ["today", parts.today], ["last_snapshot", parts.snapshot]];
+  parts.labels = [["tokens", parts.tokens], ["requests", parts.requests], ["today", parts.today], ["last_snapshot", parts.snapshot], ["version", parts.version]];
   const row = make("tr", {},
     make("th", { attributes: { scope: "row" } },
-      make("div", { className: "name" }, parts.light, make("div", {}, make("span", { className: "title", textContent: name }), parts.url, parts.problem))),
-    parts.version,
+      make("div", { className: "name" }, parts.light, make("div", {}, make("span", { className: "title", textContent: name }), parts.url, parts.problem, parts.missing))),
+    make("td", {}, parts.version, parts.collecting),
     cell("", parts.tokens), cell("", parts.requests, parts.failed), cell("", parts.today, parts.today_requests),
     make("td", { className: "live" }, parts.spark, parts.rate), cell("", parts.snapshot, parts.snapshot_size));
   return { row, parts };
@@ -199,7 +205,10 @@ function draw_node(name, { overview, samples }) {
   parts.problem.textContent = condition.problem;
   parts.problem.hidden = !condition.problem;
   parts.version.textContent = condition.version || say("no_version");
-  parts.version.dataset.label = say("version");
+  parts.collecting.textContent = condition.collecting ? say(`collecting_${condition.collecting}`) : "";
+  parts.collecting.title = condition.collecting ? say(`collecting_${condition.collecting}_hint`) : "";
+  parts.missing.textContent = say("missing", { n: whole(condition.missing) });
+  parts.missing.hidden = !condition.missing;
   run_to(parts.tokens, totals.tokens.total);
   run_to(parts.requests, totals.requests);
   parts.failed.textContent = `${whole(totals.failed)} ${say("failed")}`;

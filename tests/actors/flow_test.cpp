@@ -91,6 +91,10 @@ upstream_actor::behavior_type fake_upstream(upstream_actor::stateful_pointer<ups
       return import_answer{
         merged.added, merged.skipped, {node->usage.totals().requests, 0, node->usage.totals().failed, 0}};
     },
+    [](const find_era&) -> caf::result<era_answer> { return make_error(errc::node_without_usage, "n"); },
+    [](const fetch_accounts&) -> caf::result<accounts_answer> { return make_error(errc::node_without_usage, "n"); },
+    [](const pop_queue&) -> caf::result<queue_answer> { return make_error(errc::node_without_usage, "n"); },
+    [](const mend_settings&) -> caf::result<settings_mended> { return make_error(errc::node_without_usage, "n"); },
     [node](const probe&) -> caf::result<probe_answer> {
       ++node->probes;
       if (node->away)
@@ -146,7 +150,7 @@ struct bench {
                                    {up, ledger, feed_}, store, numbers);
     poller = spawn_poller(
       system, false, {.node = "n", .url = "http://n", .poll = {3s, 500ms, 10}, .boot_marker = boot_marker, .now = now},
-      {up, detector, ledger, keeper, feed_}, numbers);
+      {up, detector, ledger, keeper, feed_, {}}, numbers);
     actors->tell(keeper, meet_poller{poller});
     actors->settle();
   }

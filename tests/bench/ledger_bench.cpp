@@ -204,6 +204,136 @@ void run_sparse(const std::filesystem::path& folder, std::uint64_t records) {
          "bytes", records);
 }
 
+// What the queue of a busy node brings: the payloads as they come, and the same decoded, with all that they say.
+class queue_traffic {
+public:
+  struct piece {
+    std::shared_ptr<payload_batch> payloads = std::make_shared<payload_batch>();
+    std::vector<record_group> groups;
+  };
+
+  piece next(std::uint64_t count) {
+    piece out;
+    out.groups = records_.next(count);
+    for (auto& group : out.groups)
+      for (auto& d : group.details) {
+        const auto credential = random_() % 8;
+        auto facts = std::make_shared<attempt_facts>();
+        facts->provider = credential < 5 ? "codex" : "claude";
+        facts->alias = "team/" + group.model + (random_() % 3 == 0 ? "(high)" : "");
+        facts->endpoint = random_() % 2 == 0 ? "POST /v1/responses" : "POST /v1/chat/completions";
+        facts->ttft_ms = static_cast<std::int64_t>(random_() % 2'000);
+        facts->status_code = d.failed ? 429 : 200;
+        facts->extra = extra(credential, d.failed);
+        d.parts = parts_by_model(group.model, d.tokens);
+        out.payloads->add(payload(group, d, *facts));
+        d.facts = std::move(facts);
+      }
+    return out;
+  }
+
+private:
+  std::string extra(std::uint64_t credential, bool failed) {
+    const auto more = random_();
+    return fmt::format(
+      R"~({{"accounting_version":2,"access_token_sha256":"{0:016x}{1:016x}{0:016x}{1:016x}","auth_type":"oauth",)~"
+      R"~("client_ip":"172.18.0.{2}","executor_type":"CodexExecutor","fail":{{"status_code":{3},"body":"{4}"}},)~"
+      R"~("generate":true,"reasoning_effort":"{5}","request_id":"{6:08x}","response_headers":{{"Date":["Sat, 22 Aug)~"
+      R"~( 2026 {7:02}:{8:02}:{9:02} GMT"],"X-Codex-Primary-Used-Percent":["{10}"],)~"
+      R"~("X-Codex-Primary-Reset-After-Seconds":["{11}"],"X-Request-Id":["{12:016x}-{13:016x}"]}},)~"
+      R"~("response_service_tier":"default","service_tier":"auto","token_breakdown":{{"quality":"complete",)~"
+      R"~("schema_version":2}},"user_agent":"codex_cli_rs/0.{14} (Mac OS 15.1)","x_forwarded_for":"203.0.113.{15}"}})~",
+      credential * 0x9e3779b97f4a7c15u, credential * 0xbf58476d1ce4e5b9u, more % 5, failed ? 429 : 200,
+      failed ? "usage limit reached" : "", more % 3 == 0 ? "high" : "medium", random_() & 0xffffffffu, more % 24,
+      (more >> 8) % 60, (more >> 16) % 60, (more >> 24) % 100, (more >> 32) % 18'000, random_(), random_(),
+      (more >> 40) % 4, (more >> 48) % 200);
+  }
+
+  static std::string payload(const record_group& group, const keyportal::detail& d, const attempt_facts& facts) {
+    return fmt::format(
+      R"({{"timestamp":"{}","latency_ms":{},"ttft_ms":{},"source":"{}","auth_index":"{}","tokens":{{"input_tokens":{},)"
+      R"("output_tokens":{},"reasoning_tokens":{},"cached_tokens":{},"cache_read_tokens":{},)"
+      R"("cache_read_tokens_present":true,"cache_creation_tokens":0,"total_tokens":{}}},"failed":{},"provider":"{}",)"
+      R"("model":"{}","alias":"{}","endpoint":"{}","api_key":"{}",{})",
+      to_rfc3339(d.at), d.latency_ms, facts.ttft_ms, d.source, d.auth_index, d.tokens.input, d.tokens.output,
+      d.tokens.reasoning, d.tokens.cached, d.tokens.cached, d.tokens.total, d.failed, facts.provider, group.model,
+      facts.alias, facts.endpoint, group.client_key.reveal(), std::string_view{facts.extra}.substr(1));
+  }
+
+  traffic records_{10};
+  std::mt19937_64 random_{43};
+};
+
+// Received, synced; then decoded records, cleared from the inbox in the same commit. As it is live: one after the other,
+// `at_once` records each.
+void run_queue(const std::filesystem::path& folder, std::uint64_t records, std::uint64_t at_once) {
+  storage::settings how;
+  how.folder = folder / fmt::format("queue{}", at_once);
+  auto opened = storage::ledger::open(how);
+  if (!opened)
+    must(opened.error());
+  auto& books = **opened;
+  queue_traffic source;
+  double receiving = 0;
+  double collecting = 0;
+  double payload_bytes = 0;
+  double extra_bytes = 0;
+  for (std::uint64_t done = 0; done < records; done += at_once) {
+    auto piece = source.next(at_once);
+    payload_bytes += static_cast<double>(piece.payloads->bytes.size());
+    for (const auto& group : piece.groups)
+      for (const auto& d : group.details)
+        extra_bytes += static_cast<double>(d.facts->extra.size());
+    collection decoded;
+    decoded.node = "node-1";
+    decoded.from_poll = false;
+    decoded.groups = std::make_shared<const std::vector<record_group>>(std::move(piece.groups));
+
+    auto start = clock_type::now();
+    const auto taken = books.commit({received{"node-1", moment{}, inbox_channel::subscribe, piece.payloads}}, moment{});
+    receiving += seconds_since(start);
+    if (!taken)
+      must(taken.error());
+    decoded.inbox_done.push_back(taken->front().inbox_number);
+    start = clock_type::now();
+    const auto result = books.commit({std::move(decoded)}, moment{});
+    collecting += seconds_since(start);
+    if (!result)
+      must(result.error());
+    std::vector<sequence> shipped;
+    for (const auto& record : *result->front().records)
+      shipped.push_back(record.seq);
+    must(books.forget_outbox(shipped));
+  }
+  const auto count = static_cast<double>(records);
+  if (at_once == batch) {
+    figure("ledger.inbox", count / receiving, "payloads/s", records);
+    figure("ledger.inbox.bytes", payload_bytes / receiving / 1e6, "MB/s", records);
+    figure("ledger.queue.insert", count / collecting, "records/s", records);
+    figure("ledger.queue.both", count / (receiving + collecting), "records/s", records);
+    figure("ledger.queue.payload_bytes", payload_bytes / count, "bytes", records);
+    figure("ledger.queue.extra_bytes", extra_bytes / count, "bytes", records);
+  }
+  const auto start = clock_type::now();
+  std::uint64_t walked = 0;
+  for (read_arrivals what{.limit = 10'000, .with_extra = true, .whole = true};;) {
+    const auto part = books.arrivals(what);
+    if (!part)
+      must(part.error());
+    if (part->empty())
+      break;
+    walked += part->size();
+    what.after = part->back().record.seq;
+  }
+  if (at_once == batch)
+    figure("ledger.arrivals", static_cast<double>(walked) / seconds_since(start), "records/s", walked);
+  must(books.verify());
+  must(books.compact());
+  opened->reset();
+  figure(at_once == 1 ? "ledger.bytes_per_record.queue.single" : "ledger.bytes_per_record.queue",
+         static_cast<double>(settled_bytes(how)) / count, "bytes", records);
+}
+
 // The plain way: a JSON text per record under its id, an index by time, sums read, added to and written per record.
 double run_plain(const std::filesystem::path& folder, std::uint64_t records) {
   rocksdb::Options options;
@@ -291,6 +421,8 @@ int main(int count, char** arguments) {
     figure("ledger.insert", rate, "records/s", records, "JSON rows, index and sums in RocksDB, same sync",
            rate / plain);
     run_sparse(folder, std::min<std::uint64_t>(records, 200'000));
+    run_queue(folder, std::min<std::uint64_t>(records, 300'000), batch);
+    run_queue(folder, std::min<std::uint64_t>(records, 20'000), 1);
   } catch (const std::exception& problem) {
     fmt::print(stderr, "ledger_bench: {}\n", problem.what());
     outcome = 1;

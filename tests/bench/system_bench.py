@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Figures of the shipped programs as a whole: restore, push, idle. One JSON line a figure.
+"""Figures of the shipped programs as a whole: restore, push, idle, collect. One JSON line a figure.
 
-Usage: system_bench.py [restore|push|idle ...]; KEYPORTAL_BUILD names the build folder.
+Usage: system_bench.py [restore|push|idle|collect ...]; KEYPORTAL_BUILD names the build folder.
 """
 import datetime
 import json
@@ -130,8 +130,89 @@ def idle(seconds):
         figure("idle.cpu", share, "%", 3)
 
 
+QUEUE = ["--version", "7.2.140", "--statistics", "1", "--retention", "3600", "--oracle-brief"]
+
+
+def in_stream(portal):
+    with Nats(portal.nats_port()) as nats:
+        return nats.stream_state("KEYPORTAL_USAGE")["messages"]
+
+
+def subscribed(place, **more):
+    sim = place.stand_in(more=QUEUE, **more)
+    portal = place.portal(sim, settings={"poll.interval": '"3s"', "nats.max_store_bytes": '"8GiB"'}.items())
+    wait_until(lambda: portal.node()["condition"]["collecting"] == "subscribe", "subscribed", 30)
+    return sim, portal
+
+
+def collect_rate(records):
+    """A stand-in that pushes as fast as it is read: until every record is acknowledged by JetStream."""
+    with Place() as place:
+        sim, portal = subscribed(place)
+        began = time.monotonic()
+        sim.control(f"/records?count={records}&patience_ms=60000")
+        wait_until(lambda: portal.requests() >= records, lambda: f"{portal.requests()} of {records}", 300)
+        in_ledger = time.monotonic() - began
+        wait_until(lambda: in_stream(portal) >= records, lambda: f"{in_stream(portal)} of {records}", 300)
+        took = time.monotonic() - began
+        assert portal.requests() == records and in_stream(portal) == records
+        figure("collect.subscribe", records / took, "records/s", records, to_ledger=round(records / in_ledger))
+
+
+def collect_latency(rate, seconds):
+    """From the stand-in's making a record to a NATS subscriber having it."""
+    with Place() as place:
+        sim, portal = subscribed(place)
+        delays = []
+
+        def follow():
+            while True:
+                message = nats.message()
+                now = time.time()
+                data = json.loads(message[-1])
+                delays.append(1000 * (now - unix(data["timestamp"]) - data["latency_ms"] / 1000))
+
+        with Nats(portal.nats_port(), timeout=600) as nats:
+            nats.send(b"SUB keyportal.v1.usage.> 9\r\nPING\r\n")
+            nats.line()
+            threading.Thread(target=lambda: suppressed(follow), daemon=True).start()
+            sim.set_rate(rate)
+            time.sleep(2)
+            del delays[:]
+            time.sleep(seconds)
+            sim.set_rate(0)
+            samples = list(delays)
+            nats.socket.shutdown(2)
+        figure("collect.latency.p99", percentile(samples, 0.99), "ms", len(samples),
+               median=round(percentile(samples, 0.5), 2), most=round(max(samples), 1))
+
+
+def collect_burst(records):
+    """All at once, without waiting for the subscriber: what is lost?"""
+    with Place() as place:
+        sim, portal = subscribed(place)
+        sim.record(records)
+        wait_until(lambda: portal.requests() >= records, lambda: f"{portal.requests()} of {records}", 120)
+        figure("collect.burst.lost", records - portal.requests(), "records", records)
+
+
+def collect_backlog(records):
+    """What waited in the queue when we came: until all of it is in the ledger."""
+    with Place() as place:
+        sim = place.stand_in(more=QUEUE, preload=records)
+        began = time.monotonic()
+        portal = place.portal(sim, settings={"poll.interval": '"3s"', "nats.max_store_bytes": '"8GiB"'}.items())
+        wait_until(lambda: portal.requests() >= records, lambda: f"{portal.requests()} of {records}", 300)
+        figure(f"collect.backlog.{records // 1_000_000}M", time.monotonic() - began, "s", records)
+
+
 def main():
-    wanted = sys.argv[1:] or ["restore", "push", "idle"]
+    wanted = sys.argv[1:] or ["restore", "push", "idle", "collect"]
+    if "collect" in wanted:
+        collect_latency(1000, 20)
+        collect_rate(500_000)
+        collect_burst(100_000)
+        collect_backlog(1_000_000)
     if "restore" in wanted:
         restore(5360, 5)
         restore(100_000, 3)

@@ -242,6 +242,14 @@ ledger_actor::behavior_type outbox_ledger(ledger_actor::pointer, std::shared_ptr
   return {
     [=](const collection&) -> caf::result<committed> { return none; },
     [=](const journal_entry&) -> caf::result<committed> { return none; },
+    [=](const received&) -> caf::result<committed> { return none; },
+    [=](const read_inbox&) -> caf::result<std::vector<inbox_entry>> { return none; },
+    [=](const list_incompletes&) -> caf::result<std::vector<incomplete_record>> { return none; },
+    [=](const recall_audit&) -> caf::result<audit_memory> { return none; },
+    [=](const list_dead_letters&) -> caf::result<std::vector<dead_letter>> { return none; },
+    [=](const consumer_progress&) -> caf::result<committed> { return none; },
+    [=](const read_arrivals&) -> caf::result<std::vector<arrival>> { return none; },
+    [=](const list_consumers&) -> caf::result<std::vector<consumer_progress>> { return none; },
     [=](const recall&) -> caf::result<node_memory> { return none; },
     [=](const read_outbox& question) {
       std::lock_guard lock(box->mutex);

@@ -39,7 +39,7 @@ void api_keys::advance(steady_time now) {
 
 void api_keys::show(std::vector<std::string> keys, bool absent) {
   absent_ = absent;
-  null_ = keys.empty();
+  null_ = keys.empty() && null_when_emptied_;
   shown_ = std::move(keys);
 }
 

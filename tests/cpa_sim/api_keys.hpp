@@ -16,8 +16,10 @@ namespace keyportal::cpa_sim {
 /// makes it the enforced one. While such a reload runs (`run`), a further write is answered well and yet lost.
 class api_keys {
 public:
-  api_keys(std::vector<std::string> keys, std::chrono::milliseconds delay, std::chrono::milliseconds run)
-    : shown_(keys), saved_(keys), delay_(delay), run_(run) {
+  /// `null_when_emptied`: an emptied list is shown as null until the reload, as in era A.
+  api_keys(std::vector<std::string> keys, std::chrono::milliseconds delay, std::chrono::milliseconds run,
+           bool null_when_emptied = true)
+    : shown_(keys), saved_(keys), delay_(delay), run_(run), null_when_emptied_(null_when_emptied) {
     enforce();
   }
 
@@ -53,6 +55,7 @@ private:
   bool absent_ = false;
   std::set<std::string> enforced_; // trimmed, no blanks
   std::chrono::milliseconds delay_, run_;
+  bool null_when_emptied_;
   std::optional<steady_time> due_;
   std::optional<steady_time> reloaded_;
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "options.hpp"
+#include "version.hpp"
 
 #include <optional>
 #include <string>
@@ -16,17 +17,22 @@ struct config_values {
   bool has_keys = false; ///< the section is there
   bool has_secret = false;
   bool statistics = false;
+  int retention = -1; ///< redis-usage-queue-retention-seconds, negative: not there
 };
 
 /// The file's text for these values; the order is that of a hand-written config.
-std::string config_text(const options& o, const std::vector<std::string>& keys, bool statistics);
+std::string config_text(const options& o, const config_values& values);
 
 /// Reads the lines it knows: `api-keys:` with its items, `usage-statistics-enabled:`,
-/// and whether there is a management secret.
+/// `redis-usage-queue-retention-seconds:`, and whether there is a management secret.
 config_values read_config(std::string_view text);
 
-/// Body of `GET /config`.
-std::string config_json(const options& o, const std::string& keys_json, bool statistics);
+/// What the yaml reader of CPA says against a text; empty: nothing. Knows brackets that are left open, lines that are
+/// no mapping, and types of a few settings.
+std::string yaml_problem(std::string_view text);
+
+/// Body of `GET /config` in the form of a version; `values` but for the keys, which are shown as `keys_json`.
+std::string config_json(const options& o, const traits& t, const std::string& keys_json, const config_values& values);
 
 /// Reads a whole file; nothing when it cannot be read.
 std::optional<std::string> read_file(const std::string& path);

@@ -33,11 +33,22 @@ answer server::control(const request& r) {
     const long count = number_of(r.query_value("count").value_or("1"), -1);
     if (count < 0 || count > 10'000'000)
       return refused("count must be 0 to 10000000");
-    const std::size_t done = record(static_cast<std::size_t>(count));
+    const long patience = number_of(r.query_value("patience_ms").value_or(""), options_.push_patience.count());
+    const std::size_t done = record(static_cast<std::size_t>(count), std::chrono::milliseconds(patience));
     return json("{\"recorded\":" + std::to_string(done) + '}', done == static_cast<std::size_t>(count) ? 200 : 503);
   }
   if (call == "POST /rate") {
     set_rate(std::strtod(r.query_value("value").value_or("0").c_str(), nullptr));
+    return json(R"({"ok":true})");
+  }
+  if (call == "POST /rival") {
+    const long every = number_of(r.query_value("every_ms").value_or("100"), -1);
+    const long most = number_of(r.query_value("count").value_or("1000"), -1);
+    if (every < 0 || most <= 0
+        || !rival(r.query_value("mode").value_or(""), std::chrono::milliseconds(every),
+                  static_cast<std::size_t>(most))) {
+      return refused("mode must be pop, subscribe or off");
+    }
     return json(R"({"ok":true})");
   }
   if (call == "POST /restart") {
@@ -47,10 +58,11 @@ answer server::control(const request& r) {
     ask_restart(std::chrono::milliseconds(down), r.query_value("wait").value_or("1") == "1");
     return json(R"({"ok":true})");
   }
-  answer a =
-    json(R"({"error":"unknown call","calls":["GET /state","POST /fault {name,value,count,path}",)"
-         R"("POST /fault/clear","POST /records?count=N","POST /rate?value=R","POST /restart?down_ms=N&wait=1"]})",
-         404);
+  answer a = json(
+    R"({"error":"unknown call","calls":["GET /state","POST /fault {name,value,count,path}",)"
+    R"("POST /fault/clear","POST /records?count=N&patience_ms=N","POST /rate?value=R","POST /restart?down_ms=N&wait=1",)"
+    R"("POST /rival?mode=pop|subscribe|off&every_ms=N&count=N"]})",
+    404);
   return a;
 }
 
@@ -92,6 +104,14 @@ std::string server::state_json() const {
   number("tokens", n.tokens);
   number("details", n.details);
   number("oracle_records", memory_.size());
+  number("attempts", n.attempts);
+  number("queued", n.queued);
+  number("subscribers", n.subscribers);
+  number("pushed", n.pushed);
+  number("popped", n.popped);
+  number("expired", n.expired);
+  number("lost", n.lost);
+  number("dropped_subscribers", n.dropped_subscribers);
   number("keys", n.keys);
   number("keys_enforced", n.enforced);
   number("banned", n.banned);

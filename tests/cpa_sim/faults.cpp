@@ -45,13 +45,52 @@ void make_wrong_type(std::string& body) {
   body.insert(begin, "\"");
 }
 
+bool concerns(const fault& f, const std::string& path) {
+  const bool odd = f.name == "odd_fields";
+  const bool malformed = f.name == "malformed_payload";
+  const bool of_records =
+    odd || malformed || f.name == "push_duplicate" || f.name == "push_garbage" || f.name == "overflow";
+  if (path == path_of_queue)
+    return odd;
+  if (path == path_of_pop)
+    return malformed;
+  return path == path_of_push ? of_records : !of_records && path.starts_with(f.path);
+}
+
 } // namespace
 
 const std::vector<std::string>& fault_names() {
-  static const std::vector<std::string> names{
-    "hang",      "response_lost", "slow",     "truncate",    "truncate_json",      "garbage",    "empty", "ban",
-    "wrong_key", "wrong_type",    "gigantic", "http_status", "numeric_auth_index", "save_fails", "kill",  "lost_write",
-    "cap1000",   "startup_502",   "restart",  "frozen",      "empty_config",       "tz"};
+  static const std::vector<std::string> names{"hang",
+                                              "response_lost",
+                                              "slow",
+                                              "truncate",
+                                              "truncate_json",
+                                              "garbage",
+                                              "empty",
+                                              "ban",
+                                              "wrong_key",
+                                              "wrong_type",
+                                              "gigantic",
+                                              "http_status",
+                                              "save_fails",
+                                              "kill",
+                                              "lost_write",
+                                              "cap1000",
+                                              "startup_502",
+                                              "restart",
+                                              "frozen",
+                                              "empty_config",
+                                              "tz",
+                                              "push_paused",
+                                              "push_split",
+                                              "push_duplicate",
+                                              "push_garbage",
+                                              "half_open",
+                                              "control_object",
+                                              "odd_fields",
+                                              "malformed_payload",
+                                              "overflow",
+                                              "numeric_auth_index"};
   return names;
 }
 
@@ -60,25 +99,30 @@ bool fault_list::add(const fault& f) {
     return false;
   const std::lock_guard guard(lock_);
   faults_.push_back(f);
+  count_ = faults_.size();
   return true;
 }
 
 void fault_list::clear() {
   const std::lock_guard guard(lock_);
   faults_.clear();
+  count_ = 0;
 }
 
 std::vector<fault> fault_list::take(const std::string& path) {
-  const std::lock_guard guard(lock_);
   std::vector<fault> taken;
+  if (count_ == 0)
+    return taken;
+  const std::lock_guard guard(lock_);
   for (auto& f : faults_) {
-    if (!path.starts_with(f.path))
+    if (!concerns(f, path))
       continue;
     taken.push_back(f);
     if (f.count > 0 && --f.count == 0)
       f.count = -1;
   }
   std::erase_if(faults_, [](const fault& f) { return f.count < 0; });
+  count_ = faults_.size();
   return taken;
 }
 
@@ -89,7 +133,9 @@ std::vector<fault> fault_list::all() const {
 
 bool fault_list::remove(const std::string& name) {
   const std::lock_guard guard(lock_);
-  return std::erase_if(faults_, [&](const fault& f) { return f.name == name; }) != 0;
+  const bool found = std::erase_if(faults_, [&](const fault& f) { return f.name == name; }) != 0;
+  count_ = faults_.size();
+  return found;
 }
 
 long number_of(const std::string& value, long otherwise) {

@@ -3,6 +3,7 @@
 
 #include "http.hpp"
 
+#include <atomic>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -16,12 +17,18 @@ namespace keyportal::cpa_sim {
 ///                      http_status (default 500); ban; wrong_key
 ///   inside the node    save_fails; lost_write; startup_502; cap1000
 ///   to the process     restart (down for ms); kill; frozen (ms, default until cleared); empty_config; tz (zone name)
+///   to single records  odd_fields; malformed_payload; push_duplicate; push_garbage (the bytes); overflow
+///   to subscribers     push_paused (ms, default until cleared); push_split (bytes); half_open (ms);
+///                      control_object (JSON)
 struct fault {
   std::string name;
   std::string value;
-  int count = 0;    ///< only the next so many matching requests; 0: until cleared
-  std::string path; ///< only requests whose path begins so; empty: all
+  int count = 0;    ///< only the next so many matching requests (or records); 0: until cleared
+  std::string path; ///< only requests whose path begins so; a RESP command has the path `RESP LPOP`; empty: all
 };
+
+/// The paths by which faults of single records are taken: when one is pushed, queued, popped.
+inline const std::string path_of_push = "\x01push", path_of_queue = "\x01queue", path_of_pop = "\x01pop";
 
 /// Every name that `fault_list::add` takes.
 const std::vector<std::string>& fault_names();
@@ -39,6 +46,7 @@ public:
   bool remove(const std::string& name);
 
 private:
+  std::atomic<std::size_t> count_{0}; // so that nobody waits for the lock when there is none
   mutable std::mutex lock_;
   std::vector<fault> faults_;
 };

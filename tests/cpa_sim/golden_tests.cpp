@@ -20,6 +20,7 @@ options usual() {
   options o;
   o.secret = "s";
   o.keys = {"sk-sentinel", "sk-alice", "sk-bob"};
+  o.accounts.clear();
   return o;
 }
 

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,6 +43,7 @@ struct answer {
   std::vector<std::string> chunks; ///< when not empty: a stream, each its own chunk
   bool length = true;              ///< false: neither Content-Length nor a body
   delivery how;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> popped; ///< records the queue gave away for this answer
 };
 
 /// `K` of `Bearer K` (any case, one blank); nothing for another form.

@@ -123,10 +123,11 @@ bool listener::pause(std::chrono::milliseconds time) {
   return !changed_.wait_for(guard, time, [this] { return stopping_; });
 }
 
-bool listener::wait_readable(int fd) {
+/// False when closing, or after that time (negative: for ever).
+bool listener::wait_readable(int fd, int milliseconds) {
   std::array<pollfd, 2> fds{pollfd{fd, POLLIN, 0}, pollfd{wake_fd_, POLLIN, 0}};
-  while (::poll(fds.data(), fds.size(), -1) < 0 && errno == EINTR) {}
-  return fds[1].revents == 0;
+  while (::poll(fds.data(), fds.size(), milliseconds) < 0 && errno == EINTR) {}
+  return fds[1].revents == 0 && fds[0].revents != 0;
 }
 
 void listener::reap(bool all) {
@@ -167,10 +168,10 @@ void listener::accept_loop() {
       continue;
     const int on = 1;
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (first_byte_first_) {
+    if (wait_.before_next) {
       char first = 0;
-      if (!wait_readable(fd) || ::recv(fd, &first, 1, MSG_PEEK) != 1 || is_resp(first)) {
-        ::close(fd); // RESP is not spoken yet
+      if (!wait_readable(fd) || ::recv(fd, &first, 1, MSG_PEEK) != 1) {
+        ::close(fd);
         continue;
       }
     }
@@ -197,6 +198,20 @@ void listener::accept_loop() {
 }
 
 void listener::serve_connection(connection& c) {
+  char first = 0;
+  const auto within = static_cast<int>(wait_.within.count());
+  if (within > 0 && !wait_readable(c.fd, within))
+    return;
+  if (serve_.resp) {
+    if (!wait_readable(c.fd) || ::recv(c.fd, &first, 1, MSG_PEEK) != 1)
+      return;
+    if (is_resp(first))
+      return serve_.resp(c.fd, wake_fd_, c.peer);
+  }
+  serve_http(c);
+}
+
+void listener::serve_http(connection& c) {
   std::string pending;
   std::array<char, 65'536> block; // NOLINT: filled by recv before it is read
   for (bool close_after = false; !close_after;) {
@@ -238,13 +253,16 @@ void listener::serve_connection(connection& c) {
     request r = to_request(p.get(), c.peer);
     r.body = std::move(p.get().body());
     close_after = !p.get().keep_alive();
-    answer a = serve_(r);
-    if (!send_answer(c.fd, r, std::move(a), close_after))
+    const answer a = serve_.http(r);
+    if (!send_answer(c.fd, r, a, close_after)) {
+      if (serve_.lost)
+        serve_.lost(a);
       return;
+    }
   }
 }
 
-bool listener::send_answer(int fd, const request& r, answer a, bool close_after) {
+bool listener::send_answer(int fd, const request& r, const answer& a, bool close_after) {
   if (a.how.never) { // until the other side gives up, or we close
     char ignored[256];
     while (wait_readable(fd) && ::recv(fd, ignored, sizeof ignored, 0) > 0) {}

@@ -1,4 +1,4 @@
-// The sockets: HTTP/1.1 on one loopback port, a thread per connection.
+// The sockets: HTTP/1.1, and what else is handed on, on one loopback port; a thread per connection.
 #pragma once
 
 #include "http.hpp"
@@ -19,10 +19,19 @@ namespace keyportal::cpa_sim {
 /// those of its own connections, from which `close` would wait for itself.
 class listener {
 public:
-  using handler = std::function<answer(const request&)>;
+  struct handlers {
+    std::function<answer(const request&)> http;
+    /// A connection that began as RESP; returns when it is to be closed, at the latest once `stop_fd` is readable.
+    std::function<void(int fd, int stop_fd, const std::string& peer)> resp;
+    /// An answer that could not be sent whole.
+    std::function<void(const answer&)> lost;
+  };
+  struct first_byte {
+    bool before_next = false; ///< like the proxy up to 7.0.2, wait for it before the next connection is accepted
+    std::chrono::milliseconds within{0}; ///< close what is silent for so long; 0: never
+  };
 
-  /// `first_byte_first`: like the proxy up to 7.0.2, wait for a connection's first byte before the next is accepted.
-  listener(handler serve, bool first_byte_first) : serve_(std::move(serve)), first_byte_first_(first_byte_first) {}
+  listener(handlers serve, first_byte wait) : serve_(std::move(serve)), wait_(wait) {}
   ~listener() { close(); }
   listener(const listener&) = delete;
   listener& operator=(const listener&) = delete;
@@ -46,14 +55,15 @@ private:
   };
   void accept_loop();
   void serve_connection(connection& c);
-  bool send_answer(int fd, const request& r, answer a, bool close_after);
+  void serve_http(connection& c);
+  bool send_answer(int fd, const request& r, const answer& a, bool close_after);
   bool send_all(int fd, const char* data, std::size_t size, std::size_t bytes_per_second);
-  bool wait_readable(int fd);
+  bool wait_readable(int fd, int milliseconds = -1);
   bool pause(std::chrono::milliseconds time); // false when closing
   void reap(bool all);
 
-  handler serve_;
-  bool first_byte_first_;
+  handlers serve_;
+  first_byte wait_;
   std::uint16_t port_ = 0;
   int listen_fd_ = -1;
   int wake_fd_ = -1; // readable while closing

@@ -17,25 +17,33 @@ namespace sim = keyportal::cpa_sim;
 
 namespace {
 
-constexpr const char* usage = R"(cpa-sim: stands in for CLIProxyAPI of era A (up to 6.9.49)
+constexpr const char* usage = R"(cpa-sim: stands in for CLIProxyAPI, era A (up to 6.9.49) and era B (up to 7.2.140)
 
   --port N           management and client port, 0 = any (default 18417)
   --control-port N   port for commands, 0 = any (default 0)
   --secret TEXT      management key (default demo-management-key); empty: no management API
   --key TEXT         a client key; repeatable (default: those of the invented traffic)
   --state FILE       config.yaml: keeps the client keys over restarts
-  --oracle FILE      append-only list of everything ever recorded
+  --oracle FILE      append-only list of everything ever recorded; FILE.fates: what became of it
+  --oracle-brief     its lines without payload
   --rate R           invented records a second (default 0)
   --preload N        records to begin with, when the oracle is empty
   --seed N           of the invented traffic (default 1)
   --tz NAME          time zone (default Asia/Shanghai)
-  --version TEXT     version to report and behave like (default 6.9.49)
+  --version TEXT     version to report and behave like (default 6.9.49; 6.10.0, 6.10.8, 7.1.17, 7.1.20, 7.2.140, …)
+  --retention N      redis-usage-queue-retention-seconds of the config (default: not in it)
+  --statistics 0|1   usage-statistics-enabled (default 1)
   --bcrypt-ms N      processor time of one management call (default 0; the real one: 70)
   --starting-up-ms N clients get 502 for so long after a start (default 0; the real one: 100)
   --allow-remote     let management calls come from elsewhere
   --tolerant         a silent connection keeps nobody out (the real one is frozen by it)
   --provider NAME=URL, --upstream-key TEXT (repeatable), --model ALIAS=UPSTREAM (repeatable)
                      the provider behind it, its credentials and models
+  --account PROVIDER=LABEL=MODEL (repeatable), --no-accounts
+                     its accounts by OAuth (PROVIDER codex, claude, antigravity, …; default: a dozen invented ones)
+  --key-account PROVIDER=KEY=MODEL (repeatable)
+                     upstream keys of other providers (gemini, claude, codex)
+  --patience-ms N    how long invented traffic waits for a full subscriber (default 250; the real one: 0)
   --ready-file F     write the line about the ports there too, once ready
 )";
 
@@ -80,6 +88,16 @@ bool parse(int argc, char** argv, settings& s) {
   };
   std::vector<std::string> upstream_keys;
   std::vector<sim::model_name> models;
+  std::vector<sim::account> accounts;
+  bool no_accounts = false;
+  const auto account = [&](const char* v, bool file) {
+    sim::account a{{}, {}, {}, file};
+    std::string rest;
+    if (!pair(v, a.provider, rest) || !pair(rest.c_str(), a.label, a.model) || a.label.empty())
+      return false;
+    accounts.push_back(std::move(a));
+    return true;
+  };
   const std::map<std::string, std::function<bool(const char*)>> with_value{
     {"--port", [&](const char* v) { return port(v, o.port); }},
     {"--control-port", [&](const char* v) { return port(v, o.control_port); }},
@@ -94,6 +112,11 @@ bool parse(int argc, char** argv, settings& s) {
     {"--tz", [&](const char* v) { return text(v, o.time_zone); }},
     {"--version", [&](const char* v) { return text(v, o.version); }},
     {"--ready-file", [&](const char* v) { return text(v, s.ready_file); }},
+    {"--account", [&](const char* v) { return account(v, true); }},
+    {"--key-account", [&](const char* v) { return account(v, false); }},
+    {"--patience-ms", [&](const char* v) { return ms(v, o.push_patience); }},
+    {"--retention", [&](const char* v) { return number(v, 0, 1e6, n) && (o.retention = static_cast<int>(n), true); }},
+    {"--statistics", [&](const char* v) { return number(v, 0, 1, n) && (o.statistics = n > 0, true); }},
     {"--rate", [&](const char* v) { return number(v, 0, 1e6, o.rate); }},
     {"--bcrypt-ms", [&](const char* v) { return ms(v, o.bcrypt); }},
     {"--starting-up-ms", [&](const char* v) { return ms(v, o.starting_up); }},
@@ -105,6 +128,10 @@ bool parse(int argc, char** argv, settings& s) {
     const std::string name = argv[i];
     if (name == "--allow-remote") {
       o.allow_remote = true;
+    } else if (name == "--no-accounts") {
+      no_accounts = true;
+    } else if (name == "--oracle-brief") {
+      o.oracle_brief = true;
     } else if (name == "--tolerant") {
       o.silent_socket_blocks = false;
     } else if (const auto known = with_value.find(name); known == with_value.end()) {
@@ -120,7 +147,9 @@ bool parse(int argc, char** argv, settings& s) {
   if (!models.empty())
     o.models = models;
   if (o.keys.empty())
-    o.keys = sim::traffic(o.seed).keys();
+    o.keys = sim::invented_keys();
+  if (no_accounts || !accounts.empty())
+    o.accounts = accounts;
   return true;
 }
 

@@ -8,6 +8,10 @@ namespace keyportal::cpa_sim {
 namespace {
 
 constexpr std::string_view management_prefix = "/v0/management/";
+constexpr const char* exposed =
+  "X-CPA-TRACE-ID, X-CPA-VERSION, X-CPA-COMMIT, X-CPA-BUILD-DATE, X-CPA-SUPPORT-PLUGIN, X-CPA-HOME-VERSION, "
+  "X-CPA-HOME-BUILD-DATE, X-SERVER-VERSION, X-SERVER-BUILD-DATE, Location, Retry-After, X-Request-Id, "
+  "OpenAI-Request-Id";
 
 void allow_browsers(answer& a) {
   a.headers.emplace_back("Access-Control-Allow-Origin", "*");
@@ -102,16 +106,23 @@ std::int64_t unix_now_ns() {
     .count();
 }
 
-node::node(const options& o, const zone& place, oracle& memory, std::vector<std::string> keys, bool statistics)
-  : options_(o), traits_(traits_of(o.version)), place_(place), memory_(memory), usage_(traits_.latency),
-    auth_(o.secret, o.allow_remote, traits_.ban_localhost), keys_(std::move(keys), o.reload_delay, o.reload_run),
-    upstream_(o, unix_now_ns() / 1'000'000'000) {
-  flags_["usage-statistics-enabled"] = statistics;
-  for (const char* name : {"debug", "request-log", "logging-to-file", "ws-auth", "quota-exceeded/switch-project",
+node::node(const options& o, const zone& place, surroundings around, const config_values& config)
+  : options_(o), traits_(traits_of(o.version)), place_(place), around_(std::move(around)), started_(wall_now()),
+    usage_(traits_.latency), auth_(o.secret, o.allow_remote, traits_.ban_localhost),
+    keys_(config.keys, traits_.quick_reload ? std::chrono::milliseconds(3) : o.reload_delay,
+          traits_.quick_reload ? std::chrono::milliseconds(0) : o.reload_run, !traits_.quick_reload),
+    upstream_(o, traits_, started_.seconds), counters_(credentials_of(o, traits_), traits_),
+    retention_(config.retention), managed_(!o.secret.empty()) {
+  for (const char* name : {"debug", "request-log", "logging-to-file", "quota-exceeded/switch-project",
                            "quota-exceeded/switch-preview-model"}) {
     flags_[name] = false;
   }
+  flags_["ws-auth"] = traits_.default_lines;
+  flags_["usage-statistics-enabled"] = config.statistics;
   usage_.keep_newest(traits_.newest);
+  if (!options_.state_file.empty())
+    file_seen_ = read_file(options_.state_file).value_or("");
+  boot_ = around_.memory.boot(o.version, unix_now_ns() / 1'000'000);
 }
 
 instant node::wall_now() const { return place_.at(unix_now_ns()); }
@@ -137,6 +148,7 @@ const std::map<std::string, node::action>& node::routes() {
     manage("GET", "usage", &node::get_usage);
     manage("GET", "usage/export", &node::get_export);
     manage("POST", "usage/import", &node::post_import);
+    manage("GET", "usage-queue", &node::get_queue);
     manage("GET", "api-keys", &node::get_keys);
     for (const char* method : {"PUT", "PATCH", "DELETE"})
       manage(method, "api-keys", &node::change_keys);
@@ -178,33 +190,66 @@ node::action node::find_route(const std::string& method, const std::string& path
 }
 
 answer node::handle(const request& r, const switches& s) {
+  reload_config();
   {
     const std::lock_guard guard(lock_);
     ++counted_.calls;
   }
+  const auto expose = [this](answer a) {
+    if (traits_.exposed_headers)
+      a.headers.emplace_back("Access-Control-Expose-Headers", exposed);
+    return a;
+  };
   if (r.method == "OPTIONS") {
     answer a;
     a.status = 204;
     a.length = false;
     allow_browsers(a);
-    return a;
+    return expose(std::move(a));
   }
-  const bool managed = r.path.starts_with(management_prefix);
-  action act = managed && options_.secret.empty() ? nullptr : find_route(r.method, r.path);
+  const bool within = r.path.starts_with(management_prefix);
+  const bool managed_path = within || (traits_.unknown_checked && r.path + '/' == management_prefix);
+  const bool never = options_.secret.empty();
+  action act = within && never ? nullptr : find_route(r.method, r.path);
   if (r.path == "/healthz" && !(r.method == "HEAD" ? traits_.healthz_head : traits_.healthz))
     act = nullptr;
-  if (r.path == "/v0/management/api-key-usage" && !traits_.api_key_usage)
+  const std::string name = within ? r.path.substr(management_prefix.size()) : "";
+  if ((name == "api-key-usage" && !traits_.api_key_usage) || (name == "usage-queue" && !traits_.queue_http)
+      || ((name == "usage" || name.starts_with("usage/")) && !traits_.usage)) {
     act = nullptr;
+  }
   if (act == nullptr) {
     const std::string other = r.path.ends_with('/') ? r.path.substr(0, r.path.size() - 1) : r.path + '/';
-    if (other.size() > 1 && find_route(r.method, other) != nullptr && !(managed && options_.secret.empty())) {
+    if (other.size() > 1 && find_route(r.method, other) != nullptr && !(within && never))
       return redirect(r, other);
+    if (!traits_.unknown_checked)
+      return not_found();
+    if (!managed_path) {
+      answer a;
+      a.status = 404;
+      a.length = r.method != "HEAD";
+      allow_browsers(a);
+      return expose(std::move(a));
     }
-    return not_found();
+    act = &node::get_nothing;
   }
-  answer a = managed ? management(r, s, act) : client(r, s, act);
+  if (managed_path && never) {
+    answer a;
+    a.status = 404;
+    allow_browsers(a);
+    return expose(std::move(a));
+  }
+  answer a = managed_path ? management(r, s, act) : client(r, s, act);
   allow_browsers(a);
-  return a;
+  return expose(std::move(a));
+}
+
+void node::add_version_headers(answer& a) const {
+  a.headers.emplace_back("X-Cpa-Version", options_.version);
+  a.headers.emplace_back("X-Cpa-Commit", traits_.commit);
+  a.headers.emplace_back("X-Cpa-Build-Date", "2026-01-01T00:00:00Z");
+  if (traits_.plugin_header)
+    a.headers.emplace_back("X-Cpa-Support-Plugin", "0");
 }
 
 answer node::management(const request& r, const switches& s, action act) {
@@ -236,9 +281,7 @@ answer node::management(const request& r, const switches& s, action act) {
     ++counted_.refused;
     a = error(no.status, no.error);
   }
-  a.headers.emplace_back("X-Cpa-Version", options_.version);
-  a.headers.emplace_back("X-Cpa-Commit", "b8bba053f");
-  a.headers.emplace_back("X-Cpa-Build-Date", "2026-01-01T00:00:00Z");
+  add_version_headers(a);
   return a;
 }
 
@@ -246,6 +289,14 @@ answer node::client(const request& r, const switches& s, action act) {
   const std::lock_guard guard(lock_);
   keys_.advance(std::chrono::steady_clock::now());
   client_key_.clear();
+  if (traits_.safe_mode && r.path.starts_with("/v1") && unsafe()) {
+    answer a = error(403, "unsafe_example_api_key");
+    a.body.back() = ',';
+    a.body += R"("message":"Proxy API endpoints are disabled because api-keys contains template values. )"
+              R"(Open /management.html?safe-mode=configure, update api-keys in Management, then retry."})";
+    a.headers.emplace_back("X-Cpa-Safe-Mode", "example-api-key");
+    return a;
+  }
   if (r.path.starts_with("/v1") && !keys_.open()) {
     const auto shown = client_keys_of(r);
     const auto match = keys_.match(shown);
@@ -256,25 +307,6 @@ answer node::client(const request& r, const switches& s, action act) {
   return (this->*act)(r, s);
 }
 
-bool node::show_records(const std::vector<record>& records) {
-  if (records.empty() || !flags_["usage-statistics-enabled"])
-    return false;
-  const instant now = wall_now();
-  std::vector<record> ready = records;
-  for (auto& r : ready)
-    normalise(r.what, now);
-  if (!memory_.append(ready, unix_now_ns() / 1'000'000))
-    return false;
-  for (const auto& r : ready)
-    usage_.record(r.api, r.model, r.what, now);
-  return true;
-}
-
-bool node::record_live(const std::vector<record>& records) {
-  const std::lock_guard guard(lock_);
-  return show_records(records);
-}
-
 void node::keep_newest(std::size_t details) {
   const std::lock_guard guard(lock_);
   usage_.keep_newest(details != 0 ? details : traits_.newest);
@@ -283,24 +315,37 @@ void node::keep_newest(std::size_t details) {
 node::numbers node::now() const {
   const std::lock_guard guard(lock_);
   numbers n = counted_;
-  n.requests = usage_.totals().requests;
-  n.failed = usage_.totals().failed;
-  n.tokens = usage_.totals().tokens;
+  if (traits_.usage) {
+    n.requests = usage_.totals().requests;
+    n.failed = usage_.totals().failed;
+    n.tokens = usage_.totals().tokens;
+  }
   n.details = usage_.details_held();
   n.keys = keys_.shown().size();
   n.enforced = keys_.enforced();
+  n.queued = queue_.size();
+  n.subscribers = subscribers_.size();
   n.banned = auth_.banned(std::chrono::steady_clock::now());
   return n;
 }
 
-std::vector<std::string> node::saved_keys() const {
+config_values node::config() const {
   const std::lock_guard guard(lock_);
-  return keys_.saved();
+  config_values values;
+  values.keys = keys_.saved();
+  values.has_keys = true;
+  values.has_secret = managed_;
+  values.statistics = flags_.at("usage-statistics-enabled");
+  values.retention = retention_;
+  return values;
 }
 
-bool node::statistics() const {
-  const std::lock_guard guard(lock_);
-  return flags_.at("usage-statistics-enabled");
+bool node::unsafe() const {
+  for (const char* example : {"your-api-key-1", "your-api-key-2", "your-api-key-3"}) {
+    if (keys_.match({example}))
+      return true;
+  }
+  return false;
 }
 
 } // namespace keyportal::cpa_sim

@@ -41,11 +41,26 @@ answer node::get_gemini_models(const request&, const switches& s) {
   return s.starting_up ? json(R"({"models":[]})") : upstream_.gemini_models();
 }
 
+/// When, through which credential, for which request.
+std::string node::trace_of(const attempt& a, const instant& now) const {
+  const std::string moment = to_text(now);
+  std::string digits;
+  for (const char c : moment.substr(0, 19)) {
+    if (c >= '0' && c <= '9')
+      digits += c;
+  }
+  digits += '-' + a.way->auth_index + '-';
+  append_request_id(digits, a.request_id);
+  return digits;
+}
+
 answer node::upstream_call(client_api form, const request& r, const switches& s, const std::string& route,
                            const std::string& model_in_path) {
-  const std::string api = client_key_.empty() ? "POST " + route : client_key_;
-  auto outcome = upstream_.call(form, r, model_in_path, api, wall_now(), !s.starting_up);
-  show_records(outcome.attempts);
+  const instant now = wall_now();
+  auto outcome = upstream_.call(form, r, model_in_path, {client_key_, "POST " + route, new_id()}, now, !s.starting_up);
+  record(outcome.attempts, false);
+  if (traits_.trace_header && !outcome.attempts.empty())
+    outcome.reply.headers.emplace_back("X-Cpa-Trace-Id", trace_of(outcome.attempts.back(), now));
   return outcome.reply;
 }
 
@@ -57,7 +72,21 @@ answer node::post_messages(const request& r, const switches& s) {
   return upstream_call(client_api::messages, r, s, r.path, "");
 }
 
-answer node::post_count_tokens(const request&, const switches&) { return upstream_.count_tokens(wall_now()); }
+answer node::post_count_tokens(const request&, const switches&) {
+  answer a = token_count_answer();
+  if (const credential* c = upstream_.counter()) {
+    counters_.count(c->name, false, wall_now());
+    if (traits_.trace_header) {
+      auto way = std::make_shared<route>();
+      fill_route(*way, *c);
+      attempt counted;
+      counted.way = std::move(way);
+      counted.request_id = new_id();
+      a.headers.emplace_back("X-Cpa-Trace-Id", trace_of(counted, wall_now()));
+    }
+  }
+  return a;
+}
 
 answer node::post_responses(const request& r, const switches& s) {
   return upstream_call(client_api::responses, r, s, r.path, "");

@@ -3,6 +3,7 @@
 #include "node.hpp"
 
 #include <array>
+#include <charconv>
 
 namespace keyportal::cpa_sim {
 namespace {
@@ -38,6 +39,35 @@ answer node::post_import(const request& r, const switches&) {
   return json("{\"added\":" + std::to_string(result.added) + ",\"failed_requests\":"
               + std::to_string(usage_.totals().failed) + ",\"skipped\":" + std::to_string(result.skipped)
               + ",\"total_requests\":" + std::to_string(usage_.totals().requests) + '}');
+}
+
+answer node::get_queue(const request& r, const switches&) {
+  std::string text = r.query_value("count").value_or("");
+  text.erase(0, std::min(text.find_first_not_of(" \t"), text.size()));
+  text.erase(text.find_last_not_of(" \t") + 1);
+  std::int64_t count = 1;
+  if (!text.empty()) {
+    const char* const digits = text.data() + (text[0] == '+' ? 1 : 0); // as Go reads numbers
+    const auto [end, problem] = std::from_chars(digits, text.data() + text.size(), count);
+    if (problem != std::errc{} || end != text.data() + text.size() || end == digits || count <= 0
+        || (text[0] == '+' && *digits == '-')) {
+      return error(400, "count must be a positive integer");
+    }
+  }
+  popped taken = take(static_cast<std::size_t>(count), "http");
+  std::string body = "[";
+  for (const auto& payload : taken.payloads) {
+    if (body.size() > 1)
+      body += ',';
+    json_reader whole(payload);
+    if (taken.spoilt)
+      whole.skip();
+    // What is no JSON is shown as text.
+    body += !taken.spoilt || whole.finish() ? payload : json_text(payload);
+  }
+  answer a = json(body + ']');
+  a.popped = std::move(taken.which);
+  return a;
 }
 
 std::string node::keys_json() const {
@@ -78,12 +108,15 @@ answer node::saved(const switches& s) {
   if (!path.empty()) {
     if (const auto text = read_file(path); text && text->empty())
       return failed("invalid yaml document structure");
-    const std::string problem =
-      write_in_place(path, config_text(options_, keys_.shown(), flags_["usage-statistics-enabled"]));
+    if (traits_.default_lines && retention_ < 0)
+      retention_ = 60; // the first write adds the defaults
+    file_seen_ = config_file_text();
+    const std::string problem = write_in_place(path, file_seen_);
     if (!problem.empty())
       return failed(problem);
   }
   keys_.save(std::chrono::steady_clock::now());
+  refresh();
   return json(R"({"status":"ok"})");
 }
 
@@ -113,7 +146,12 @@ answer node::put_flag(const request& r, const switches& s) {
 
 answer node::get_strategy(const request&, const switches&) { return json(R"({"strategy":"round-robin"})"); }
 
-answer node::get_auth_files(const request&, const switches&) { return json(R"({"files":[]})"); }
+answer node::get_auth_files(const request& r, const switches&) {
+  const bool filters = traits_.breakdown;
+  return json(counters_.files_json(wall_now(), started_, "/root/.cli-proxy-api",
+                                   filters ? r.query_value("name").value_or("") : "",
+                                   filters ? r.query_value("auth_index").value_or("") : ""));
+}
 
 answer node::get_auth_file_models(const request& r, const switches&) {
   if (r.query_value("name").value_or("").empty())
@@ -121,10 +159,13 @@ answer node::get_auth_file_models(const request& r, const switches&) {
   return json(R"({"models":[]})");
 }
 
-answer node::get_key_usage(const request&, const switches&) { return json(upstream_.key_usage_json(wall_now())); }
+answer node::get_key_usage(const request&, const switches&) { return json(counters_.keys_json(wall_now())); }
 
 answer node::get_config(const request&, const switches&) {
-  return json(config_json(options_, keys_json(), flags_["usage-statistics-enabled"]));
+  config_values values;
+  values.statistics = flags_["usage-statistics-enabled"];
+  values.retention = retention_;
+  return json(config_json(options_, traits_, keys_json(), values));
 }
 
 answer node::get_config_yaml(const request&, const switches&) {
@@ -132,13 +173,53 @@ answer node::get_config_yaml(const request&, const switches&) {
   a.headers = {{"Content-Type", "application/yaml; charset=utf-8"},
                {"Cache-Control", "no-store"},
                {"X-Content-Type-Options", "nosniff"}};
-  const std::string text = config_text(options_, keys_.saved(), flags_["usage-statistics-enabled"]);
+  const std::string text = config_file_text();
   if (!options_.state_file.empty()) {
     a.body = read_file(options_.state_file).value_or(text);
   } else if (!file_wiped_) {
     a.body = text;
   }
   return a;
+}
+
+std::string node::config_file_text() const {
+  config_values values;
+  values.keys = keys_.shown();
+  values.has_secret = managed_;
+  values.statistics = flags_.at("usage-statistics-enabled");
+  values.retention = retention_;
+  return config_text(options_, values);
+}
+
+/// What a reload of the config file installs.
+void node::apply(const config_values& values) {
+  keys_.show(values.keys, !values.has_keys);
+  keys_.save(std::chrono::steady_clock::now());
+  flags_["usage-statistics-enabled"] = values.statistics;
+  retention_ = values.retention;
+  management_off_ = !values.has_secret;
+  if (!values.has_secret) {
+    remove_secret();
+  } else {
+    managed_ = !options_.secret.empty();
+  }
+  refresh();
+}
+
+void node::reload_config() {
+  if (options_.state_file.empty())
+    return;
+  const std::int64_t now_ms = unix_now_ns() / 1'000'000;
+  const std::lock_guard guard(lock_);
+  if (now_ms - file_looked_ms_ < 20)
+    return;
+  file_looked_ms_ = now_ms;
+  // An empty file is what a writer in the middle of its work leaves: nothing is reloaded.
+  const auto text = read_file(options_.state_file);
+  if (!text || text->empty() || *text == file_seen_)
+    return;
+  file_seen_ = *text;
+  apply(read_config(*text));
 }
 
 answer node::put_config_yaml(const request& r, const switches& s) {
@@ -149,22 +230,21 @@ answer node::put_config_yaml(const request& r, const switches& s) {
     return refused(500, "write_failed", "open config.yaml: operation not permitted");
   const config_values values = read_config(r.body);
   const bool empty = r.body.find_first_not_of(" \t\r\n") == std::string::npos;
-  if (!empty && r.body.find(':') == std::string::npos)
-    return refused(400, "invalid_yaml", "yaml: no mapping");
+  if (const std::string problem = yaml_problem(r.body); !problem.empty())
+    return refused(400, "invalid_yaml", "yaml: " + problem);
   if (!options_.state_file.empty()) {
     if (const std::string problem = write_in_place(options_.state_file, r.body); !problem.empty()) {
       return refused(500, "write_failed", problem);
     }
   }
+  file_seen_ = r.body;
   // An empty file is accepted: the secret is gone at once, the client keys stay enforced until the next start.
   file_wiped_ = empty;
   if (empty) {
     auth_.set_secret("");
+    remove_secret();
   } else {
-    keys_.show(values.keys, !values.has_keys);
-    keys_.save(std::chrono::steady_clock::now());
-    management_off_ = !values.has_secret;
-    flags_["usage-statistics-enabled"] = values.statistics;
+    apply(values);
   }
   return json(R"({"changed":["config"],"ok":true})");
 }
@@ -179,6 +259,13 @@ answer node::get_logs(const request&, const switches&) { return error(400, "logg
 answer node::get_error_logs(const request&, const switches&) { return json(R"({"files":[]})"); }
 
 answer node::get_log_by_id(const request&, const switches&) { return error(404, "log directory not found"); }
+
+answer node::get_nothing(const request& r, const switches&) {
+  answer a;
+  a.status = 404;
+  a.length = r.method != "HEAD";
+  return a;
+}
 
 answer node::get_model_definitions(const request& r, const switches&) {
   const std::string channel = after(r.path, "/v0/management/model-definitions/");

@@ -6,23 +6,35 @@
 
 #include <algorithm>
 #include <csignal>
+#include <utility>
 
 namespace keyportal::cpa_sim {
 namespace {
+
+constexpr std::size_t batch = 1000; // records of the preload that are written together
+
+listener::first_byte first_byte_of(const options& o) {
+  const traits t = traits_of(o.version);
+  return {o.silent_socket_blocks && t.silent_blocks, t.first_byte_limit ? o.first_byte : std::chrono::milliseconds(0)};
+}
+
+} // namespace
 
 std::int64_t steady_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
     .count();
 }
 
-constexpr std::size_t batch = 1000; // records that become visible together
-
-} // namespace
-
 server::server(options o)
-  : options_(std::move(o)), memory_(options_.oracle_file), traffic_(options_.seed), rate_(options_.rate),
-    front_([this](const request& r) { return serve(r); }, options_.silent_socket_blocks),
-    control_([this](const request& r) { return control(r); }, false) {
+  : options_(std::move(o)), memory_(options_.oracle_file),
+    traffic_(options_.seed, credentials_of(options_, traits_of(options_.version)), traits_of(options_.version)),
+    rate_(options_.rate), front_({[this](const request& r) { return serve(r); },
+                                  traits_of(options_.version).resp
+                                    ? [this](int fd, int stop, const std::string& peer) { serve_resp(fd, stop, peer); }
+                                    : std::function<void(int, int, const std::string&)>(),
+                                  [this](const answer& a) { current()->unanswered(a.popped); }},
+                                 first_byte_of(options_)),
+    control_({[this](const request& r) { return control(r); }, {}, {}}, {}) {
   const auto place = zone::named(options_.time_zone);
   if (!place) {
     problem_ = "unknown time zone " + options_.time_zone;
@@ -46,12 +58,12 @@ server::server(options o)
     const std::int64_t now = unix_now_ns();
     const std::int64_t step =
       std::min<std::int64_t>(86'400'000'000'000 / static_cast<std::int64_t>(options_.preload), 5'000'000'000);
-    std::vector<cpa_sim::record> records;
+    std::vector<attempt> attempts;
     for (std::size_t left = options_.preload; left > 0;) {
-      records.push_back(traffic_.next(now - static_cast<std::int64_t>(left) * step, place_));
+      attempts.push_back(traffic_.next(now - static_cast<std::int64_t>(left) * step, place_));
       if (--left % batch == 0) {
-        node_->record_live(records);
-        records.clear();
+        node_->record_live(attempts, false);
+        attempts.clear();
       }
     }
   }
@@ -73,8 +85,12 @@ server::~server() {
 
 /// Reads the config file and makes the node of this start.
 bool server::begin(std::string& why) {
-  std::vector<std::string> keys = options_.keys;
-  bool statistics = options_.statistics;
+  config_values config;
+  config.keys = options_.keys;
+  config.has_keys = true;
+  config.has_secret = !options_.secret.empty();
+  config.statistics = options_.statistics;
+  config.retention = options_.retention;
   const std::string& path = options_.state_file;
   if (!path.empty()) {
     if (const auto text = read_file(path)) {
@@ -82,17 +98,16 @@ bool server::begin(std::string& why) {
         why = "failed to create auth directory : mkdir :"; // era A's last words when config.yaml is empty
         return false;
       }
-      const auto values = read_config(*text);
-      keys = values.keys;
-      statistics = values.statistics;
-    } else if (why = write_in_place(path, config_text(options_, keys, statistics)); !why.empty()) {
+      config = read_config(*text);
+    } else if (why = write_in_place(path, config_text(options_, config)); !why.empty()) {
       return false;
     }
   } else if (const auto before = current()) {
-    keys = before->saved_keys();
-    statistics = before->statistics();
+    config = before->config();
   }
-  auto fresh = std::make_shared<node>(options_, place_, memory_, std::move(keys), statistics);
+  auto fresh = std::make_shared<node>(
+    options_, place_, surroundings{memory_, manner_, [this](const std::string& when) { return next_twist(when); }},
+    config);
   for (const auto& f : faults_.all()) {
     if (f.name == "cap1000")
       fresh->keep_newest(1000);
@@ -126,9 +141,14 @@ answer server::serve(const request& r) {
     if (!a)
       a = instead(f);
   }
+  const auto here = current();
   if (!a)
-    a = current()->handle(r, s);
+    a = here->handle(r, s);
   for (const auto& f : taken) {
+    if (f.name == "response_lost" || f.name == "truncate_json" || f.name == "kill" || f.name == "restart") {
+      here->unanswered(a->popped);
+      a->popped.clear();
+    }
     spoil(*a, f);
     if (f.name == "kill" && options_.may_kill_itself)
       ::kill(::getpid(), SIGKILL);
@@ -141,7 +161,7 @@ answer server::serve(const request& r) {
 }
 
 void server::worker() {
-  constexpr std::chrono::milliseconds tick{10};
+  constexpr std::chrono::milliseconds quick{1}, tick{10}; // quick: so that invented records come one by one
   auto last = std::chrono::steady_clock::now();
   std::unique_lock guard(lock_);
   while (!stopping_) {
@@ -162,13 +182,24 @@ void server::worker() {
       thaw_at_.reset();
       front_.freeze(false);
     }
+    if (push_on_at_ && now >= *push_on_at_) {
+      push_on_at_.reset();
+      manner_.paused = false;
+      node_->wake_subscribers();
+    }
     guard.unlock();
+    if (!down_ && !ended_)
+      current()->reload_config();
     emit_traffic(std::chrono::duration<double>(now - last).count());
+    let_rival_work();
     guard.lock();
     last = now;
-    const auto woken = [this] { return stopping_ || restart_asked_ || rate_ > 0 || thaw_at_; };
-    if (rate_ > 0 || thaw_at_) {
-      changed_.wait_for(guard, tick, [this] { return stopping_ || restart_asked_; });
+    const auto busy = [this] {
+      return rate_ > 0 || thaw_at_ || push_on_at_ || rival_mode_ != "off" || !options_.state_file.empty();
+    };
+    const auto woken = [&] { return stopping_ || restart_asked_ || busy(); };
+    if (busy()) {
+      changed_.wait_for(guard, rate_ > 100 ? quick : tick, [this] { return stopping_ || restart_asked_; });
     } else {
       changed_.wait(guard, woken);
       last = std::chrono::steady_clock::now();
@@ -176,53 +207,7 @@ void server::worker() {
   }
 }
 
-void server::emit_traffic(double seconds) {
-  {
-    const std::lock_guard guard(lock_);
-    if (rate_ <= 0 || ended_)
-      return;
-    owed_ += rate_ * std::min(seconds, 1.0);
-  }
-  const auto count = static_cast<std::size_t>(owed_);
-  owed_ -= static_cast<double>(count);
-  record(count);
-}
-
-std::size_t server::record(std::size_t count) {
-  std::size_t done = 0;
-  while (done < count && !down_) {
-    const std::size_t size = std::min(batch, count - done);
-    std::vector<cpa_sim::record> records;
-    zone place;
-    {
-      const std::lock_guard guard(lock_);
-      place = place_;
-    }
-    {
-      const std::lock_guard guard(record_lock_);
-      for (std::size_t i = 0; i < size; ++i)
-        records.push_back(traffic_.next(unix_now_ns(), place));
-    }
-    if (!record(records))
-      break;
-    done += size;
-  }
-  return done;
-}
-
-bool server::record(const std::vector<cpa_sim::record>& records) {
-  // Not while restarting: the process that would record is not there.
-  const std::lock_guard guard(record_lock_);
-  return !down_ && current()->record_live(records);
-}
-
-void server::set_rate(double records_per_second) {
-  {
-    const std::lock_guard guard(lock_);
-    rate_ = std::clamp(records_per_second, 0.0, 1e6);
-  }
-  changed_.notify_all();
-}
+std::map<std::uint64_t, fate> server::fates() const { return read_fates(memory_.records(), memory_.fates()); }
 
 void server::restart(std::chrono::milliseconds down) { ask_restart(down, true); }
 
@@ -266,49 +251,6 @@ void server::restart_now(std::chrono::milliseconds down) {
 }
 
 std::vector<remembered> server::oracle_records() const { return memory_.records(); }
-
-bool server::fault(const cpa_sim::fault& f) {
-  if (f.name == "restart" && f.path.empty()) {
-    ask_restart(std::chrono::milliseconds(number_of(f.value, 0)), false);
-    return true;
-  }
-  if (f.name == "kill" && f.path.empty()) {
-    if (options_.may_kill_itself)
-      ::kill(::getpid(), SIGKILL);
-    ask_restart(std::chrono::milliseconds(0), false);
-    return true;
-  }
-  if (f.name == "empty_config") {
-    return !options_.state_file.empty() && ::truncate(options_.state_file.c_str(), 0) == 0;
-  }
-  if (f.name == "frozen") {
-    front_.freeze(true);
-    const long time = number_of(f.value, 0);
-    const std::lock_guard guard(lock_);
-    if (time > 0)
-      thaw_at_ = std::chrono::steady_clock::now() + std::chrono::milliseconds(time);
-    changed_.notify_all();
-    return true;
-  }
-  if (f.name == "startup_502" && !f.value.empty()) {
-    starting_until_ms_ = steady_ms() + number_of(f.value, 100);
-    return true;
-  }
-  if (f.name == "tz" && !zone::named(f.value))
-    return false;
-  if (f.name == "cap1000")
-    current()->keep_newest(1000);
-  return faults_.add(f);
-}
-
-void server::clear_faults() {
-  faults_.clear();
-  front_.freeze(false);
-  current()->keep_newest(0);
-  starting_until_ms_ = 0;
-  const std::lock_guard guard(lock_);
-  thaw_at_.reset();
-}
 
 node::numbers server::numbers() const { return current()->now(); }
 

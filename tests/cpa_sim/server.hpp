@@ -6,6 +6,7 @@
 #include "node.hpp"
 #include "options.hpp"
 #include "oracle.hpp"
+#include "resp_connection.hpp"
 #include "traffic.hpp"
 
 #include <atomic>
@@ -18,6 +19,9 @@
 #include <thread>
 
 namespace keyportal::cpa_sim {
+
+/// The steady clock in milliseconds.
+std::int64_t steady_ms();
 
 /// Runs from construction to destruction. All members may be called from any thread.
 ///
@@ -45,15 +49,26 @@ public:
   /// the oracle, refuses connections for `down`. Returns when it answers again.
   void restart(std::chrono::milliseconds down = std::chrono::milliseconds(0));
 
-  /// Records `count` invented attempts now; returns how many were recorded (0 while restarting or switched off).
+  /// Makes `count` invented attempts now; returns how many were recorded (0 while restarting or switched off).
+  /// `patience`: how long a subscriber whose buffers are full may take to make room before it is dropped.
   std::size_t record(std::size_t count);
+  std::size_t record(std::size_t count, std::chrono::milliseconds patience);
   /// Records exactly these.
   bool record(const std::vector<cpa_sim::record>& records);
+  bool record(const std::vector<attempt>& attempts);
   /// Invented records a second from now on.
   void set_rate(double records_per_second);
 
   /// Everything ever recorded live; imports are not in it.
   [[nodiscard]] std::vector<remembered> oracle_records() const;
+
+  /// A second consumer inside the stand-in: `pop` takes what is queued every `every`, at most `most` records;
+  /// `subscribe` is a subscriber that is never slow, also after restarts; `off`. False for another mode.
+  bool rival(const std::string& mode, std::chrono::milliseconds every = std::chrono::milliseconds(100),
+             std::size_t most = 1000);
+
+  /// What became of every record so far, by its number.
+  [[nodiscard]] std::map<std::uint64_t, fate> fates() const;
 
   /// Begins a fault (see faults.hpp). False when the name or its value makes no sense.
   bool fault(const cpa_sim::fault& f);
@@ -67,6 +82,10 @@ private:
   answer serve(const request& r);
   answer control(const request& r);
   answer control_fault(const request& r);
+  std::optional<twist> next_twist(const std::string& path);
+  void serve_resp(int fd, int stop_fd, const std::string& peer);
+  void let_rival_work();
+  std::size_t record(std::span<const attempt> attempts, std::chrono::milliseconds patience);
   bool begin(std::string& why);
   void worker();
   void emit_traffic(double seconds);
@@ -83,6 +102,7 @@ private:
   std::atomic<std::int64_t> starting_until_ms_{0}; // on the steady clock
   fault_list faults_;
 
+  push_manner manner_;
   oracle memory_;
   double owed_ = 0; // traffic not yet made; the worker's own
 
@@ -98,7 +118,13 @@ private:
   bool stopping_ = false;
   std::optional<std::chrono::milliseconds> restart_asked_;
   std::uint64_t restarts_asked_ = 0, restarts_done_ = 0;
-  std::optional<steady_time> thaw_at_;
+  std::optional<steady_time> thaw_at_, push_on_at_;
+  std::string rival_mode_ = "off";
+  std::chrono::milliseconds rival_every_{100};
+  std::size_t rival_most_ = 1000;
+  steady_time rival_last_{};
+  std::shared_ptr<node> rival_node_;
+  std::shared_ptr<subscriber> rival_;
 
   listener front_;
   listener control_;

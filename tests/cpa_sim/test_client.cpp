@@ -8,6 +8,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <utility>
 
 namespace keyportal::cpa_sim::test {
 
@@ -52,6 +53,18 @@ void connection::send(std::string_view bytes) const {
       return;
     bytes.remove_prefix(static_cast<std::size_t>(sent));
   }
+}
+
+std::string connection::some(int milliseconds, bool* closed) const {
+  pollfd waiting{fd_, POLLIN, 0};
+  *closed = fd_ < 0;
+  if (fd_ < 0 || ::poll(&waiting, 1, milliseconds) <= 0)
+    return {};
+  std::string block(1 << 18, '\0');
+  const ssize_t got = ::recv(fd_, block.data(), block.size(), 0);
+  *closed = got <= 0;
+  block.resize(got <= 0 ? 0 : static_cast<std::size_t>(got));
+  return block;
 }
 
 std::string connection::read(int milliseconds, bool* closed) const {
@@ -142,6 +155,103 @@ folder::folder() {
 folder::~folder() {
   std::error_code ignored;
   std::filesystem::remove_all(path_, ignored);
+}
+
+std::string as_bulk(std::string_view text) {
+  return '$' + std::to_string(text.size()) + "\r\n" + std::string(text) + "\r\n";
+}
+
+std::string as_command(const std::vector<std::string>& words) {
+  std::string out = '*' + std::to_string(words.size()) + "\r\n";
+  for (const auto& w : words)
+    out += as_bulk(w);
+  return out;
+}
+
+std::size_t resp_end(std::string_view bytes) {
+  const std::size_t end = bytes.find("\r\n");
+  if (end == std::string_view::npos)
+    return 0;
+  const long number = std::atol(std::string(bytes.substr(1, end - 1)).c_str());
+  std::size_t at = end + 2;
+  if (bytes[0] == '$') {
+    at += number < 0 ? 0 : static_cast<std::size_t>(number) + 2;
+    return at <= bytes.size() ? at : 0;
+  }
+  for (long i = 0; bytes[0] == '*' && i < number; ++i) {
+    const std::size_t size = resp_end(bytes.substr(at));
+    if (size == 0)
+      return 0;
+    at += size;
+  }
+  return at;
+}
+
+resp::resp(std::uint16_t port, bool authenticated) : connection_(port) {
+  if (authenticated)
+    call({"AUTH", "s"});
+}
+
+void resp::send(const std::vector<std::string>& words) const { connection_.send(as_command(words)); }
+
+std::string resp::read(int milliseconds) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds);
+  for (bool closed = false;;) {
+    if (const std::size_t end = resp_end(unread_); end != 0) {
+      std::string value = unread_.substr(0, end);
+      unread_.erase(0, end);
+      return value;
+    }
+    const auto left =
+      std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    if (closed || left.count() <= 0)
+      return std::exchange(unread_, {});
+    unread_ += connection_.some(static_cast<int>(left.count()), &closed);
+  }
+}
+
+std::string resp::message(int milliseconds) {
+  const std::string value = read(milliseconds);
+  const std::size_t payload = value.rfind("\r\n$");
+  if (!value.starts_with("*3\r\n$7\r\nmessage\r\n") || payload == std::string::npos)
+    return {};
+  const std::size_t begin = value.find("\r\n", payload + 2) + 2;
+  return value.substr(begin, value.size() - begin - 2);
+}
+
+void resp::subscribe(const std::string& channel) {
+  call({"SUBSCRIBE", channel});
+  if (channel == "usage")
+    read();
+}
+
+bool resp::closes(int milliseconds) const {
+  bool closed = false;
+  const std::string ignored = connection_.read(milliseconds, &closed);
+  return closed;
+}
+
+std::string member(const std::string& json, const std::string& name) {
+  const std::string start = '"' + name + "\":";
+  const std::size_t at = json.find(start);
+  if (at == std::string::npos)
+    return {};
+  const std::size_t begin = at + start.size();
+  if (json[begin] == '"') {
+    const std::size_t end = json.find('"', begin + 1);
+    return json.substr(begin + 1, end - begin - 1);
+  }
+  int depth = 0;
+  std::size_t end = begin;
+  for (; end < json.size(); ++end) {
+    if (json[end] == '{' || json[end] == '[')
+      ++depth;
+    if ((json[end] == '}' || json[end] == ']') && --depth <= 0)
+      return json.substr(begin, end + (depth == 0 ? 1 : 0) - begin);
+    if (json[end] == ',' && depth == 0)
+      break;
+  }
+  return json.substr(begin, end - begin);
 }
 
 } // namespace keyportal::cpa_sim::test

@@ -34,6 +34,8 @@ public:
   void send(std::string_view bytes) const;
   /// Reads until the other side closes or `milliseconds` have passed; `closed` says which.
   [[nodiscard]] std::string read(int milliseconds, bool* closed = nullptr) const;
+  /// What comes next, at most some 256 kB.
+  [[nodiscard]] std::string some(int milliseconds, bool* closed) const;
 
 private:
   int fd_ = -1;
@@ -45,6 +47,38 @@ reply call(std::uint16_t port, const std::string& method, const std::string& tar
 
 /// `call` with the management key "s" in `Authorization: Bearer`, below /v0/management/.
 reply manage(std::uint16_t port, const std::string& method, const std::string& path, const std::string& body = {});
+
+/// A connection that speaks RESP, authenticated with "s" unless told otherwise.
+class resp {
+public:
+  explicit resp(std::uint16_t port, bool authenticated = true);
+  void send(const std::vector<std::string>& words) const;
+  void send_raw(std::string_view bytes) const { connection_.send(bytes); }
+  /// The next whole value as its bytes; what came when there is no whole one in time.
+  std::string read(int milliseconds = 5000);
+  std::string call(const std::vector<std::string>& words) {
+    send(words);
+    return read();
+  }
+  /// The payload of the next message; empty when none comes in time.
+  std::string message(int milliseconds = 5000);
+  /// Subscribes and swallows the two first answers.
+  void subscribe(const std::string& channel = "usage");
+  /// True when the other side closes in time; what comes before is thrown away.
+  [[nodiscard]] bool closes(int milliseconds = 5000) const;
+  [[nodiscard]] const connection& raw() const { return connection_; }
+
+private:
+  connection connection_;
+  std::string unread_;
+};
+/// Where the RESP value at the front of `bytes` ends; 0 when it is not whole.
+std::size_t resp_end(std::string_view bytes);
+std::string as_command(const std::vector<std::string>& words);
+std::string as_bulk(std::string_view text);
+
+/// The text between `"name":` and what ends the value, of the first such member in a JSON text.
+std::string member(const std::string& json, const std::string& name);
 
 /// A folder of its own, removed at the end.
 class folder {

@@ -1,42 +1,39 @@
 // Invented traffic: reproducible from its seed but for the time stamps.
 #pragma once
 
-#include "record.hpp"
+#include "credentials.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
 
 namespace keyportal::cpa_sim {
 
-/// Makes records like those of a small team: dozens of client keys of uneven use, a handful of models and upstream
-/// accounts, about 15 in 100 failed (without tokens). Not thread-safe.
+/// The client keys of invented traffic, `sk-demo-…`; always the same.
+std::vector<std::string> invented_keys();
+
+/// Makes attempts like those of a small team: dozens of client keys of uneven use, all credentials of the node, about
+/// 15 in 100 failed (without tokens). Not thread-safe.
 class traffic {
 public:
-  explicit traffic(std::uint64_t seed);
+  traffic(std::uint64_t seed, std::vector<credential> credentials, const traits& t);
 
-  /// One record that is complete at `now_ns` (its attempt began some latency before), written in `place`.
-  record next(std::int64_t now_ns, const zone& place);
-
-  /// The client keys it uses, `sk-demo-…`.
-  [[nodiscard]] const std::vector<std::string>& keys() const { return keys_; }
+  /// One attempt that is complete at `now_ns` (it began some latency before), written in `place`.
+  attempt next(std::int64_t now_ns, const zone& place);
 
 private:
-  struct account {
-    std::string source;
-    std::string auth_index;
-    std::string model;
-  };
   std::uint64_t below(std::uint64_t limit);
+  const std::shared_ptr<const route>& way(std::size_t key, std::size_t credential);
 
+  traits traits_;
   std::mt19937_64 random_;
   std::vector<std::string> keys_;
-  std::vector<account> accounts_;
+  std::vector<credential> credentials_;
+  std::vector<std::shared_ptr<const route>> ways_; // by key and credential, made when first needed
+  std::vector<std::shared_ptr<const std::string>> complaints_;
   std::int64_t last_ns_ = 0;
 };
-
-/// 16 lower-case hex digits made from a text; the same text gives the same.
-std::string invented_auth_index(const std::string& text);
 
 } // namespace keyportal::cpa_sim

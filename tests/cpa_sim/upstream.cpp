@@ -1,10 +1,8 @@
 #include "upstream.hpp"
 
 #include "json.hpp"
-#include "traffic.hpp"
 
 #include <algorithm>
-#include <cstdio>
 
 namespace keyportal::cpa_sim {
 namespace {
@@ -91,8 +89,8 @@ answer chat_stream(const std::string& id, const std::string& model, const token_
   return a;
 }
 
-std::string body_of(client_api form, const std::string& id, const std::string& model, const token_counts& t,
-                    bool usage) {
+std::string body_of(client_api form, const std::string& id, const std::string& model, const token_counts& t, bool usage,
+                    bool reasoning_said = false) {
   const std::string quoted = json_text(model);
   switch (form) {
     case client_api::messages:
@@ -109,7 +107,9 @@ std::string body_of(client_api form, const std::string& id, const std::string& m
                R"([{"type":"output_text","annotations":[],"logprobs":[],"text":"hello"}],"role":"assistant"}],)"
                "\"usage\":{\"input_tokens\":"
              + number(t.input) + ",\"input_tokens_details\":{\"cached_tokens\":" + number(t.cached)
-             + "},\"output_tokens\":" + number(t.output) + ",\"total_tokens\":" + number(t.total) + "}}";
+             + "},\"output_tokens\":" + number(t.output) + ",\"total_tokens\":" + number(t.total)
+             + (reasoning_said ? ",\"output_tokens_details\":{\"reasoning_tokens\":" + number(t.reasoning) + "}}}"
+                               : "}}");
     case client_api::gemini:
       return R"({"candidates":[{"content":{"parts":[{"text":"hello"}],"role":"model"},"index":0,)"
              R"("finishReason":"STOP"}],"model":)"
@@ -124,67 +124,111 @@ std::string body_of(client_api form, const std::string& id, const std::string& m
 
 } // namespace
 
+std::vector<const credential*> fake_upstream::providers_of(const std::string& model, std::string& upstream) const {
+  std::vector<const credential*> found;
+  for (const auto& m : options_.models) {
+    if (model == m.alias || model == m.upstream) {
+      upstream = m.upstream;
+      for (const auto& c : credentials_) {
+        if (c.group == options_.provider)
+          found.push_back(&c);
+      }
+      return found;
+    }
+  }
+  upstream = model;
+  for (const auto& c : credentials_) {
+    if (c.group != options_.provider && c.model == model)
+      found.push_back(&c);
+  }
+  return found;
+}
+
 fake_upstream::outcome fake_upstream::call(client_api form, const request& r, const std::string& model_in_path,
-                                           const std::string& api, const instant& now, bool registered) {
+                                           const caller& who, const instant& now, bool registered) {
   call_body body;
   json_reader in(r.body);
   collect(in, body, "");
   if (!model_in_path.empty())
     body.model = model_in_path;
-  const auto known = std::find_if(options_.models.begin(), options_.models.end(), [&](const model_name& m) {
-    return body.model == m.alias || body.model == m.upstream;
-  });
-  if (!registered || known == options_.models.end()) {
+  std::string model;
+  const auto providers = providers_of(body.model, model);
+  if (!registered || providers.empty()) {
     return {error_answer(502, "unknown provider for model " + body.model, "server_error", "internal_server_error"), {}};
   }
   const auto status = static_cast<int>(directive(body.prompt, "status", 200));
   const bool failed = status >= 400 && status < 600;
-  record attempt{api, known->upstream, {now, 1, {}, {}, {}, failed}};
-  std::size_t& turn = turn_[known->upstream];
-  const std::size_t credentials = options_.upstream_keys.size();
-  const std::size_t tries = failed ? credentials : std::min<std::size_t>(credentials, 1);
-  outcome result;
-  for (std::size_t i = 0; i < tries; ++i) {
-    attempt.what.source = options_.upstream_keys[(turn + i) % credentials];
-    attempt.what.auth_index = invented_auth_index(options_.provider_url + attempt.what.source);
-    count(attempt.what.source, failed, now);
-    result.attempts.push_back(attempt);
-  }
+  std::size_t& turn = turn_[model];
+  const std::size_t tries = failed ? providers.size() : 1;
   ++answers_;
-  if (failed) {
-    turn = 0; // a failure puts the credentials back into their order
-    const bool limited = status == 429;
-    result.reply =
-      error_answer(status, "fake upstream error " + std::to_string(status),
-                   limited ? "rate_limit_error" : "server_error", limited ? "rate_limit_exceeded" : "internal");
-    return result;
-  }
-  if (credentials != 0)
-    turn = (turn + 1) % credentials;
-  token_counts t;
-  t.input = directive(body.prompt, "in", 12);
-  t.output = directive(body.prompt, "out", 5);
-  t.cached = directive(body.prompt, "cached", 0);
-  t.reasoning = directive(body.prompt, "reason", 0);
-  t.total = directive(body.prompt, "total", t.input + t.output);
+  const std::string id = "chatcmpl-fake-" + number(static_cast<std::int64_t>(answers_));
+  const bool limited = status == 429;
+  used_tokens used;
+  used.input = directive(body.prompt, "in", 12);
+  used.output = directive(body.prompt, "out", 5);
+  used.cache_read = directive(body.prompt, "cached", 0);
+  used.cache_write = directive(body.prompt, "written", 0);
+  used.reasoning = directive(body.prompt, "reason", 0);
+  used.total = directive(body.prompt, "total", used.input + used.output);
+  const token_counts t{used.input, used.output, used.reasoning, used.cache_read, used.total};
   const bool usage = directive(body.prompt, "nousage", 0) == 0;
   const bool early_null = body.stream && directive(body.prompt, "usagenull", 0) != 0;
-  if (usage && !early_null) {
-    for (auto& one : result.attempts)
-      one.what.tokens = t;
+  const answer refused =
+    error_answer(status, "fake upstream error " + std::to_string(status), limited ? "rate_limit_error" : "server_error",
+                 limited ? "rate_limit_exceeded" : "internal");
+  const std::string own = failed ? refused.body : body_of(client_api::chat, id, model, t, usage);
+  const auto complaint = failed ? std::make_shared<const std::string>(refused.body) : nullptr;
+
+  outcome result;
+  for (std::size_t i = 0; i < tries; ++i) {
+    auto way = std::make_shared<route>();
+    fill_route(*way, *providers[(turn + i) % providers.size()]);
+    way->api_key = who.key;
+    way->api = who.key.empty() ? who.endpoint : who.key;
+    way->alias = body.model;
+    way->model = model;
+    way->endpoint = who.endpoint;
+    way->client_ip = r.peer;
+    if (const auto* value = r.header("x-forwarded-for"))
+      way->forwarded_for = *value;
+    if (const auto* value = r.header("user-agent"))
+      way->user_agent = *value;
+    way->response_headers = "{\"Connection\":[\"keep-alive\"],";
+    if (failed || !body.stream)
+      way->response_headers += "\"Content-Length\":[\"" + std::to_string(own.size()) + "\"],";
+    way->response_headers +=
+      body.stream && !failed ? R"("Content-Type":["text/event-stream"],)" : R"("Content-Type":["application/json"],)";
+    way->response_headers += "\"Date\":[\"" + http_date()
+                             + R"("],"Keep-Alive":["timeout=60"],"X-Fake-Upstream":["1"],)"
+                               R"("X-Ratelimit-Remaining-Requests":["77"]})";
+    prepare(*way, traits_);
+    attempt a;
+    a.way = std::move(way);
+    a.started = now;
+    a.latency_ms = 1;
+    a.request_id = who.request_id;
+    a.status = static_cast<std::uint16_t>(failed ? status : 200);
+    a.complaint = complaint;
+    // What the first chunk says counts in era A, what the last one says later.
+    if (!failed && usage && !(early_null && !traits_.fail))
+      a.used = used;
+    result.attempts.push_back(std::move(a));
   }
-  const std::string id = "chatcmpl-fake-" + std::to_string(answers_);
+  if (failed) {
+    turn = 0; // a failure puts the credentials back into their order
+    result.reply = refused;
+    return result;
+  }
+  turn = (turn + 1) % providers.size();
   result.reply = body.stream && form == client_api::chat
-                   ? chat_stream(id, known->upstream, t, usage, early_null)
-                   : json_answer(200, body_of(form, id, known->upstream, t, usage));
+                   ? chat_stream(id, model, t, usage, early_null)
+                   : json_answer(200, body_of(form, id, model, t, usage, traits_.fail));
   return result;
 }
 
-answer fake_upstream::count_tokens(const instant& now) {
-  if (!options_.upstream_keys.empty())
-    count(options_.upstream_keys[0], false, now);
-  return json_answer(200, R"({"input_tokens":3})");
-}
+const credential* fake_upstream::counter() const { return credentials_.empty() ? nullptr : &credentials_.front(); }
+
+answer token_count_answer() { return json_answer(200, R"({"input_tokens":3})"); }
 
 answer fake_upstream::models() const {
   std::string list;
@@ -205,37 +249,6 @@ answer fake_upstream::gemini_models() const {
   answer a = json_answer(200, "{\"models\":[" + list + "]}");
   a.headers[0].second += "; charset=utf-8";
   return a;
-}
-
-void fake_upstream::count(const std::string& key, bool failed, const instant& now) {
-  tally& t = tallies_[key];
-  ++(failed ? t.failed : t.success);
-  ++t.buckets[(now.seconds + now.offset_seconds) / 600][failed ? 1 : 0];
-  while (t.buckets.size() > 20)
-    t.buckets.erase(t.buckets.begin());
-}
-
-std::string fake_upstream::key_usage_json(const instant& now) const {
-  const std::int64_t last = (now.seconds + now.offset_seconds) / 600;
-  std::string keys;
-  for (const auto& key : options_.upstream_keys) {
-    const auto found = tallies_.find(key);
-    const tally t = found == tallies_.end() ? tally{} : found->second;
-    keys += (keys.empty() ? "" : ",") + json_text(options_.provider_url + "|" + key)
-            + ":{\"success\":" + number(t.success) + ",\"failed\":" + number(t.failed) + ",\"recent_requests\":[";
-    for (std::int64_t bucket = last - 19; bucket <= last; ++bucket) {
-      const auto in_bucket = t.buckets.find(bucket);
-      const auto counts = in_bucket == t.buckets.end() ? std::array<std::int64_t, 2>{} : in_bucket->second;
-      char label[32];
-      const auto clock = [](std::int64_t tens) { return static_cast<int>(tens % 144); };
-      std::snprintf(label, sizeof label, "%02d:%d0-%02d:%d0", clock(bucket) / 6, clock(bucket) % 6,
-                    clock(bucket + 1) / 6, clock(bucket + 1) % 6);
-      keys += (bucket == last - 19 ? "" : ",") + ("{\"time\":\"" + std::string(label))
-              + "\",\"success\":" + number(counts[0]) + ",\"failed\":" + number(counts[1]) + "}";
-    }
-    keys += "]}";
-  }
-  return "{" + json_text(options_.provider) + ":{" + keys + "}}";
 }
 
 } // namespace keyportal::cpa_sim

@@ -1,11 +1,10 @@
 // The model provider behind the stand-in: answers client calls and says what was attempted.
 #pragma once
 
+#include "credentials.hpp"
 #include "http.hpp"
 #include "options.hpp"
-#include "record.hpp"
 
-#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -22,36 +21,39 @@ enum class client_api { chat, messages, responses, gemini };
 /// Not thread-safe.
 class fake_upstream {
 public:
-  fake_upstream(const options& o, std::int64_t started_unix) : options_(o), started_(started_unix) {}
+  fake_upstream(const options& o, const traits& t, std::int64_t started_unix)
+    : options_(o), traits_(t), credentials_(credentials_of(o, t)), started_(started_unix) {}
 
+  /// Who calls, as records say it.
+  struct caller {
+    std::string key;      ///< the client key, empty when nobody had to show one
+    std::string endpoint; ///< method and route
+    std::uint32_t request_id = 0;
+  };
   struct outcome {
     answer reply;
-    std::vector<record> attempts; ///< one per credential tried; none for a model nobody has
+    std::vector<attempt> attempts; ///< one per credential tried; none for a model nobody has
   };
-  /// `model_in_path` is set for the Gemini form. `api` is what the records are filed under. While the provider is not
-  /// `registered`, every model is unknown.
-  outcome call(client_api form, const request& r, const std::string& model_in_path, const std::string& api,
+  /// `model_in_path` is set for the Gemini form. While the provider is not `registered`, every model is unknown.
+  outcome call(client_api form, const request& r, const std::string& model_in_path, const caller& who,
                const instant& now, bool registered);
-  /// Counting tokens is a success of the credential and no record.
-  answer count_tokens(const instant& now);
+  /// Counting tokens is a success of this credential and no record.
+  [[nodiscard]] const credential* counter() const;
   [[nodiscard]] answer models() const;
   [[nodiscard]] answer gemini_models() const;
-  /// Body of `GET /api-key-usage`: success and failure per credential in 20 buckets of 10 minutes.
-  [[nodiscard]] std::string key_usage_json(const instant& now) const;
 
 private:
-  struct tally {
-    std::int64_t success = 0;
-    std::int64_t failed = 0;
-    std::map<std::int64_t, std::array<std::int64_t, 2>> buckets; // by ten-minute number, wall clock
-  };
-  void count(const std::string& key, bool failed, const instant& now);
+  [[nodiscard]] std::vector<const credential*> providers_of(const std::string& model, std::string& upstream) const;
 
   options options_;
+  traits traits_;
+  std::vector<credential> credentials_;
   std::int64_t started_;
   std::uint64_t answers_ = 0;
   std::map<std::string, std::size_t> turn_; // next credential, by model
-  std::map<std::string, tally> tallies_;
 };
+
+/// The answer of a successful token count.
+answer token_count_answer();
 
 } // namespace keyportal::cpa_sim

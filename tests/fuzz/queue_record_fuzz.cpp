@@ -43,10 +43,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto again = decode_queue_record(spelling, rule);
   must(again && std::holds_alternative<queue_record>(*again), "the spelling is a record too");
   const auto& same = std::get<queue_record>(*again);
-  must(same.what.id == record.what.id && same.extra == record.extra, "with the same id and the same extra");
+  must(same.what.id == record.what.id && same.what.facts->extra == record.what.facts->extra,
+       "with the same id and the same extra");
   must(same.what.parts == record.what.parts && same.what.tokens == record.what.tokens, "and the same tokens");
-  must(nlohmann::json::accept(record.extra), "extra is JSON");
-  must(record.extra.size() < 512U << 10, "extra is bounded");
+  must(nlohmann::json::accept(record.what.facts->extra), "extra is JSON");
+  must(record.what.facts->extra.size() < 512U << 10, "extra is bounded");
   return 0;
 }
 

@@ -14,6 +14,8 @@ import urllib.parse
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SECRET = "system-test-management-key"
+#: How many times longer than usual everything may take: sanitizers are slow.
+PATIENCE = float(os.environ.get("KEYPORTAL_PATIENCE", "1"))
 
 
 def find_program(name):
@@ -29,7 +31,7 @@ def find_program(name):
 
 def wait_until(condition, what, seconds=20.0):
     """Waits until the condition gives something true and returns that; fails with `what` at the deadline."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * PATIENCE
     while True:
         result = condition()
         if result:
@@ -92,7 +94,7 @@ class Program:
             self.process.wait(10)
 
     def wait_end(self, seconds):
-        return self.process.wait(seconds)
+        return self.process.wait(seconds * PATIENCE)
 
     def log(self):
         try:
@@ -234,7 +236,10 @@ class Portal(Program):
         wait_until(ready, lambda: f"keyportal is ready\n{self.log()[-3000:]}", 30)
 
     def get(self, path):
+        deadline = time.monotonic() + 10 * (PATIENCE - 1)
         status, _, text = call(self.url + path)
+        while status == 504 and time.monotonic() < deadline:  # under a sanitizer the actors may be busy for so long
+            status, _, text = call(self.url + path)
         assert status == 200, f"{path}: {status} {text[:300]!r}"
         return json.loads(text)
 

@@ -65,7 +65,7 @@ class BadInput(unittest.TestCase):
         self.fault("http_status", "error", 500)
 
     def test_status_404(self):
-        self.fault("http_status", "no /usage", 404, recovers=False)
+        self.fault("http_status", "neither /usage nor a usage queue", 404, path="/v0/management", recovers=False)
 
     def test_connection_closed_without_a_word(self):
         self.fault("response_lost", "does not answer")

@@ -27,6 +27,7 @@ struct bench {
   std::istringstream in;
   std::ostringstream out, err;
   bool at_terminal = false;
+  bool out_at_terminal = false;
   cli::hooks hooks;
 
   bench() {
@@ -50,7 +51,8 @@ struct bench {
     sources.overrides = asked.overrides;
     out.str({});
     err.str({});
-    const int code = cli::run(asked, load_settings(sources), {in, out, err, at_terminal, at_terminal}, hooks);
+    const int code =
+      cli::run(asked, load_settings(sources), {in, out, err, at_terminal, at_terminal, out_at_terminal}, hooks);
     for (const auto& said : {out.str(), err.str()}) {
       CHECK(said.find(token) == std::string::npos);
       CHECK(said.find(management_key) == std::string::npos);
@@ -70,19 +72,173 @@ TEST_CASE("status shows every node, what is wrong with it and its last restart")
   bench b;
   b.server.answer("GET /api/v1/summary",
                   R"({"totals":{"requests":5360},"publisher":{"connected":true,"url":"nats://h:1"},
-    "nodes":[{"node":"default","condition":{"state":"down","version":"6.9.49","problem":"it \u001b[31msleeps"},
+    "nodes":[{"node":"default","condition":{"state":"down","version":"6.9.49","problem":"it \u001b[31msleeps",
+    "collecting":"subscribe","missing":1234},
     "totals":{"requests":5360,"failed":794,"tokens":{"total":4124185}},"today":{"requests":7},"restarts":2,"snapshots":12,
     "last_restart":{"number":2,"noticed_at":"2026-04-02T00:00:00.000Z","lost":{"expected_records":3},
     "restore":{"state":"complete","imported":5360,"still_lacking":0}}}]})");
   REQUIRE(b.run({"status"}) == exit_done);
   for (const char* text :
        {"default", "down", "6.9.49", "5,360", "794", "4,124,185", "sleeps", "NATS connected nats://h:1", "Restart 2",
-        "restore complete", "5,360 records put back", "about 3 not seen"})
+        "pushed", "1,234 records that it counted", "restore complete", "5,360 records put back", "about 3 not seen"})
     CHECK(has(b.out, text));
   CHECK_FALSE(has(b.out, "\x1b"));
   CHECK(b.last_head().find("Authorization") == std::string::npos); // reading needs no token
   REQUIRE(b.run({"status", "--json"}) == exit_done);
   CHECK(nlohmann::json::parse(b.out.str())["totals"]["requests"] == 5360);
+}
+
+TEST_CASE("status tells how many dead letters wait of which node, and as JSON also what is missing") {
+  bench b;
+  b.server.answer(
+    "GET /api/v1/summary",
+    R"({"ledger":{"dead_letters":3},"nodes":[{"node":"a","condition":{"collecting":"usage"}},{"node":"b"}]})");
+  b.server.answer("GET /api/v1/deadletters?after=0&limit=1000", R"({"items":[{"number":4,"node":"b"}]})");
+  b.server.answer("GET /api/v1/deadletters?after=4&limit=1000",
+                  R"({"items":[{"number":7,"node":"b"},{"number":9,"node":"gone"}]})");
+  b.server.answer("GET /api/v1/deadletters?after=9&limit=1000", R"({"items":[]})");
+  b.server.answer("GET /api/v1/nodes/a/incompletes", R"({"items":[{"number":1,"missing":5}]})");
+  REQUIRE(b.run({"status"}) == exit_done);
+  CHECK(has(b.out, "usage list"));
+  CHECK(has(b.out, "3 dead letters wait"));
+  REQUIRE(b.run({"status", "--json"}) == exit_done);
+  const auto nodes = nlohmann::json::parse(b.out.str())["nodes"];
+  CHECK(nodes[0]["dead_letters"] == 0);
+  CHECK(nodes[1]["dead_letters"] == 2);
+  CHECK(nodes[0]["incompletes"][0]["missing"] == 5);
+  CHECK(nodes[1]["incompletes"].is_null()); // the service did not say
+}
+
+TEST_CASE("a restart of a node that takes nothing back is told as what it is") {
+  bench b;
+  b.server.answer("GET /api/v1/summary",
+                  R"({"nodes":[{"node":"a","last_restart":{"number":2,"restore":{"state":"impossible"}}}]})");
+  REQUIRE(b.run({"status"}) == exit_done);
+  CHECK(has(b.out, "takes nothing back"));
+  CHECK_FALSE(has(b.out, "impossible"));
+}
+
+TEST_CASE("what nodes counted and the ledger lacks is listed, of all nodes or of one") {
+  bench b;
+  b.server.answer("GET /api/v1/nodes", R"({"items":[{"node":"a"},{"node":"b"}]})");
+  b.server.answer("GET /api/v1/nodes/a/incompletes?limit=1000", R"({"items":[]})");
+  REQUIRE(b.run({"incompletes", "--node", "a"}) == exit_done);
+  CHECK(has(b.out, "nothing"));
+  b.server.answer("GET /api/v1/nodes/b/incompletes?limit=1000",
+                  R"({"items":[{"node":"b","number":2,"credential":"deadbeef","missing":1234,"closed_at":null}]})");
+  REQUIRE(b.run({"incompletes"}) == exit_done);
+  for (const char* text : {"deadbeef", "1,234", "CREDENTIAL"})
+    CHECK(has(b.out, text));
+  REQUIRE(b.run({"incompletes", "--json"}) == exit_done);
+  CHECK(nlohmann::json::parse(b.out.str())["items"].size() == 1);
+  CHECK(b.run({"incompletes", "--node", "../x"}) == exit_failed);
+}
+
+namespace {
+
+/// Letters 3 and 5 of a, and 8 of b.
+void answer_letters(bench& b) {
+  const std::string three = R"({"number":3,"node":"a","bytes":17,"channel":"resp_pop","reason":"model is no text"})";
+  const std::string five = R"({"number":5,"node":"a","reason":"ends \u001b[31mearly"})";
+  const std::string eight = R"({"number":8,"node":"b"})";
+  const auto list = [&](const std::string& query, const std::string& items) {
+    b.server.answer("GET /api/v1/deadletters?" + query, "{\"items\":[" + items + "]}");
+  };
+  list("after=0&limit=1000", three + "," + five);
+  list("after=5&limit=1000", eight);
+  list("after=8&limit=1000", "");
+  list("after=2&limit=1", three);
+  list("after=3&limit=1", five);
+  list("after=4&limit=1", five);
+  list("after=7&limit=1", eight);
+  list("after=8&limit=1", "");
+}
+
+} // namespace
+
+TEST_CASE("dead letters are listed with their reasons, of all nodes or of one") {
+  bench b;
+  answer_letters(b);
+  REQUIRE(b.run({"deadletters", "list"}) == exit_done);
+  for (const char* text : {"model is no text", "resp_pop", "early", "b"})
+    CHECK(has(b.out, text));
+  CHECK_FALSE(has(b.out, "\x1b"));
+  CHECK(b.last_head().find("Authorization") == std::string::npos);
+  REQUIRE(b.run({"deadletters", "list", "--node", "b", "--json"}) == exit_done);
+  const auto items = nlohmann::json::parse(b.out.str())["items"];
+  REQUIRE(items.size() == 1);
+  CHECK(items[0]["number"] == 8);
+  REQUIRE(b.run({"deadletters", "list", "--node", "c"}) == exit_done);
+  CHECK(has(b.out, "no dead letter"));
+}
+
+TEST_CASE("a list of dead letters that does not go on is not read for ever") {
+  bench b;
+  b.server.answer("GET /api/v1/deadletters?after=0&limit=1000", R"({"items":[{"number":0},{"number":-1},5]})");
+  CHECK(b.run({"deadletters", "list"}) == exit_done);
+  CHECK(b.server.asked().size() == 1);
+}
+
+TEST_CASE("a dead letter is printed as it came, but a terminal gets nothing that it would obey") {
+  bench b;
+  answer_letters(b);
+  const std::string payload = "{\"api_key\":\"sk\x1b[31m\xff\n";
+  b.server.answer("GET /api/v1/deadletters/3", payload);
+  REQUIRE(b.run({"deadletters", "show", "3"}) == exit_done);
+  CHECK(b.out.str() == payload);
+  CHECK(has(b.err, "client key"));
+  CHECK(b.last_head().find(std::string("Authorization: Bearer ") + token) != std::string::npos);
+  b.out_at_terminal = true;
+  REQUIRE(b.run({"deadletters", "show", "3"}) == exit_done);
+  CHECK_FALSE(has(b.out, "\x1b"));
+  CHECK(has(b.out, "model is no text"));
+  CHECK(has(b.out, "api_key"));
+  REQUIRE(b.run({"deadletters", "show", "3", "--raw"}) == exit_done);
+  CHECK(b.out.str() == payload);
+  REQUIRE(b.run({"deadletters", "show", "3", "--json"}) == exit_done);
+  CHECK(nlohmann::json::parse(b.out.str())["reason"] == "model is no text");
+  CHECK(b.run({"deadletters", "show", "4"}) == exit_failed); // and not the next one
+  CHECK(has(b.err, "no dead letter of that number"));
+}
+
+TEST_CASE("dead letters are replayed at their nodes, all or those that are named") {
+  bench b;
+  answer_letters(b);
+  b.server.answer("POST /api/v1/nodes/a/deadletters/replay", R"({"replayed":2,"added":1,"still_dead":0})");
+  b.server.answer("POST /api/v1/nodes/b/deadletters/replay", R"({"replayed":0,"added":0,"still_dead":1})");
+  CHECK(b.run({"deadletters", "replay", "--json"}) == exit_failed); // one is left
+  CHECK(nlohmann::json::parse(b.out.str()) == nlohmann::json{{"replayed", 2}, {"added", 1}, {"still_dead", 1}});
+  CHECK(b.server.asked().back().body.empty());
+  CHECK(b.last_head().find(std::string("Authorization: Bearer ") + token) != std::string::npos);
+  REQUIRE(b.run({"deadletters", "replay", "5", "3", "5"}) == exit_done);
+  CHECK(b.server.asked().back().body == R"({"numbers":[3,5]})");
+  CHECK(has(b.out, "2 replayed, 1 records were new"));
+  const auto before = b.server.asked().size();
+  CHECK(b.run({"deadletters", "replay", "3", "--node", "b"}) == exit_wrong_usage);
+  CHECK(b.run({"deadletters", "replay", "3", "9"}) == exit_failed); // 9 is not there: nothing is replayed
+  for (auto i = before; i < b.server.asked().size(); ++i)
+    CHECK(b.server.asked()[i].line.starts_with("GET "));
+  REQUIRE(b.run({"deadletters", "replay", "--node", "c"}) == exit_done);
+  CHECK(has(b.out, "no dead letter"));
+}
+
+TEST_CASE("dead letters are dropped after asking a person, all that were named or none") {
+  bench b;
+  answer_letters(b);
+  b.server.answer("DELETE /api/v1/deadletters/3", R"({"number":3})");
+  b.server.answer("DELETE /api/v1/deadletters/8", R"({"number":8})");
+  b.at_terminal = true;
+  b.in.str("n\n");
+  CHECK(b.run({"deadletters", "drop", "3", "8"}) == exit_failed);
+  CHECK(has(b.err, "Drop these 2"));
+  CHECK(has(b.err, "model is no text"));
+  CHECK(b.run({"deadletters", "drop", "3", "9", "--yes"}) == exit_failed);
+  for (const auto& asked : b.server.asked())
+    CHECK(asked.line.starts_with("GET "));
+  REQUIRE(b.run({"deadletters", "drop", "8", "3", "--yes", "--json"}) == exit_done);
+  CHECK(nlohmann::json::parse(b.out.str())["dropped"].size() == 2);
+  CHECK(b.server.asked().back().line == "DELETE /api/v1/deadletters/8");
+  CHECK(b.last_head().find(std::string("Authorization: Bearer ") + token) != std::string::npos);
 }
 
 TEST_CASE("an answer of another shape than expected is shown as far as it goes") {
@@ -241,7 +397,7 @@ TEST_CASE("what a CLIProxyAPI refuses is told by its cause") {
   CHECK(has(b.err, "allow-remote"));
   b.server.answer(line, "404 page not found", 404);
   CHECK(b.run(ask) == exit_failed);
-  CHECK(has(b.err, "no /usage"));
+  CHECK(has(b.err, "neither /usage"));
   std::string dead;
   { dead = canned_server().url(); }
   CHECK(b.run({"snapshot", "export", "-", "--cpa", dead, "--key-file", b.file("cpa.key")}) == exit_not_reachable);

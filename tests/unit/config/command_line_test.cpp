@@ -25,6 +25,11 @@ TEST_CASE("every command is found by its words") {
     {{"snapshot", "export", "a.json"}, command::snapshot_export},
     {{"snapshot", "import", "a.json"}, command::snapshot_import},
     {{"snapshot", "restore"}, command::snapshot_restore},
+    {{"incompletes"}, command::incompletes},
+    {{"deadletters", "list"}, command::deadletters_list},
+    {{"deadletters", "show", "3"}, command::deadletters_show},
+    {{"deadletters", "replay"}, command::deadletters_replay},
+    {{"deadletters", "drop", "3"}, command::deadletters_drop},
     {{"events", "tail"}, command::events_tail},
     {{"config", "check"}, command::config_check},
     {{"config", "print"}, command::config_print},
@@ -73,6 +78,27 @@ TEST_CASE("export and import take a file and either a node or a CLIProxyAPI") {
   CHECK(parse({"snapshot", "import", "a", "--cpa", "http://h", "--node", "n"}).exit_code == exit_wrong_usage);
 }
 
+TEST_CASE("dead letters are named by their numbers, and by nothing else") {
+  const auto parsed = parse({"deadletters", "replay", "3", "1", "18446744073709551615", "--node", "eu"});
+  CHECK(parsed.letters == std::vector<std::uint64_t>{3, 1, ~std::uint64_t{0}});
+  CHECK(parsed.node == "eu");
+  CHECK(parse({"deadletters", "replay"}).letters.empty());
+  CHECK(parse({"deadletters", "show", "3", "--raw"}).raw);
+  for (const auto& words : std::vector<std::vector<const char*>>{{"deadletters"},
+                                                                 {"deadletters", "show"},
+                                                                 {"deadletters", "show", "1", "2"},
+                                                                 {"deadletters", "show", "1", "--raw", "--json"},
+                                                                 {"deadletters", "show", "1", "--node", "eu"},
+                                                                 {"deadletters", "replay", "0"},
+                                                                 {"deadletters", "drop"},
+                                                                 {"deadletters", "drop", "1", "x"},
+                                                                 {"deadletters", "drop", "-1"},
+                                                                 {"deadletters", "drop", "1.5"}}) {
+    INFO(words.size() << " " << words.back());
+    CHECK(parse(words).exit_code == exit_wrong_usage);
+  }
+}
+
 TEST_CASE("events are tailed from now on unless said otherwise") {
   CHECK(parse({"events", "tail"}).from == "new");
   const auto parsed = parse(
@@ -117,7 +143,8 @@ TEST_CASE("help and version are printed and leave with 0") {
 TEST_CASE("completion scripts name every command and option") {
   for (const char* shell : {"bash", "zsh", "fish"}) {
     const auto script = completion_script(shell);
-    for (const char* word : {"serve", "snapshot", "export", "restore", "tail", "reference", "key-file", "data-dir"})
+    for (const char* word : {"serve", "snapshot", "export", "restore", "tail", "reference", "deadletters", "replay",
+                             "raw", "incompletes", "key-file", "data-dir"})
       CHECK(script.find(word) != std::string::npos);
   }
   CHECK(completion_script("tcsh").empty());

@@ -253,3 +253,75 @@ TEST_CASE("NATS credentials need a server outside, and only one way of signing i
   sources.environment["KEYPORTAL_NATS_URL"] = "nats://user:pass@host";
   CHECK(mentions(load_settings(sources).errors, "credentials do not belong"));
 }
+
+TEST_CASE("other tools get keys of their own, each with a name, from the file or from files of their own") {
+  config_folder folder;
+  folder.write("keeper.key", "keeper-key-0001\n");
+  folder.write("late.key", "late-key-00001\n");
+  auto sources = bare();
+  sources.file = folder.write("a.toml", "[compat]\n"
+                                        "listen = \"127.0.0.1:0\"\n"
+                                        "management_key = \"plain-key-00001\"\n"
+                                        "[[compat.consumer]]\n"
+                                        "name = \"keeper\"\n"
+                                        "key_file = \"keeper.key\"\n"
+                                        "node = \"eu\"\n"
+                                        "from = \"beginning\"\n"
+                                        "[[compat.consumer]]\n"
+                                        "key = \"other-key-00001\"\n"
+                                        "name = \"other\"\n"
+                                        "[[node]]\n"
+                                        "name = \"eu\"\n"
+                                        "url = \"http://127.0.0.1:8317\"\n"
+                                        "management_key = \"cpa-key-000001\"\n");
+  sources.overrides = {{"compat.consumer.late.key_file", folder.path() / "late.key"}};
+  const auto loaded = load_settings(sources);
+  INFO(all_of_it(loaded.errors));
+  REQUIRE(loaded.errors.empty());
+  const auto& compat = loaded.values.compat;
+  CHECK(compat.management_key.reveal() == "plain-key-00001");
+  REQUIRE(compat.consumers.size() == 3);
+  CHECK(compat.consumers[0].name == "keeper");
+  CHECK(compat.consumers[0].key.reveal() == "keeper-key-0001");
+  CHECK(compat.consumers[0].node == "eu");
+  CHECK(compat.consumers[0].from == "beginning");
+  CHECK(compat.consumers[1].key.reveal() == "other-key-00001");
+  CHECK(compat.consumers[2].key.reveal() == "late-key-00001");
+  CHECK(loaded.origins.at("compat.consumer.keeper.node") == sources.file->string() + ":7");
+  for (const auto& text : {print_toml(loaded), print_json(loaded)}) {
+    CHECK(text.find("keeper") != std::string::npos);
+    for (const auto* key : {"keeper-key", "other-key", "plain-key", "late-key"})
+      CHECK(text.find(key) == std::string::npos);
+  }
+}
+
+TEST_CASE("keys of other tools that could not be told apart, or are a node's, are refused") {
+  config_folder folder;
+  const auto with = [&](const std::string& lines) {
+    auto sources = bare();
+    sources.environment["KEYPORTAL_CPA_URL"] = "http://127.0.0.1:8317";
+    sources.environment["KEYPORTAL_CPA_KEY"] = "cpa-key-000001";
+    sources.file = folder.write("a.toml", "[compat]\nlisten = \"127.0.0.1:8391\"\n" + lines);
+    return load_settings(sources).errors;
+  };
+  const std::string consumer = "[[compat.consumer]]\nname = \"a\"\nkey = \"same-key-0001\"\n";
+  CHECK(with(consumer).empty());
+  CHECK(mentions(with(""), "compat.management_key: the listener needs it"));
+  CHECK(mentions(with("management_key = \"cpa-key-000001\"\n"), "the management key of a node"));
+  CHECK(mentions(with("management_key = \"same-key-0001\"\n" + consumer),
+                 "a.toml:6: compat.consumer.a.key: two consumers"));
+  CHECK(mentions(with(consumer + consumer), "compat.consumer.a.name: two consumers have this name"));
+  CHECK(mentions(with("[[compat.consumer]]\nname = \"default\"\nkey = \"k\"\n"), "or it is default"));
+  CHECK(mentions(with("[[compat.consumer]]\nkey = \"k\"\n"), "compat.consumer.1.name"));
+  CHECK(mentions(with(consumer + "node = \"nowhere\"\n"), "compat.consumer.a.node: no node has this name"));
+  CHECK(mentions(with(consumer + "from = \"now\"\n"), "compat.consumer.a.from"));
+  CHECK(mentions(with(consumer + "key_fil = \"x\"\n"), "did you mean key_file?"));
+  CHECK(mentions(with("[compat.consumer]\nname = \"a\"\n"), "[[compat.consumer]]"));
+  CHECK(mentions(with("consumer = [1]\n"), "[[compat.consumer]]"));
+  auto sources = bare();
+  sources.overrides = {{"compat.consumer.a.key", "secret-on-the-line"},
+                       {"compat.management_key", "secret-on-the-line"}};
+  const auto loaded = load_settings(sources);
+  CHECK(loaded.errors.size() == 2);
+  CHECK_FALSE(mentions(loaded.errors, "secret-on-the-line"));
+}

@@ -44,6 +44,7 @@ TEST_CASE("the example is the one of this table: else run keyportal config refer
 TEST_CASE("the example loads as it is and with every option switched on, and says the defaults") {
   config_folder folder;
   folder.write("cpa.key", "a-management-key");
+  folder.write("keeper.key", "a-key-of-ours-for-keeper");
   auto sources = bare();
   const auto defaults = load_settings(sources);
   sources.file = folder.write("as_it_is.toml", example_toml());

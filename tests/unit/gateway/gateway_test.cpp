@@ -29,10 +29,49 @@ feed_actor::behavior_type fake_feed() {
   };
 }
 
-ledger_actor::behavior_type fake_ledger() {
+/// Holds the dead letters 3 and 5; its other answers are simple ones.
+struct ledger_memory {
+  ledger_memory() = default;
+  std::vector<std::uint64_t> letters = {3, 5};
+  bool silent = false;
+  std::vector<caf::typed_response_promise<ledger_state>> kept; ///< questions that are never answered
+};
+using ledger_pointer = ledger_actor::stateful_pointer<ledger_memory>;
+
+ledger_actor::behavior_type fake_ledger(ledger_pointer self) {
   return {
     [](const collection&) { return committed{}; },
-    [](const journal_entry&) { return committed{}; },
+    [self](const journal_entry& entry) {
+      for (const auto dropped : entry.dropped_letters)
+        std::erase(self->state.letters, dropped);
+      return committed{};
+    },
+    [](const received&) { return committed{}; },
+    [](const read_inbox&) { return std::vector<inbox_entry>{}; },
+    [](const list_incompletes& asked) {
+      incomplete_record one;
+      one.node = asked.node;
+      one.number = asked.limit;
+      one.missing_failed = 2;
+      return std::vector<incomplete_record>{one};
+    },
+    [](const recall_audit&) { return audit_memory{}; },
+    [self](const list_dead_letters& asked) {
+      std::vector<dead_letter> out;
+      for (const auto number : self->state.letters) {
+        if (number <= asked.after || out.size() >= asked.limit)
+          continue;
+        out.emplace_back();
+        out.back().number = number;
+        out.back().node = "cpa-1";
+        if (asked.whole)
+          out.back().payload = secret{"payload " + std::to_string(number)};
+      }
+      return out;
+    },
+    [](const consumer_progress&) { return committed{}; },
+    [](const read_arrivals&) { return std::vector<arrival>{}; },
+    [](const list_consumers&) { return std::vector<consumer_progress>{}; },
     [](const recall&) { return node_memory{}; },
     [](const read_outbox&) { return outbox_page{}; },
     [](const outbox_acked&) {},
@@ -43,9 +82,14 @@ ledger_actor::behavior_type fake_ledger() {
       return std::vector<restart_record>{one};
     },
     [](const list_gaps&) -> caf::result<std::vector<gap_record>> { return make_error(errc::storage_full, "data"); },
-    [](read_ledger_state) {
+    [self](read_ledger_state) -> caf::result<ledger_state> {
+      if (self->state.silent) {
+        self->state.kept.push_back(self->make_response_promise<ledger_state>());
+        return self->state.kept.back();
+      }
       ledger_state out;
       out.last = 7;
+      out.dead_letters = self->state.letters.size();
       return out;
     },
     [](const add_listener&) {},
@@ -53,25 +97,39 @@ ledger_actor::behavior_type fake_ledger() {
   };
 }
 
-/// Takes questions and never answers.
-struct silent_state {
-  silent_state() = default;
-  std::vector<caf::typed_response_promise<ledger_state>> kept;
+ledger_actor::behavior_type silent_ledger(ledger_pointer self) {
+  self->state.silent = true;
+  return fake_ledger(self);
+}
+
+/// Has 450 letters that can be decoded after all and one that cannot; takes 200 at a time.
+struct collector_memory {
+  collector_memory() = default;
+  std::uint64_t left = 450;
 };
-ledger_actor::behavior_type silent_ledger(ledger_actor::stateful_pointer<silent_state> self) {
+collector_actor::behavior_type fake_collector(collector_actor::stateful_pointer<collector_memory> self) {
   return {
-    [](const collection&) { return committed{}; },
-    [](const journal_entry&) { return committed{}; },
-    [](const recall&) { return node_memory{}; },
-    [](const read_outbox&) { return outbox_page{}; },
-    [](const outbox_acked&) {},
-    [](const list_restarts&) { return std::vector<restart_record>{}; },
-    [](const list_gaps&) { return std::vector<gap_record>{}; },
-    [self](read_ledger_state) {
-      self->state.kept.push_back(self->make_response_promise<ledger_state>());
-      return self->state.kept.back();
+    [](const payloads_came&) {},
+    [](const tap_changed&) {},
+    [](const era_found&) {},
+    [](const meet_poller&) {},
+    [](read_queue_state) {
+      queue_state out;
+      out.mode = queue_mode::resp_pop;
+      out.connected = true;
+      out.waiting = 4;
+      out.connections.push_back({moment{std::chrono::seconds{60}}, {}});
+      out.connections.push_back({moment{std::chrono::seconds{120}}, {}});
+      return out;
     },
-    [](const add_listener&) {},
+    [self](const replay_letters& which) {
+      replay_report out;
+      out.replayed = which.numbers.empty() ? std::min<std::uint64_t>(self->state.left, 200) : 0;
+      out.added = out.replayed / 2;
+      out.still_dead = which.numbers.empty() ? 1 : which.numbers.size();
+      self->state.left -= out.replayed;
+      return out;
+    },
     [](drain) { return drained{}; },
   };
 }
@@ -135,7 +193,7 @@ struct scene : test::fixture {
     handles.feed = spawn(fake_feed);
     handles.ledger = spawn(fake_ledger);
     handles.publisher = spawn(fake_publisher);
-    handles.nodes = {{"cpa-1", {}, spawn(fake_keeper)}};
+    handles.nodes = {{"cpa-1", {}, spawn(fake_keeper), spawn(fake_collector)}};
     hooks.control_token = secret{"token"};
     hooks.metrics_text = [] { return std::string("up 1\n"); };
     hooks.on_answer = [this](std::string_view route, int status, double) {
@@ -189,6 +247,53 @@ TEST_CASE_METHOD(scene, "each question goes to the actor that knows") {
   CHECK(*get("/metrics").answer->body == "up 1\n");
   CHECK(get("/ws").body().at("type") == "overview");
   CHECK(get("/").answer->content_type == "text/html; charset=utf-8");
+}
+
+TEST_CASE_METHOD(scene, "what is missing and how the queue is taken is told for each node") {
+  CHECK(get("/api/v1/nodes/cpa-1/incompletes").body().at("items")[0].at("missing") == 2);
+  CHECK(get("/api/v1/nodes/cpa-2/incompletes").status() == 404);
+  const json queue = {{"mode", "resp_pop"},
+                      {"connected", true},
+                      {"problem", ""},
+                      {"waiting", 4},
+                      {"connected_at", "1970-01-01T00:02:00.000Z"}};
+  CHECK(get("/api/v1/nodes/cpa-1/queue").body() == queue);
+  CHECK(get("/api/v1/summary").body().at("ledger").at("dead_letters") == 2);
+}
+
+TEST_CASE_METHOD(scene, "dead letters are listed to anyone, shown and dropped only with the token") {
+  const auto listed = request("GET", "/api/v1/deadletters", {}, false);
+  CHECK(listed.body().at("items").size() == 2);
+  CHECK(listed.answer->body->find("payload") == std::string::npos);
+  CHECK(*get("/api/v1/deadletters/5").answer->body == "payload 5");
+  const auto refused = request("GET", "/api/v1/deadletters/5", {}, false);
+  CHECK(refused.status() == 401);
+  CHECK(refused.answer->body->find("payload") == std::string::npos);
+  CHECK(get("/api/v1/deadletters/4").body().at("code") == "dead_letter_unknown"); // and not the next one, 5
+  CHECK(get("/api/v1/deadletters/6").status() == 404);
+  CHECK(request("DELETE", "/api/v1/deadletters/3", {}, false).status() == 401);
+  CHECK(request("DELETE", "/api/v1/deadletters/4").status() == 404);
+  CHECK(get("/api/v1/deadletters").body().at("items").size() == 2);
+  CHECK(request("DELETE", "/api/v1/deadletters/3").body().at("number") == 3);
+  CHECK(request("DELETE", "/api/v1/deadletters/3").body().at("code") == "dead_letter_unknown");
+  CHECK(get("/api/v1/deadletters").body().at("items")[0].at("number") == 5);
+}
+
+TEST_CASE_METHOD(scene, "a replay goes on until nothing more can be decoded") {
+  const std::string path = "/api/v1/nodes/cpa-1/deadletters/replay";
+  CHECK(request("POST", path, {}, false).status() == 401);
+  CHECK(request("POST", path, R"({"numbers":[]})").status() == 400);
+  CHECK(request("POST", path).body() == json{{"replayed", 450}, {"added", 225}, {"still_dead", 1}});
+  CHECK(request("POST", path, R"({"numbers":[3,9]})").body().at("still_dead") == 2);
+}
+
+TEST_CASE_METHOD(scene, "the summary does without a ledger that does not answer") {
+  handles.ledger = spawn(silent_ledger);
+  const auto summary = get("/api/v1/summary");
+  advance(6s);
+  CHECK(summary.status() == 200);
+  CHECK(summary.body().at("ledger").is_null());
+  CHECK(summary.body().at("publisher").at("connected") == true);
 }
 
 TEST_CASE_METHOD(scene, "snapshots, imports and restores are done when the token is right") {
@@ -265,9 +370,10 @@ TEST_CASE_METHOD(scene, "while draining only liveness is answered") {
 TEST_CASE_METHOD(scene, "nodes that were started anew are asked from then on") {
   handles.nodes.clear();
   CHECK(get("/api/v1/nodes/cpa-1/snapshots").status() == 404);
-  caf::anon_send(it, node_directory{{"cpa-1", {}, spawn(fake_keeper)}});
+  caf::anon_send(it, node_directory{{"cpa-1", {}, spawn(fake_keeper), {}}});
   settle();
   CHECK(get("/api/v1/nodes/cpa-1/snapshots").status() == 200);
+  CHECK(get("/api/v1/nodes/cpa-1/queue").status() == 503); // a collector that is not there yet
 }
 
 TEST_CASE_METHOD(scene, "too many questions without answer are turned away, and taken again later") {
@@ -278,7 +384,7 @@ TEST_CASE_METHOD(scene, "too many questions without answer are turned away, and 
   CHECK(get("/api/v1/summary").status() == 429);
   CHECK(get("/healthz").status() == 200);
   advance(6s);
-  CHECK(get("/api/v1/summary").status() == 200);
+  CHECK(get("/api/v1/nodes").status() == 200);
 }
 
 TEST_CASE_METHOD(scene, "a hook that throws is an error of that answer only") {

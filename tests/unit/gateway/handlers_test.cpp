@@ -33,15 +33,19 @@ question page(std::string path, std::string if_none_match = {}) {
 
 } // namespace
 
-TEST_CASE("the summary holds all nodes together, each node and the link to NATS") {
-  publisher_state link;
-  link.connected = true;
-  const auto body = body_of(summary_answer(two_nodes(), link, true));
+TEST_CASE("the summary holds all nodes together, each node, the link to NATS and the ledger's figures") {
+  summary_parts all{two_nodes(), publisher_state{}, ledger_state{}, true};
+  all.publisher->connected = true;
+  all.ledger->dead_letters = 2;
+  const auto body = body_of(summary_answer(all));
   CHECK(body.at("totals").at("requests") == 6);
   CHECK(body.at("nodes").size() == 2);
   CHECK(body.at("publisher").at("connected") == true);
   CHECK(body.at("demo") == true);
-  CHECK(body_of(summary_answer(two_nodes(), std::nullopt, false)).at("publisher").is_null());
+  CHECK(body.at("ledger").at("dead_letters") == 2);
+  const auto alone = body_of(summary_answer({two_nodes(), std::nullopt, std::nullopt, false}));
+  CHECK(alone.at("publisher").is_null());
+  CHECK(alone.at("ledger").is_null());
 }
 
 TEST_CASE("lists are objects with items, empty ones, too") {
@@ -72,6 +76,55 @@ TEST_CASE("an export is sent as it is, as a download") {
   CHECK(answer.body == file.json); // the same one, not a copy
   REQUIRE_FALSE(answer.headers.empty());
   CHECK(answer.headers[0].second == "attachment; filename=\"keyportal-cpa-1-4.json\"");
+}
+
+TEST_CASE("readiness shows what the ledger holds and what waits in it") {
+  ledger_state ledger;
+  ledger.inbox = 3;
+  ledger.dead_letters = 4;
+  const auto body = body_of(ready_answer(ledger));
+  CHECK(body.at("ready") == true);
+  CHECK(body.at("inbox") == 3);
+  CHECK(body.at("dead_letters") == 4);
+}
+
+TEST_CASE("a dead letter is sent byte by byte as it came, and stored nowhere on the way") {
+  dead_letter one;
+  one.number = 4;
+  one.payload = secret{std::string("\0not \xff json\r\n", 13)};
+  const auto answer = letter_answer({one}, 4);
+  CHECK(answer.status == 200);
+  CHECK(*answer.body == one.payload.reveal());
+  CHECK(answer.content_type == "application/octet-stream");
+  const std::vector<std::pair<std::string, std::string>> headers = {
+    {"Content-Disposition", "attachment; filename=\"deadletter-4\""}, {"Cache-Control", "no-store"}};
+  CHECK(answer.headers == headers);
+  CHECK(body_of(letter_answer({one}, 3)).at("code") == "dead_letter_unknown");
+  CHECK(letter_answer({}, 4).status == 404);
+}
+
+TEST_CASE("a list of dead letters tells nothing of their payloads") {
+  dead_letter one;
+  one.payload = secret{"sk-client"};
+  CHECK(list_answer(std::vector<dead_letter>{one}).body->find("sk-client") == std::string::npos);
+}
+
+TEST_CASE("a replay is of all letters or of those that are named, and of nothing by mistake") {
+  const auto all = read_replay("");
+  REQUIRE(all);
+  CHECK(all->numbers.empty());
+  const auto some = read_replay(R"({"numbers":[3,18446744073709551615]})");
+  REQUIRE(some);
+  CHECK(some->numbers == std::vector<std::uint64_t>{3, ~std::uint64_t{0}});
+  for (const char* bad : {"x", "null", "[]", "[1]", "{}", R"({"numbers":[]})", R"({"numbers":3})", R"({"numbers":[0]})",
+                          R"({"numbers":[-1]})", R"({"numbers":[1.0]})", R"({"numbers":["1"]})",
+                          R"({"numbers":[1,null]})", R"({"numbers":[18446744073709551616]})",
+                          R"({"numbers":[1],"more":1})", R"({"number":[1]})", R"({"numbers":[1)"}) {
+    CAPTURE(bad);
+    const auto refused = read_replay(bad);
+    REQUIRE_FALSE(refused);
+    CHECK(code_of(refused.error()) == errc::bad_request);
+  }
 }
 
 TEST_CASE("the page's files are served once and then only confirmed") {

@@ -4,8 +4,10 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "gateway/handlers.hpp"
 #include "gateway/routes.hpp"
 
+using namespace keyportal;
 using namespace keyportal::gateway;
 
 namespace {
@@ -28,7 +30,32 @@ std::set<std::string> described() {
       out.insert("GET " + path);
     else if (line == "    post:")
       out.insert("POST " + path);
+    else if (line == "    delete:")
+      out.insert("DELETE " + path);
   }
+  return out;
+}
+
+/// The properties of a schema, which are at eight spaces.
+std::set<std::string> properties_of(const std::string& schema) {
+  std::ifstream file(KEYPORTAL_SOURCE_DIR "/gateway/openapi.yaml");
+  REQUIRE(file);
+  std::set<std::string> out;
+  std::string line;
+  bool inside = false;
+  while (std::getline(file, line)) {
+    if (line.size() > 4 && line.starts_with("    ") && line[4] != ' ')
+      inside = line == "    " + schema + ":";
+    if (inside && line.size() > 8 && line.starts_with("        ") && line[8] != ' ')
+      out.insert(line.substr(8, line.find(':') - 8));
+  }
+  return out;
+}
+
+std::set<std::string> keys_of(const nlohmann::json& value) {
+  std::set<std::string> out;
+  for (const auto& [key, unused] : value.items())
+    out.insert(key);
   return out;
 }
 
@@ -40,4 +67,21 @@ TEST_CASE("openapi.yaml describes every route and no other") {
     if (row.about != topic::asset)
       table.insert(std::string(row.method) + " " + std::string(row.pattern));
   CHECK(described() == table);
+}
+
+TEST_CASE("the schemas of openapi.yaml have the fields that are sent") {
+  CHECK(properties_of("tokens") == keys_of(to_json(token_counts{})));
+  CHECK(properties_of("token_parts") == keys_of(to_json(token_parts{})));
+  CHECK(properties_of("totals") == keys_of(to_json(totals{})));
+  CHECK(properties_of("counters") == keys_of(to_json(node_counters{})));
+  CHECK(properties_of("condition") == keys_of(to_json(node_condition{})));
+  CHECK(properties_of("restart") == keys_of(to_json(restart_record{})));
+  CHECK(properties_of("gap") == keys_of(to_json(gap_record{})));
+  CHECK(properties_of("incomplete") == keys_of(to_json(incomplete_record{})));
+  CHECK(properties_of("queue") == keys_of(to_json(queue_state{})));
+  CHECK(properties_of("dead_letter") == keys_of(to_json(dead_letter{})));
+  CHECK(properties_of("replay") == keys_of(to_json(replay_report{})));
+  CHECK(properties_of("snapshot") == keys_of(to_json(snapshot_info{})));
+  CHECK(properties_of("node") == keys_of(to_json(node_overview{})));
+  CHECK(properties_of("summary") == keys_of(nlohmann::json::parse(*summary_answer({}).body)));
 }

@@ -58,7 +58,7 @@ TEST_CASE("every route of the table leads to itself and to no other") {
 TEST_CASE("whatever changes something or shows client keys needs the control token") {
   for (const auto& row : routes()) {
     CAPTURE(row.method, row.pattern);
-    if (row.method != "GET" || row.about == topic::export_file)
+    if (row.method != "GET" || row.about == topic::export_file || row.about == topic::letter)
       CHECK(row.needs == access::control);
     const auto without = refusal(request(std::string(row.method), filled(row.pattern)));
     CHECK(without == (row.needs == access::control ? 401 : 0));
@@ -101,6 +101,7 @@ TEST_CASE("a known address with another method is 405 and says what is allowed")
   CHECK(allow("PUT", "/api/v1/nodes/a/snapshots") == "GET, HEAD, POST");
   CHECK(allow("GET", "/api/v1/nodes/a/restore") == "POST");
   CHECK(allow("OPTIONS", "/") == "GET, HEAD");
+  CHECK(allow("POST", "/api/v1/deadletters/1") == "GET, HEAD, DELETE");
 }
 
 TEST_CASE("HEAD is taken where GET is") { CHECK(understood(request("HEAD", "/healthz")).row->about == topic::health); }
@@ -119,6 +120,29 @@ TEST_CASE("a snapshot's id is a number or now") {
   CHECK(understood(request("GET", "/api/v1/nodes/a/snapshots/18446744073709551615")).id == ~std::uint64_t{0});
   for (const char* bad : {"x", "-1", "1x", "18446744073709551616", "0x1", " 1"})
     CHECK(refusal(request("GET", std::string("/api/v1/nodes/a/snapshots/") + bad)) == 400);
+}
+
+TEST_CASE("a dead letter's id is a number from 1 on") {
+  const auto at = [](std::string id) {
+    return request("GET", "/api/v1/deadletters/" + id, "Bearer the-control-token");
+  };
+  CHECK(understood(at("42")).id == 42);
+  CHECK(understood(at("18446744073709551615")).id == ~std::uint64_t{0});
+  for (const char* bad : {"0", "now", "x", "-1", "1x", "18446744073709551616"})
+    CHECK(refusal(at(bad)) == 400);
+}
+
+TEST_CASE("a list is read on behind any number") {
+  auto asked = request("GET", "/api/v1/deadletters");
+  CHECK(understood(asked).after == 0);
+  asked.query = {{"after", "18446744073709551615"}, {"limit", "7"}};
+  CHECK(understood(asked).after == ~std::uint64_t{0});
+  CHECK(understood(asked).limit == 7);
+  for (const char* bad : {"-1", "", "x", "18446744073709551616"}) {
+    CAPTURE(bad);
+    asked.query = {{"after", bad}};
+    CHECK(refusal(asked) == 400);
+  }
 }
 
 TEST_CASE("a limit is a number from 1 to 1000") {

@@ -20,7 +20,12 @@ TEST_CASE("The quick body of a usage event says what the careful one says") {
   r.latency_ms = 12;
   r.tokens = {1, 2, 3, 4, 5};
   r.failed = true;
+  r.parts = {1, 2, 3, 4, 5, 6};
   CHECK(json::parse(usage_body(r)) == to_json(r));
+  CHECK_FALSE(json::parse(usage_body(r)).contains("provider"));
+  r.facts = std::make_shared<attempt_facts>(attempt_facts{"codex", "team/\"x\"", "POST /v1/responses", 7, 200, "{}"});
+  CHECK(json::parse(usage_body(r)) == to_json(r));
+  CHECK(json::parse(usage_body(r))["alias"] == "team/\"x\"");
   CHECK(json::parse(usage_body(r))["timestamp"] == "2026-04-02T23:59:58.123456789+08:00");
 }
 
@@ -40,8 +45,8 @@ TEST_CASE("An error as JSON has code, message and what it is about") {
 TEST_CASE("An overview adds its nodes up") {
   overview o;
   o.nodes.resize(2);
-  o.nodes[0].sums.add({1, 2, 0, 0, 3}, 5, false);
-  o.nodes[1].sums.add({1, 2, 0, 0, 3}, 5, true);
+  o.nodes[0].sums.add({1, 2, 0, 0, 3}, {}, 5, false);
+  o.nodes[1].sums.add({1, 2, 0, 0, 3}, {}, 5, true);
   const auto j = to_json(o);
   CHECK(j["totals"]["requests"] == 2);
   CHECK(j["totals"]["tokens"]["total"] == 6);

@@ -31,34 +31,16 @@ TEST_CASE("A record's id changes with every field that CPA's import compares, an
   d.at.offset_minutes = 0; // the same instant in another zone
   CHECK(id_of(d) == base);
 
-  // clang-format off: a table
-  d = sample();
-  d.at.unix_ns += 1;
-  CHECK(id_of(d) != base);
-  d = sample();
-  d.source = "b@example.com";
-  CHECK(id_of(d) != base);
-  d = sample();
-  d.auth_index = "";
-  CHECK(id_of(d) != base);
-  d = sample();
-  d.failed = true;
-  CHECK(id_of(d) != base);
-  d = sample();
-  d.tokens.input += 1;
-  CHECK(id_of(d) != base);
-  d = sample();
-  d.tokens.output += 1;
-  CHECK(id_of(d) != base);
-  d = sample();
-  d.tokens.reasoning += 1;
-  CHECK(id_of(d) != base);
-  d = sample();
-  d.tokens.cached += 1;
-  CHECK(id_of(d) != base);
-  d = sample();
-  d.tokens.total += 1;
-  CHECK(id_of(d) != base);
+  // clang-format off
+  d = sample(); d.at.unix_ns += 1;              CHECK(id_of(d) != base);
+  d = sample(); d.source = "b@example.com";     CHECK(id_of(d) != base);
+  d = sample(); d.auth_index = "";              CHECK(id_of(d) != base);
+  d = sample(); d.failed = true;                CHECK(id_of(d) != base);
+  d = sample(); d.tokens.input += 1;            CHECK(id_of(d) != base);
+  d = sample(); d.tokens.output += 1;           CHECK(id_of(d) != base);
+  d = sample(); d.tokens.reasoning += 1;        CHECK(id_of(d) != base);
+  d = sample(); d.tokens.cached += 1;           CHECK(id_of(d) != base);
+  d = sample(); d.tokens.total += 1;            CHECK(id_of(d) != base);
   // clang-format on
   CHECK(id_of(sample(), "k2") != base);
   CHECK(id_of(sample(), "k", "m2") != base);
@@ -105,8 +87,8 @@ TEST_CASE("Names are trimmed and a missing model is called unknown") {
 
 TEST_CASE("Totals count each outcome once") {
   totals t;
-  t.add({10, 5, 1, 2, 15}, 100, false);
-  t.add({0, 0, 0, 0, 0}, 40, true);
+  t.add({10, 5, 1, 2, 15}, {}, 100, false);
+  t.add({0, 0, 0, 0, 0}, {}, 40, true);
   CHECK(t.requests == 2);
   CHECK(t.ok == 1);
   CHECK(t.failed == 1);

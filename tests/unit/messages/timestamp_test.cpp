@@ -44,8 +44,7 @@ TEST_CASE("What is no RFC 3339 time is refused") {
 TEST_CASE("Random instants survive writing and reading") {
   std::mt19937_64 random{test::make_seed()};
   for (int i = 0; i < 20'000; ++i) {
-    const std::int64_t ns =
-      static_cast<std::int64_t>(random() % 18'000'000'000'000'000'000ULL) - 9'000'000'000'000'000'000LL;
+    const auto ns = static_cast<std::int64_t>(random() % 18'000'000'000'000'000'000ULL - 9'000'000'000'000'000'000ULL);
     const stamped_time t{ns, static_cast<std::int16_t>(static_cast<int>(random() % 1680) - 840)};
     const auto back = parse_rfc3339(to_rfc3339(t));
     REQUIRE(back);

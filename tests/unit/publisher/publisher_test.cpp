@@ -47,6 +47,14 @@ ledger_actor::behavior_type outbox_ledger(ledger_actor::pointer, std::shared_ptr
   return {
     [=](const collection& m) -> caf::result<committed> { return unused(m); },
     [=](const journal_entry& m) -> caf::result<committed> { return unused(m); },
+    [=](const received& m) -> caf::result<committed> { return unused(m); },
+    [=](const read_inbox& m) -> caf::result<std::vector<inbox_entry>> { return unused(m); },
+    [=](const list_incompletes& m) -> caf::result<std::vector<incomplete_record>> { return unused(m); },
+    [=](const recall_audit& m) -> caf::result<audit_memory> { return unused(m); },
+    [=](const list_dead_letters& m) -> caf::result<std::vector<dead_letter>> { return unused(m); },
+    [=](const consumer_progress& m) -> caf::result<committed> { return unused(m); },
+    [=](const read_arrivals& m) -> caf::result<std::vector<arrival>> { return unused(m); },
+    [=](const list_consumers& m) -> caf::result<std::vector<consumer_progress>> { return unused(m); },
     [=](const recall& m) -> caf::result<node_memory> { return unused(m); },
     [=](const read_outbox& question) {
       outbox_page page;

@@ -52,7 +52,7 @@ TEST_CASE("A record of the queue becomes a detail") {
   const auto r = decoded(small());
   CHECK(r.client_key.reveal() == "sk-portal-alice-0001");
   CHECK(r.model == "gpt-5.4");
-  CHECK(r.provider == "codex");
+  CHECK(r.what.facts->provider == "codex");
   CHECK(to_rfc3339(r.what.at) == "2026-05-06T10:00:00.123456789+08:00");
   CHECK(r.what.latency_ms == 1834);
   CHECK(r.what.source == "alice@example.com");
@@ -60,7 +60,7 @@ TEST_CASE("A record of the queue becomes a detail") {
   CHECK(r.what.tokens == token_counts{900, 120, 20, 100, 1020});
   CHECK(r.what.parts == token_parts{800, 100, 0, 100, 20, 0});
   CHECK(!r.what.failed);
-  CHECK(json::parse(r.extra)
+  CHECK(json::parse(r.what.facts->extra)
         == json{{"provider", "codex"},
                 {"alias", "gpt-5.4-fast"},
                 {"endpoint", "POST /v1/chat/completions"},
@@ -83,7 +83,7 @@ TEST_CASE("Every field of 7.2.140 is kept") {
     expected["tokens"].erase(core);
   for (const char* header : {"Connection", "Content-Type", "Date", "Set-Cookie"})
     expected["response_headers"].erase(header);
-  CHECK(json::parse(r.extra) == expected);
+  CHECK(json::parse(r.what.facts->extra) == expected);
   CHECK(expected["response_headers"].size() == 2);
 }
 
@@ -101,7 +101,7 @@ TEST_CASE("Of headers, limits and request ids are kept and credentials are not")
   for (const char* name : {"Set-Cookie", "Cookie", "Authorization", "Proxy-Authorization", "X-Api-Key", "Cf-Ray",
                            "Location", "X-Request-Id-Token"})
     headers[name] = {"secret-of-somebody"};
-  const auto extra = decoded(record).extra;
+  const auto extra = decoded(record).what.facts->extra;
   CHECK(extra.find("secret-of-somebody") == std::string::npos);
   const auto got = json::parse(extra)["response_headers"];
   CHECK(got.size() == kept.size());
@@ -112,7 +112,7 @@ TEST_CASE("Of headers, limits and request ids are kept and credentials are not")
 TEST_CASE("Optional fields may be missing or null") {
   const auto r = decoded_text(R"({"timestamp":"2026-05-06T10:00:00Z","tokens":{},"model":"m"})");
   CHECK(r.client_key.reveal() == "unknown");
-  CHECK(r.extra == "{}");
+  CHECK(r.what.facts->extra == "{}");
   CHECK(r.what.tokens == token_counts{});
   auto record = full();
   for (const char* name : {"latency_ms", "source", "auth_index", "failed", "provider", "fail", "response_headers",
@@ -280,7 +280,7 @@ TEST_CASE("What one record may make us keep is bounded") {
     record["response_headers"]["X-Ratelimit-" + std::to_string(i)] = {std::string(1000, 'h')};
     record["tokens"]["more_" + std::to_string(i)] = std::string(1000, 't');
   }
-  const auto text = decoded(record).extra;
+  const auto text = decoded(record).what.facts->extra;
   CHECK(text.size() < 64U << 10);
   const auto extra = json::parse(text);
   CHECK(extra["fail"]["body"].get<std::string>().size() == 4096);
@@ -296,7 +296,7 @@ TEST_CASE("Unknown fields are kept as they are") {
   record["new_thing"] = {{"nested", {1, 2.5, nullptr, "x"}}, {"flag", true}};
   record["fail"]["detail"] = "why";
   record["tokens"]["audio_tokens"] = 5;
-  const auto extra = json::parse(decoded(record).extra);
+  const auto extra = json::parse(decoded(record).what.facts->extra);
   CHECK(extra["new_thing"] == record["new_thing"]);
   CHECK(extra["fail"]["detail"] == "why");
   CHECK(extra["tokens"]["audio_tokens"] == 5);

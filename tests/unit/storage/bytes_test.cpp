@@ -8,6 +8,7 @@
 
 #include "storage/encoding.hpp"
 #include "storage/keys.hpp"
+#include "storage/payloads.hpp"
 #include "storage/rollups.hpp"
 #include "storage/values.hpp"
 
@@ -84,8 +85,9 @@ TEST_CASE("A varint of more than 64 bits and a text longer than what is there ar
 // --- keys ----------------------------------------------------------------------------
 
 TEMPLATE_TEST_CASE("A key comes back from its bytes and from nothing shorter or longer", "", schema_key, position_key,
-                   seal_check_key, name_number_key, name_text_key, node_key, mark_key, restart_key, gap_key, record_key,
-                   outbox_key, hour_key, day_key, snapshot_key, snapshot_piece_key) {
+                   seal_check_key, name_number_key, name_text_key, node_key, mark_key, restart_key, gap_key,
+                   incomplete_key, credential_key, audit_key, dead_letter_key, consumer_key, record_key, outbox_key,
+                   arrivals_key, inbox_key, hour_key, day_key, snapshot_key, snapshot_piece_key) {
   // Any bytes of the right length, with the tag in front, are some key.
   auto bytes = encode_key(TestType{});
   for (std::size_t i = 1; i < bytes.size(); ++i)
@@ -105,14 +107,17 @@ TEMPLATE_TEST_CASE("A key comes back from its bytes and from nothing shorter or 
 
 TEST_CASE("Tags differ, so no prefix of one kind of key matches a key of another") {
   const std::vector<std::string> smallest{
-    encode_key(schema_key{}),        encode_key(position_key{}),
-    encode_key(seal_check_key{}),    encode_key(name_number_key{name_kind::node, {}}),
-    encode_key(name_text_key{}),     encode_key(node_key{}),
-    encode_key(mark_key{}),          encode_key(restart_key{}),
-    encode_key(gap_key{}),           encode_key(record_key{}),
-    encode_key(outbox_key{}),        encode_key(hour_key{}),
-    encode_key(day_key{}),           encode_key(snapshot_key{}),
-    encode_key(snapshot_piece_key{})};
+    encode_key(schema_key{}),     encode_key(position_key{}),
+    encode_key(seal_check_key{}), encode_key(name_number_key{name_kind::node, {}}),
+    encode_key(name_text_key{}),  encode_key(node_key{}),
+    encode_key(mark_key{}),       encode_key(restart_key{}),
+    encode_key(gap_key{}),        encode_key(record_key{}),
+    encode_key(incomplete_key{}), encode_key(credential_key{}),
+    encode_key(audit_key{}),      encode_key(dead_letter_key{}),
+    encode_key(consumer_key{}),   encode_key(arrivals_key{}),
+    encode_key(inbox_key{}),      encode_key(outbox_key{}),
+    encode_key(hour_key{}),       encode_key(day_key{}),
+    encode_key(snapshot_key{}),   encode_key(snapshot_piece_key{})};
   std::set<char> tags;
   for (const auto& key : smallest)
     tags.insert(key[0]);
@@ -156,7 +161,7 @@ TEST_CASE("The end of a prefix lies behind all that begin with it and before all
 
 namespace {
 
-const totals some_totals{5, 4, 1, {highest, lowest, 3, -4, 5}, 12'345};
+const totals some_totals{5, 4, 1, {highest, lowest, 3, -4, 5}, {1, -2, highest, lowest, 5, 6}, 12'345};
 
 // Checks that a value comes back, and nothing but it is taken for one.
 template <class Value, class Same>
@@ -170,7 +175,7 @@ void check_value(const Value& value, Same same) {
   for (std::size_t size = 0; size < bytes.size(); ++size)
     CHECK_FALSE(decode(std::string_view{bytes}.substr(0, size), back));
   auto later = bytes;
-  later[0] = 2;
+  later[0] = 3;
   CHECK_FALSE(decode(later, back));
 }
 
@@ -180,11 +185,32 @@ const auto by_bytes_only = [](const auto&, const auto&) { return true; };
 } // namespace
 
 TEST_CASE("A value comes back from its bytes and from nothing shorter, longer or of another version") {
-  check_value(position_value{highest, 2, 3, UINT32_MAX}, equal);
-  check_value(record_value{7, 1, 2, 0, UINT32_MAX, -720, true, 1234, {1, -2, 3, highest, lowest}}, equal);
-  check_value(outbox_value{event_kind::usage, 3, {{5, -5, {{1, 2, 3}}}, {UINT64_MAX, 7, {}}}, 0, {}}, equal);
-  check_value(outbox_value{event_kind::gap, 4, {}, lowest, "{\"a\":1}"}, equal);
-  check_value(node_value{true, 17, {1, 2, 3, -4}, some_totals, 9, 300}, equal);
+  check_value(position_value{highest, 2, 3, UINT32_MAX, 5, 6, 7, 300}, equal);
+  check_value(record_value{7, 1, 2, 0, UINT32_MAX, -720, true, 1234, {1, -2, 3, highest, lowest}, {}}, equal);
+  check_value(record_value{7,
+                           1,
+                           2,
+                           0,
+                           UINT32_MAX,
+                           -720,
+                           false,
+                           1234,
+                           {1, -2, 3, highest, lowest},
+                           facts_value{1, 2, UINT32_MAX, -3, INT32_MIN, {1, 2, 3, highest, lowest, -6}}},
+              equal);
+  check_value(arrivals_value{3, {{5, -5, {{1, 2, 3}}}, {6, highest, {}}, {UINT64_MAX, lowest, {}}}, "sealed"}, equal);
+  check_value(outbox_value{event_kind::usage, {{5, 5}, {7, 300}, {UINT64_MAX - 1, UINT64_MAX}}, 0, 0, {}}, equal);
+  check_value(outbox_value{event_kind::gap, {}, 4, lowest, "{\"a\":1}"}, equal);
+  check_value(node_value{true, 17, {1, 2, 3, -4}, some_totals, 9, 300, 4, {2, lowest, highest}, {}}, equal);
+  check_value(credential_value{1, highest}, equal);
+  check_value(audit_value{3, lowest, highest, "7.2.140", {{1, 2, -3, 4, lowest}, {UINT32_MAX, 0, 0, 0, 0}}}, equal);
+  check_value(inbox_value{-5, inbox_channel::errors, "sealed"}, equal);
+  check_value(dead_letter_value{2, 5, inbox_channel::http_pop, "no timestamp", 17, "sealed"}, equal);
+  check_value(consumer_value{300}, equal);
+  incomplete_record incomplete{"", 0, "0123456789abcdef", moment_of(1), moment_of(2), 3, 4, {}};
+  check_value(incomplete, by_bytes_only);
+  incomplete.closed_at = moment_of(-7);
+  check_value(incomplete, by_bytes_only);
   check_value(mark_value{1, 1 << 20, {1, 2}, {3, 4}, -1}, equal);
   check_value(rollup_value{{{1, some_totals}, {UINT32_MAX, totals{}}}}, equal);
   check_value(rollup_value{}, equal);
@@ -212,10 +238,18 @@ TEST_CASE("Random bytes crash no decoder") {
       byte = static_cast<char>(random() % 4 == 0 ? random() : random() % 3);
     record_value record;
     outbox_value outbox;
+    arrivals_value arrivals;
+    audit_value audit;
+    dead_letter_value letter;
+    payload_batch payloads;
     restart_record restart;
     snapshot_value snapshot;
     (void)decode(bytes, record);
     (void)decode(bytes, outbox);
+    (void)decode(bytes, arrivals);
+    (void)decode(bytes, audit);
+    (void)decode(bytes, letter);
+    (void)decode(bytes, payloads);
     (void)decode(bytes, restart);
     (void)decode(bytes, snapshot);
   }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 #include <fstream>
+#include <map>
+#include <set>
 
 #include <csignal>
 #include <spawn.h>
@@ -20,7 +22,8 @@ namespace keyportal::storage::test {
 namespace {
 
 // Starts the writer, kills it after it told `commits` commits; the highest number it told.
-std::uint64_t write_until_killed(const std::filesystem::path& folder, std::uint64_t first, int commits, int delay_us) {
+std::uint64_t write_until_killed(const std::filesystem::path& folder, std::uint64_t first, std::string mode,
+                                 int commits, int delay_us) {
   int ends[2];
   REQUIRE(::pipe(ends) == 0);
   posix_spawn_file_actions_t actions;
@@ -30,7 +33,7 @@ std::uint64_t write_until_killed(const std::filesystem::path& folder, std::uint6
   auto program = std::string(CRASH_WRITER);
   auto where = folder.string();
   auto from = std::to_string(first);
-  char* arguments[] = {program.data(), where.data(), from.data(), nullptr};
+  char* arguments[] = {program.data(), where.data(), from.data(), mode.data(), nullptr};
   pid_t writer = 0;
   REQUIRE(::posix_spawn(&writer, program.c_str(), &actions, nullptr, arguments, environ) == 0);
   posix_spawn_file_actions_destroy(&actions);
@@ -92,8 +95,8 @@ TEST_CASE("Killed at any moment, the ledger has all it told, nothing by halves, 
   const scratch_folder folder;
   std::uint64_t next = 0;
   for (int kill = 0; kill < 20; ++kill) {
-    const auto told =
-      write_until_killed(folder.path(), next, static_cast<int>(random() % 30), static_cast<int>(random() % 3000));
+    const auto told = write_until_killed(folder.path(), next, "usage", static_cast<int>(random() % 30),
+                                         static_cast<int>(random() % 3000));
     const auto books = must_open(small_settings(folder.path()));
     const auto state = books->state();
     INFO("kill " << kill << ", told " << told);
@@ -105,6 +108,86 @@ TEST_CASE("Killed at any moment, the ledger has all it told, nothing by halves, 
     next = state.records;
   }
   CHECK(next > 0);
+}
+
+TEST_CASE("Killed at any moment, each payload received is in the inbox or decoded, never neither and never both") {
+  const auto seed = std::random_device{}();
+  INFO("seed " << seed);
+  std::mt19937_64 random{seed};
+  const scratch_folder folder;
+  std::uint64_t next = 0;
+  for (int kill = 0; kill < 20; ++kill) {
+    const auto told = write_until_killed(folder.path(), next, "queue", static_cast<int>(random() % 30),
+                                         static_cast<int>(random() % 3000));
+    const auto books = must_open(small_settings(folder.path()));
+    INFO("kill " << kill << ", told " << told);
+    std::map<std::string, int> found; // payload -> in how many places
+    std::uint64_t entries = 0;
+    for (const auto& entry : must(books->read_inbox("alpha", 0, 1000))) {
+      ++entries;
+      for (std::size_t i = 0; i < entry.what.payloads->size(); ++i)
+        ++found[std::string{(*entry.what.payloads)[i]}];
+    }
+    CHECK(books->state().inbox == entries);
+    for (const auto& letter : must(books->dead_letters(0, 10'000, true)))
+      ++found[letter.payload.reveal()];
+    std::map<record_id, std::string> numbers;
+    for (std::uint64_t number = 0; number < told + 4000; ++number)
+      for (const auto& group : queued_groups("alpha", number, 1))
+        numbers[group.details[0].id] = std::to_string(number);
+    for (const auto& one : all_arrivals(*books, 1000))
+      ++found[numbers.at(one.record.id)];
+    CHECK(found.size() >= told);
+    CHECK(found.size() % 40 == 0);
+    for (std::uint64_t number = 0; number < found.size(); ++number)
+      if (found[std::to_string(number)] != 1)
+        FAIL("payload " << number << " is in " << found[std::to_string(number)] << " places");
+    must(books->verify());
+    next = found.size();
+  }
+  CHECK(next > 0);
+}
+
+TEST_CASE("Power that goes takes nothing that was received, nor what it became") {
+  const auto seed = std::random_device{}();
+  INFO("seed " << seed);
+  std::mt19937_64 random{seed};
+  const scratch_folder folder;
+  faulty_files files;
+  auto how = small_settings(folder.path());
+  how.env = files.env();
+  how.write_buffer_bytes = std::size_t{256} << 10;
+  std::uint64_t given = 0;
+  std::set<std::uint64_t> waiting;
+  std::uint64_t consumed = 0;
+  for (int cut = 0; cut < 8; ++cut) {
+    auto books = must_open(how);
+    REQUIRE(books->state().inbox == waiting.size());
+    REQUIRE(must(books->consumer_position("tool")) == consumed);
+    must(books->verify());
+    for (auto commits = random() % 40; commits > 0; --commits) {
+      REQUIRE(must_commit(*books, received_now("alpha", {std::to_string(given)})).inbox_number == ++given);
+      waiting.insert(given);
+      if (random() % 3 == 0)
+        continue;
+      auto done = decoded("alpha", queued_groups("alpha", given, 1));
+      done.inbox_done = {*waiting.begin()};
+      waiting.erase(waiting.begin());
+      must_commit(*books, done);
+      if (random() % 4 == 0)
+        must_commit(*books, consumer_progress{"tool", consumed = books->state().last});
+    }
+    // The last write before the cut has nothing behind it that would carry it to the disk.
+    if (cut % 2 == 0) {
+      must_commit(*books, received_now("alpha", {std::to_string(given)}));
+      waiting.insert(++given);
+    } else if (consumed > 0) {
+      must_commit(*books, consumer_progress{"tool", --consumed});
+    }
+    books.reset();
+    files.cut_power();
+  }
+  CHECK(given > 0);
 }
 
 TEST_CASE("Power that goes takes nothing that was committed") {
@@ -153,6 +236,13 @@ TEST_CASE("One sync makes a commit durable, however many writes it has") {
   std::vector<ledger::write> writes;
   for (std::uint64_t i = 0; i < 20; ++i)
     writes.emplace_back(polled("alpha", numbered_groups("alpha", i * 10, 10)));
+  must_commit(*books, received_now("alpha", {"x"}));
+  auto done = decoded("alpha", queued_groups("alpha", 1000, 10));
+  done.inbox_done = {1};
+  done.dead = {{0, "", at_seconds(0), inbox_channel::errors, "why", secret{"x"}, 0}};
+  writes.emplace_back(received_now("alpha", {"y"}));
+  writes.emplace_back(done);
+  writes.emplace_back(consumer_progress{"tool", 5});
   const auto before = files.syncs();
   must(books->commit(writes, at_seconds(0)));
   CHECK(files.syncs() == before + 1);

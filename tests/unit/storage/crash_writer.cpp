@@ -1,30 +1,100 @@
 // Commits numbered records one collection after the other and tells each on standard output once it is on disk, until
-// it is killed. Usage: storage_crash_writer FOLDER FIRST
+// it is killed. Usage: storage_crash_writer FOLDER FIRST usage|queue
+// With `queue` it tells of what was received instead, and decodes each some commits later, as a collector does.
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 
 #include <unistd.h>
 
 #include "sample.hpp"
 
+namespace {
+
+using namespace keyportal;
+using namespace keyportal::storage;
+
+constexpr std::uint64_t each = 40;
+
+bool tell(std::uint64_t number) {
+  const auto line = std::to_string(number) + "\n";
+  return ::write(STDOUT_FILENO, line.data(), line.size()) == static_cast<ssize_t>(line.size());
+}
+
+int write_usage(ledger& books, std::uint64_t number) {
+  for (;; number += each) {
+    auto poll = test::polled("alpha", test::numbered_groups("alpha", number, each));
+    poll.counters.requests = static_cast<std::int64_t>(number + each);
+    test::must_commit(books, std::move(poll));
+    if (!tell(number + each) || number > 10'000'000)
+      return 1; // nobody kills us
+    if (number % 200 == 0)
+      test::must(books.forget_outbox({number, number + 1, number + 2}));
+  }
+}
+
+// Each payload is the number of its record; every seventh cannot be decoded.
+collection decode_entry(const inbox_entry& entry) {
+  std::vector<record_group> groups;
+  collection out = test::decoded("alpha", {});
+  for (std::size_t i = 0; i < entry.what.payloads->size(); ++i) {
+    const auto text = (*entry.what.payloads)[i];
+    std::uint64_t number = 0;
+    std::from_chars(text.data(), text.data() + text.size(), number);
+    if (number % 7 == 0)
+      out.dead.push_back(
+        {0, "", entry.what.at, entry.what.channel, "is divisible by seven", secret{std::string{text}}, 0});
+    else
+      for (auto& group : test::queued_groups("alpha", number, 1))
+        groups.push_back(std::move(group));
+  }
+  out.groups = std::make_shared<const std::vector<record_group>>(std::move(groups));
+  out.inbox_done = {entry.number};
+  return out;
+}
+
+int write_queue(ledger& books, std::uint64_t number) {
+  // What the one before left.
+  for (std::uint64_t after = 0;;) {
+    const auto left = test::must(books.read_inbox("alpha", after, 16));
+    if (left.empty())
+      break;
+    for (const auto& entry : left)
+      test::must_commit(books, decode_entry(entry));
+    after = left.back().number;
+  }
+  std::deque<inbox_entry> waiting;
+  for (;; number += each) {
+    std::vector<std::string> payloads;
+    for (auto i = number; i < number + each; ++i)
+      payloads.push_back(std::to_string(i));
+    const auto what = test::received_now("alpha", payloads);
+    std::vector<ledger::write> writes{what};
+    // Commits of their own, and such as receive and decode at once.
+    if (waiting.size() > 2 && number % 3 != 0) {
+      writes.emplace_back(decode_entry(waiting.front()));
+      waiting.pop_front();
+    }
+    const auto results = test::must(books.commit(writes, test::at_seconds(0)));
+    waiting.push_back({results.front().inbox_number, what});
+    if (!tell(number + each) || number > 10'000'000)
+      return 1;
+    if (waiting.size() > 4) {
+      test::must_commit(books, decode_entry(waiting.front()));
+      waiting.pop_front();
+    }
+  }
+}
+
+} // namespace
+
 int main(int count, char** arguments) {
-  using namespace keyportal::storage;
-  if (count != 3)
+  if (count != 4)
     return 2;
   auto how = test::small_settings(arguments[1]);
   how.write_buffer_bytes = std::size_t{256} << 10; // so that the kill also meets flushes and merges
   const auto books = test::must_open(how);
-  constexpr std::uint64_t each = 40;
-  for (std::uint64_t number = std::strtoull(arguments[2], nullptr, 10);; number += each) {
-    auto poll = test::polled("alpha", test::numbered_groups("alpha", number, each));
-    poll.counters.requests = static_cast<std::int64_t>(number + each);
-    test::must_commit(*books, std::move(poll));
-    const auto line = std::to_string(number + each) + "\n";
-    if (::write(STDOUT_FILENO, line.data(), line.size()) != static_cast<ssize_t>(line.size()))
-      return 1;
-    if (number % 200 == 0)
-      test::must(books->forget_outbox({number, number + 1, number + 2}));
-    if (number > 10'000'000)
-      return 1; // nobody kills us
-  }
+  const auto first = std::strtoull(arguments[2], nullptr, 10);
+  return arguments[3] == std::string{"queue"} ? write_queue(*books, first) : write_usage(*books, first);
 }

@@ -1,6 +1,7 @@
 // Writes that fail, databases of another time.
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
+#include <catch2/generators/catch_generators_range.hpp>
 
 #include "faulty_files.hpp"
 #include "sample.hpp"
@@ -62,6 +63,45 @@ TEST_CASE("A write that fails acknowledges nothing and later ones build on what 
   must(books->verify());
 }
 
+TEST_CASE("A collection that cannot be written leaves in the inbox what it decoded, and nothing of it counts") {
+  using fault = faulty_files::fault;
+  const auto kind = GENERATE(fault::io_error, fault::disk_full, fault::sync_fails);
+  const scratch_folder folder;
+  faulty_files files;
+  auto how = small_settings(folder.path());
+  how.env = files.env();
+  auto books = must_open(how);
+  must_commit(*books, received_now("alpha", {"one", "two"}));
+  auto first = decoded("alpha", queued_groups("alpha", 1, 5));
+  first.dead = {{0, "", at_seconds(0), inbox_channel::subscribe, "why", secret{"first"}, 0}};
+  must_commit(*books, first);
+  auto done = decoded("alpha", queued_groups("alpha", 10, 20));
+  done.inbox_done = {1};
+  done.replayed_letters = {1};
+  done.dead = {{0, "", at_seconds(0), inbox_channel::subscribe, "why", secret{"second"}, 0}};
+
+  files.set(kind, true);
+  CHECK_FALSE(books->commit({done}, at_seconds(0)));
+  CHECK_FALSE(books->commit({received_now("alpha", {"three"})}, at_seconds(0)));
+  CHECK(books->state().inbox == 1);
+  CHECK(books->state().dead_letters == 1);
+  CHECK(must(books->read_inbox("alpha", 0, 10)).size() == 1);
+  CHECK(must(books->dead_letters(0, 10, true))[0].payload.reveal() == "first");
+  files.set(fault::none);
+  books.reset();
+  files.cut_power();
+  books = must_open(how);
+  CHECK(books->state().inbox == 1);
+  CHECK(books->state().records == 5);
+  must(books->verify());
+  must_commit(*books, done);
+  CHECK(books->state().inbox == 0);
+  CHECK(books->state().records == 25);
+  CHECK(must(books->dead_letters(0, 10, true))[0].payload.reveal() == "second");
+  CHECK(must_commit(*books, received_now("alpha", {"three"})).inbox_number == 2);
+  must(books->verify());
+}
+
 TEST_CASE("A snapshot that cannot be written is an error, and the ones before stay") {
   const scratch_folder folder;
   faulty_files files;
@@ -118,40 +158,57 @@ TEST_CASE("A folder that cannot be made or written is an error with its name") {
 TEST_CASE("What verification compares, it does notice") {
   const scratch_folder folder;
   const auto how = small_settings(folder.path());
-  must_commit(*must_open(how), polled("alpha", numbered_groups("alpha", 0, 50)));
-  must(must_open(how)->verify());
-  const auto which = GENERATE(0, 1, 2, 3, 4);
+  {
+    const auto books = must_open(how);
+    must_commit(*books, polled("alpha", numbered_groups("alpha", 0, 50)));
+    auto queued = decoded("alpha", queued_groups("alpha", 50, 50));
+    queued.dead = {{0, "", at_seconds(0), inbox_channel::subscribe, "why", secret{"x"}, 0}};
+    must(books->commit({received_now("alpha", {"x"}), queued}, at_seconds(0)));
+    must(books->verify());
+  }
+  const auto which = GENERATE(range(0, 10));
   {
     const auto db =
       must(database::open_store({how.folder / "db", how.block_cache_bytes, how.write_buffer_bytes, nullptr}));
     rocksdb::WriteBatch batch;
-    std::string first_record;
-    must(db->each(family::records, key_prefix<record_key>(), {},
-                  [&](std::string_view key, std::string_view, bool& stop) -> caf::error {
-                    first_record = key;
-                    stop = true;
-                    return {};
-                  }));
-    std::string rollup;
-    must(db->each(family::rollups, which == 1 ? key_prefix<hour_key>() : key_prefix<day_key>(), {},
-                  [&](std::string_view key, std::string_view, bool& stop) -> caf::error {
-                    rollup = key;
-                    stop = true;
-                    return {};
-                  }));
+    const auto first = [&](family where, const std::string& prefix) {
+      std::string found;
+      must(db->each(where, prefix, {}, [&](std::string_view key, std::string_view, bool& stop) -> caf::error {
+        found = key;
+        stop = true;
+        return {};
+      }));
+      REQUIRE_FALSE(found.empty());
+      return found;
+    };
+    const auto drop = [&](family where, const std::string& prefix) {
+      batch.Delete(db->handle(where), first(where, prefix));
+    };
     switch (which) {
-      case 0: batch.Delete(db->handle(family::records), first_record); break;
-      case 1: batch.Delete(db->handle(family::rollups), rollup); break;
-      case 2: batch.Put(db->handle(family::rollups), rollup, encode(rollup_value{})); break;
-      case 3: batch.Delete(db->handle(family::outbox), encode_key(outbox_key{50})); break;
-      default: batch.Put(db->handle(family::meta), encode_key(node_key{1}), encode(node_value{})); break;
+      case 0: drop(family::records, key_prefix<record_key>()); break;
+      case 1: drop(family::rollups, key_prefix<hour_key>()); break;
+      case 2:
+        batch.Put(db->handle(family::rollups), first(family::rollups, key_prefix<day_key>()), encode(rollup_value{}));
+        break;
+      case 3: drop(family::outbox, key_prefix<outbox_key>()); break;
+      case 4: batch.Put(db->handle(family::meta), encode_key(node_key{1}), encode(node_value{})); break;
+      case 5: drop(family::arrivals, key_prefix<arrivals_key>()); break;
+      case 6: drop(family::meta, key_prefix<credential_key>()); break;
+      case 7: drop(family::inbox, key_prefix<inbox_key>()); break;
+      case 8: drop(family::meta, key_prefix<dead_letter_key>()); break;
+      default: { // a bit of the extras
+        auto row = must(db->get(family::arrivals, encode_key(arrivals_key{100})));
+        REQUIRE(row);
+        row->back() = static_cast<char>(row->back() ^ 1);
+        batch.Put(db->handle(family::arrivals), encode_key(arrivals_key{100}), *row);
+      }
     }
     must(db->write(batch, true));
   }
   const auto error = must_open(how)->verify();
   INFO("damage " << which);
   REQUIRE(error);
-  CHECK(code_of(error) == errc::storage_corrupt);
+  CHECK(code_of(error) == (which == 9 ? errc::seal_broken : errc::storage_corrupt));
 }
 
 } // namespace keyportal::storage::test

@@ -38,7 +38,7 @@ TEST_CASE("Records are added up per hour and per day of UTC, per key and model")
     by_key[{row.key, unix_ns(row.start)}] = row.sums;
   }
   const auto first = by_key[{books->id_of_key("sk-1"), new_year_ns}];
-  CHECK(first == totals{2, 1, 1, {20, 10, 4, 2, 34}, 200});
+  CHECK(first == totals{2, 1, 1, {20, 10, 4, 2, 34}, {18, 2, 0, 6, 4, 0}, 200});
   CHECK(by_key[{books->id_of_key("sk-1"), new_year_ns + 3'600'000'000'000}].requests == 1);
   CHECK(by_key[{books->id_of_key("sk-2"), new_year_ns}].requests == 1);
 

@@ -50,20 +50,57 @@ detail numbered_detail(const node_name& node, const std::string& client_key, con
   return d;
 }
 
-std::vector<record_group> numbered_groups(const node_name& node, std::uint64_t first, std::uint64_t count) {
+detail queued_detail(const node_name& node, const std::string& client_key, const std::string& model,
+                     std::uint64_t number, std::uint8_t attempt) {
+  auto d = numbered_detail(node, client_key, model, number);
+  const auto n = static_cast<std::int64_t>(number);
+  for (std::size_t i = 8; i < d.id.bytes.size(); ++i)
+    d.id.bytes[i] = static_cast<std::uint8_t>(~d.id.bytes[i] + attempt);
+  attempt_facts facts;
+  facts.provider = n % 2 == 0 ? "codex" : "claude";
+  facts.alias = n % 5 == 0 ? "" : "team/" + model;
+  facts.endpoint = "POST /v1/responses";
+  facts.ttft_ms = n % 700;
+  facts.status_code = d.failed ? 429 : 200;
+  if (n % 4 != 0)
+    facts.extra = R"({"request_id":"extra-secret-)" + std::to_string(number) + "-" + std::to_string(attempt) + "\"}";
+  d.parts = {n, 2, 3, n % 300, 5, n % 9};
+  d.facts = std::make_shared<const attempt_facts>(std::move(facts));
+  return d;
+}
+
+namespace {
+
+template <class Make>
+std::vector<record_group> groups_of(std::uint64_t first, std::uint64_t count, Make make) {
   std::map<std::pair<std::string, std::string>, record_group> groups;
   for (auto number = first; number < first + count; ++number) {
     const auto client_key = "sk-client-secret-" + std::to_string(number % 5);
-    const auto model = "model-" + std::to_string(number % 3);
+    const auto model = (number % 6 < 3 ? "model-" : "claude-") + std::to_string(number % 3);
     auto& group = groups[{client_key, model}];
     group.client_key = secret{client_key};
     group.model = model;
-    group.details.push_back(numbered_detail(node, client_key, model, number));
+    group.details.push_back(make(client_key, model, number));
   }
   std::vector<record_group> out;
   for (auto& [name, group] : groups)
     out.push_back(std::move(group));
   return out;
+}
+
+} // namespace
+
+std::vector<record_group> queued_groups(const node_name& node, std::uint64_t first, std::uint64_t count,
+                                        std::uint8_t attempt) {
+  return groups_of(first, count, [&](const auto& client_key, const auto& model, std::uint64_t number) {
+    return queued_detail(node, client_key, model, number, attempt);
+  });
+}
+
+std::vector<record_group> numbered_groups(const node_name& node, std::uint64_t first, std::uint64_t count) {
+  return groups_of(first, count, [&](const auto& client_key, const auto& model, std::uint64_t number) {
+    return numbered_detail(node, client_key, model, number);
+  });
 }
 
 collection polled(const node_name& node, std::vector<record_group> groups, moment seen_at) {
@@ -72,6 +109,19 @@ collection polled(const node_name& node, std::vector<record_group> groups, momen
   out.seen_at = seen_at;
   out.groups = std::make_shared<const std::vector<record_group>>(std::move(groups));
   return out;
+}
+
+collection decoded(const node_name& node, std::vector<record_group> groups) {
+  auto out = polled(node, std::move(groups));
+  out.from_poll = false;
+  return out;
+}
+
+received received_now(const node_name& node, const std::vector<std::string>& payloads) {
+  auto batch = std::make_shared<payload_batch>();
+  for (const auto& one : payloads)
+    batch->add(one);
+  return {node, at_seconds(3), inbox_channel::subscribe, std::move(batch)};
 }
 
 committed must_commit(ledger& into, ledger::write what) {
@@ -110,6 +160,17 @@ std::uint64_t count_details(const std::vector<record_group>& groups) {
   for (const auto& group : groups)
     count += group.details.size();
   return count;
+}
+
+std::vector<arrival> all_arrivals(const ledger& from, std::uint32_t piece) {
+  std::vector<arrival> out;
+  for (read_arrivals what{.limit = piece, .with_extra = true, .whole = true};;) {
+    auto part = must(from.arrivals(what));
+    if (part.empty())
+      return out;
+    what.after = part.back().record.seq;
+    std::move(part.begin(), part.end(), std::back_inserter(out));
+  }
 }
 
 std::string all_bytes(const std::filesystem::path& folder) {

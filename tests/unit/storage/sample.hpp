@@ -42,14 +42,26 @@ inline moment at_seconds(std::int64_t seconds) { return moment_of(new_year_ns + 
 /// A record that differs from others by `number` only; the same number gives the same record.
 detail numbered_detail(const node_name& node, const std::string& client_key, const std::string& model,
                        std::uint64_t number);
+/// The same attempt as the node's queue tells it: with facts, and an id of which the first 8 bytes are the same.
+/// `attempt` tells apart several in the same nanosecond.
+detail queued_detail(const node_name& node, const std::string& client_key, const std::string& model,
+                     std::uint64_t number, std::uint8_t attempt = 0);
+std::vector<record_group> queued_groups(const node_name& node, std::uint64_t first, std::uint64_t count,
+                                        std::uint8_t attempt = 0);
 /// `count` records from number `first` on, spread over a few keys and models.
 std::vector<record_group> numbered_groups(const node_name& node, std::uint64_t first, std::uint64_t count);
 collection polled(const node_name& node, std::vector<record_group> groups, moment seen_at = at_seconds(0));
+/// Records without anything to remember of the node.
+collection decoded(const node_name& node, std::vector<record_group> groups);
+received received_now(const node_name& node, const std::vector<std::string>& payloads);
 committed must_commit(ledger& into, ledger::write what);
 
 /// All records of a node, as `records` walks over them in pieces.
 std::vector<record_group> all_records(const ledger& from, const node_name& node, std::size_t piece = 100);
 std::uint64_t count_details(const std::vector<record_group>& groups);
+
+/// All records of all nodes in order of arrival, with all that is known of them.
+std::vector<arrival> all_arrivals(const ledger& from, std::uint32_t piece = 100);
 
 /// All bytes of all files below a folder.
 std::string all_bytes(const std::filesystem::path& folder);

@@ -1,11 +1,13 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include <fstream>
+#include <random>
 #include <set>
 
 #include <sys/stat.h>
 
 #include "sample.hpp"
+#include "storage/packing.hpp"
 #include "storage/seal.hpp"
 
 namespace keyportal::storage::test {
@@ -134,6 +136,59 @@ TEST_CASE("No file below the data folder holds a client key, a source or a snaps
     CHECK(bytes.find("api_key") == std::string::npos);
     CHECK(bytes.find("alpha") != std::string::npos); // the search does find what is in clear
   }
+}
+
+// --- packed -------------------------------------------------------------------------
+
+TEST_CASE("What was packed comes back at any size, and from nothing but the whole of it in its own row") {
+  const scratch_folder folder;
+  const auto seal = must(sealer::load(folder.path() / "seal.key", true));
+  std::mt19937_64 random{7};
+  std::string noise(200'000, '\0');
+  for (auto& byte : noise)
+    byte = static_cast<char>(random());
+  for (const std::size_t size : {0, 1, 100, 16'384, 16'385, 200'000})
+    for (const auto& text : {std::string(size, 'x'), noise.substr(0, size)}) {
+      auto packed = must(pack(seal, text, "row"));
+      CHECK(must(unpack(seal, packed, "row")) == text);
+      CHECK(packed.size() <= text.size() + 1 + sealer::overhead_bytes);
+      CHECK(code_of(unpack(seal, packed, "other row").error()) == errc::seal_broken);
+      CHECK(code_of(unpack(seal, packed.substr(0, packed.size() - 1), "row").error()) == errc::seal_broken);
+      packed[packed.size() / 2] = static_cast<char>(packed[packed.size() / 2] ^ 1);
+      CHECK(code_of(unpack(seal, packed, "row").error()) == errc::seal_broken);
+    }
+  // Sealed well, but not packed: of an unknown form, or not what it says.
+  for (const auto& form : {std::string{}, std::string("\x7f"), std::string("\1"), std::string("\1\5abc"),
+                           std::string("\2\xff\xff\xff\xff\xff\xff\x7f"
+                                       "abc"),
+                           std::string("\2\5abc")})
+    CHECK(code_of(unpack(seal, must(seal.seal(form, "row")), "row").error()) == errc::seal_broken);
+}
+
+TEST_CASE("A text of which the phrases are known gets small also alone") {
+  const scratch_folder folder;
+  const auto seal = must(sealer::load(folder.path() / "seal.key", true));
+  const std::string extra =
+    R"({"auth_type":"oauth","executor_type":"CodexExecutor","fail":{"body":"","status_code":200},"generate":true,)"
+    R"("reasoning_effort":"high","request_id":"9f3c01ab","service_tier":"auto","user_agent":"codex_cli_rs/0.1"})";
+  CHECK(must(pack(seal, extra, "row")).size() < extra.size() / 2);
+}
+
+TEST_CASE("What was packed by earlier programs can be read for ever") {
+  const scratch_folder folder;
+  const auto file = folder.path() / "seal.key";
+  std::ofstream{file} << std::string(64, 'k');
+  std::filesystem::permissions(file, std::filesystem::perms{0600});
+  const auto seal = must(sealer::load(file, false));
+  const std::string_view hex =
+    "01f1aac422710b0c7e86c3f47762ed238afbcb7644c4480e8a34bb666c97c7bdf309b9336aafa773946d5b3d07"
+    "7c984e1da05fb2dc8a3220971a93680ca0e40268ef04ae7199545d3ea2dd89da185c0b6b0592c0";
+  std::string packed;
+  for (std::size_t i = 0; i < hex.size(); i += 2)
+    packed.push_back(static_cast<char>(std::stoi(std::string{hex.substr(i, 2)}, nullptr, 16)));
+  CHECK(must(unpack(seal, packed, "row"))
+        == R"({"auth_type":"oauth","executor_type":"CodexExecutor","fail":{"body":"","status_code":200},)"
+           R"("request_id":"9f3c01ab","user_agent":"codex_cli_rs/0.1"})");
 }
 
 } // namespace keyportal::storage::test

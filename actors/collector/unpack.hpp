@@ -1,0 +1,21 @@
+// From payloads as they came to what the ledger takes: records, dead letters, account errors. Pure.
+#pragma once
+
+#include <vector>
+
+#include "messages/actors.hpp"
+
+namespace keyportal {
+
+struct unpacked {
+  std::vector<record_group> groups;
+  std::vector<dead_letter> dead;
+  std::vector<node_event> events;
+  std::uint64_t records = 0;
+  std::uint64_t notices = 0; ///< what CPA says of itself in between; of no further use
+};
+
+/// Adds the payloads of one message to `into`. Whatever cannot be understood becomes a dead letter.
+void unpack(const node_name& node, moment at, inbox_channel channel, const payload_batch& payloads, unpacked& into);
+
+} // namespace keyportal

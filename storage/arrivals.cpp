@@ -1,0 +1,321 @@
+// Records in the order in which they came: what consumers go through, and what waits for the stream.
+#include "storage/arrivals.hpp"
+
+#include <algorithm>
+
+#include "storage/ledger_parts.hpp"
+#include "storage/packing.hpp"
+
+namespace keyportal::storage {
+
+constexpr std::uint32_t most_at_once = 10'000;
+
+// --- records from rows ------------------------------------------------------------------
+
+caf::expected<name_ptr> known_names::get(name_kind kind, name_number number) {
+  auto& entry = met_[number];
+  if (entry && entry->kind == kind)
+    return entry;
+  auto found = dictionary_->get(kind, number);
+  if (found)
+    entry = *found;
+  return found;
+}
+
+caf::expected<std::shared_ptr<attempt_facts>> facts_of(const record_value& value, known_names& met) {
+  if (!value.facts)
+    return std::shared_ptr<attempt_facts>{};
+  const auto provider = met.get(name_kind::provider, value.facts->provider);
+  if (!provider)
+    return provider.error();
+  const auto alias = met.get(name_kind::alias, value.facts->alias);
+  if (!alias)
+    return alias.error();
+  const auto endpoint = met.get(name_kind::endpoint, value.facts->endpoint);
+  if (!endpoint)
+    return endpoint.error();
+  return std::make_shared<attempt_facts>(attempt_facts{
+    (*provider)->text, (*alias)->text, (*endpoint)->text, value.facts->ttft_ms, value.facts->status_code, {}});
+}
+
+token_parts parts_of(const record_value& value, std::string_view model) {
+  return value.facts ? value.facts->parts : parts_by_model(model, value.tokens);
+}
+
+caf::expected<stored_record> record_of(const record_key& key, const record_value& value, known_names& met) {
+  const auto node = met.get(name_kind::node, key.node);
+  if (!node)
+    return node.error();
+  const auto client_key = met.get(name_kind::client_key, value.client_key);
+  if (!client_key)
+    return client_key.error();
+  const auto model = met.get(name_kind::model, value.model);
+  if (!model)
+    return model.error();
+  const auto auth_index = met.get(name_kind::auth_index, value.auth_index);
+  if (!auth_index)
+    return auth_index.error();
+  auto facts = facts_of(value, met);
+  if (!facts)
+    return facts.error();
+  return stored_record{value.seq,
+                       key.id,
+                       (*node)->text,
+                       (*client_key)->key,
+                       (*model)->text,
+                       (*auth_index)->text,
+                       {key.at_ns, value.offset_minutes},
+                       value.latency_ms,
+                       value.tokens,
+                       value.failed,
+                       parts_of(value, (*model)->text),
+                       std::move(*facts)};
+}
+
+caf::error read_records(const database& db, const view& as_of, name_number node,
+                        const std::vector<arrival_record>& wanted,
+                        std::vector<std::pair<record_key, record_value>>& out) {
+  constexpr std::size_t row_bytes = 1 + 4 + 8 + 16;
+  out.clear();
+  std::string rows;
+  for (const auto& one : wanted)
+    append_key(rows, record_key{node, one.at_ns, one.id});
+  std::vector<rocksdb::Slice> keys;
+  for (std::size_t i = 0; i < wanted.size(); ++i)
+    keys.emplace_back(rows.data() + i * row_bytes, row_bytes);
+  std::vector<rocksdb::PinnableSlice> values(wanted.size());
+  std::vector<rocksdb::Status> states(wanted.size());
+  rocksdb::ReadOptions options;
+  options.snapshot = as_of.get();
+  db.raw().MultiGet(options, db.handle(family::records), keys.size(), keys.data(), values.data(), states.data());
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (!states[i].ok())
+      return states[i].IsNotFound() ? damaged("record") : to_error(states[i]);
+    auto& [key, value] = out.emplace_back(record_key{node, wanted[i].at_ns, wanted[i].id}, record_value{});
+    if (!decode(values[i].ToStringView(), value) || value.seq != wanted[i].seq)
+      return damaged("record");
+  }
+  return {};
+}
+
+// --- extras -----------------------------------------------------------------------------
+
+caf::expected<std::vector<std::string>> extras_of(const arrivals_key& key, const arrivals_value& row,
+                                                  const sealer& seal) {
+  std::vector<std::string> out;
+  if (row.extras.empty())
+    return out;
+  const auto texts = unpack(seal, row.extras, encode_key(key));
+  if (!texts)
+    return texts.error();
+  std::string_view in{*texts};
+  for (out.resize(row.records.size()); auto& text : out)
+    if (!get_text(in, text))
+      return damaged("arrivals");
+  return out;
+}
+
+caf::expected<std::string> extras_reader::get(sequence seq) {
+  const auto place_of = [&] {
+    return std::lower_bound(row_.records.begin(), row_.records.end(), seq,
+                            [](const arrival_record& one, sequence wanted) { return one.seq < wanted; });
+  };
+  auto place = place_of();
+  if (place == row_.records.end() || place->seq != seq) {
+    row_.records.clear();
+    const auto read = [&](std::string_view bytes_of_key, std::string_view bytes, bool& stop) -> caf::error {
+      stop = true;
+      arrivals_key key;
+      if (!decode_key(bytes_of_key, key) || !decode(bytes, row_))
+        return damaged("arrivals");
+      auto extras = extras_of(key, row_, dictionary_->seal());
+      if (!extras)
+        return extras.error();
+      extras_ = std::move(*extras);
+      return {};
+    };
+    if (auto failed =
+          db_->each(family::arrivals, key_prefix<arrivals_key>(), encode_key(arrivals_key{seq}), read, as_of_->get()))
+      return failed;
+    place = place_of();
+    if (place == row_.records.end() || place->seq != seq)
+      return damaged("arrivals");
+  }
+  return extras_.empty() ? std::string{} : extras_[static_cast<std::size_t>(place - row_.records.begin())];
+}
+
+// --- in order of arrival --------------------------------------------------------------------
+
+namespace {
+
+using found_records = std::vector<std::pair<record_key, record_value>>;
+
+caf::error append_arrivals(std::vector<arrival>& out, const read_arrivals& what, const arrivals_key& key,
+                           arrivals_value& row, const database& db, const view& as_of, const sealer& seal,
+                           known_names& met) {
+  std::vector<std::string> extras;
+  if (what.with_extra) {
+    auto all = extras_of(key, row, seal);
+    if (!all)
+      return all.error();
+    extras = std::move(*all);
+  }
+  const auto begin = std::find_if(row.records.begin(), row.records.end(),
+                                  [&](const arrival_record& one) { return one.seq > what.after; });
+  const auto skipped = static_cast<std::size_t>(begin - row.records.begin());
+  row.records.erase(row.records.begin(), begin);
+  row.records.resize(std::min(row.records.size(), what.limit - out.size()));
+  found_records found;
+  if (auto failed = read_records(db, as_of, row.node, row.records, found))
+    return failed;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const auto& [of, value] = found[i];
+    auto record = record_of(of, value, met);
+    if (!record)
+      return record.error();
+    auto& one = out.emplace_back();
+    one.record = std::move(*record);
+    if (!extras.empty())
+      one.extra = std::move(extras[skipped + i]);
+    if (!what.whole)
+      continue;
+    const auto client_key = met.get(name_kind::client_key, value.client_key);
+    if (!client_key)
+      return client_key.error();
+    const auto source = met.get(name_kind::source, value.source);
+    if (!source)
+      return source.error();
+    one.client_key = secret{(*client_key)->text};
+    one.source = (*source)->text;
+  }
+  return {};
+}
+
+} // namespace
+
+caf::expected<std::vector<arrival>> ledger::arrivals(const read_arrivals& asked) const {
+  std::vector<arrival> out;
+  auto what = asked;
+  what.limit = std::min(what.limit, most_at_once);
+  std::optional<name_number> node;
+  if (what.node) {
+    node = parts_->number_of(*what.node);
+    if (!node)
+      return out;
+  }
+  if (what.limit == 0 || what.after == UINT64_MAX)
+    return out;
+  const auto& db = *parts_->db;
+  const view as_of{db};
+  known_names met{*parts_->dictionary};
+  const auto read = [&](std::string_view bytes_of_key, std::string_view bytes, bool& stop) -> caf::error {
+    arrivals_key key;
+    arrivals_value row;
+    if (!decode_key(bytes_of_key, key) || !decode(bytes, row))
+      return damaged("arrivals");
+    if (node && row.node != *node)
+      return {};
+    auto failed = append_arrivals(out, what, key, row, db, as_of, parts_->dictionary->seal(), met);
+    stop = out.size() == what.limit;
+    return failed;
+  };
+  if (auto failed = db.each(family::arrivals, key_prefix<arrivals_key>(), encode_key(arrivals_key{what.after + 1}),
+                            read, as_of.get()))
+    return failed;
+  return out;
+}
+
+// --- outbox ---------------------------------------------------------------------------
+
+namespace {
+
+/// Fills a page from the rows of the outbox and of arrivals beside them.
+class page_filler {
+public:
+  page_filler(outbox_page& page, std::uint32_t limit, const database& db, const names& dictionary, const view& as_of)
+    : page_(&page), limit_(limit), db_(&db), as_of_(&as_of), met_(dictionary) {}
+
+  [[nodiscard]] bool full() const { return page_->items.size() == limit_; }
+
+  caf::error add(const outbox_key& key, outbox_value& row, sequence after) {
+    if (row.kind != event_kind::usage) {
+      const auto node = met_.get(name_kind::node, row.node);
+      if (!node)
+        return node.error();
+      page_->items.push_back(
+        {key.last, {}, {key.last, row.kind, (*node)->text, moment_of(row.at_ns), std::move(row.data)}});
+      return {};
+    }
+    for (auto range : row.waiting) {
+      range.first = std::max(range.first, after + 1);
+      if (range.first > range.last)
+        continue;
+      if (full())
+        break;
+      if (auto failed = add(range))
+        return failed;
+    }
+    return {};
+  }
+
+private:
+  caf::error add(const sequence_range& range) {
+    const auto read = [&](std::string_view bytes_of_key, std::string_view bytes, bool& stop) -> caf::error {
+      arrivals_key key;
+      arrivals_value row;
+      if (!decode_key(bytes_of_key, key) || !decode(bytes, row))
+        return damaged("arrivals");
+      std::erase_if(row.records,
+                    [&](const arrival_record& one) { return one.seq < range.first || one.seq > range.last; });
+      row.records.resize(std::min(row.records.size(), limit_ - page_->items.size()));
+      if (auto failed = read_records(*db_, *as_of_, row.node, row.records, found_))
+        return failed;
+      for (const auto& [of, value] : found_) {
+        auto record = record_of(of, value, met_);
+        if (!record)
+          return record.error();
+        auto& item = page_->items.emplace_back();
+        item.seq = value.seq;
+        item.record = std::move(*record);
+      }
+      stop = full() || key.last >= range.last;
+      return {};
+    };
+    return db_->each(family::arrivals, key_prefix<arrivals_key>(), encode_key(arrivals_key{range.first}), read,
+                     as_of_->get());
+  }
+
+  outbox_page* page_;
+  std::size_t limit_;
+  const database* db_;
+  const view* as_of_;
+  known_names met_;
+  found_records found_;
+};
+
+} // namespace
+
+caf::expected<outbox_page> ledger::read_outbox(sequence after, std::uint32_t limit) const {
+  outbox_page page;
+  limit = std::min(limit, most_at_once);
+  if (limit == 0 || after == UINT64_MAX)
+    return page;
+  const auto& db = *parts_->db;
+  const view as_of{db};
+  page_filler filler{page, limit, db, *parts_->dictionary, as_of};
+  const auto read = [&](std::string_view bytes_of_key, std::string_view bytes, bool& stop) -> caf::error {
+    outbox_key key;
+    outbox_value row;
+    if (!decode_key(bytes_of_key, key) || !decode(bytes, row))
+      return damaged("outbox");
+    auto failed = filler.add(key, row, after);
+    stop = filler.full();
+    return failed;
+  };
+  if (auto failed =
+        db.each(family::outbox, key_prefix<outbox_key>(), encode_key(outbox_key{after + 1}), read, as_of.get()))
+    return failed;
+  return page;
+}
+
+} // namespace keyportal::storage

@@ -1,0 +1,180 @@
+// A database as programs before the usage queue left it.
+#include <catch2/catch_test_macros.hpp>
+
+#include <map>
+
+#include "sample.hpp"
+#include "storage/database.hpp"
+#include "storage/rollups.hpp"
+#include "storage/values.hpp"
+
+namespace keyportal::storage::test {
+namespace {
+
+void put_all(std::string& out, std::initializer_list<std::int64_t> numbers) {
+  for (const auto number : numbers)
+    put_zigzag(out, number);
+}
+
+// Sums as version 1 had them.
+void put_sums(std::string& out, const totals& t) {
+  put_all(out, {t.requests, t.ok, t.failed, t.latency_ms_sum, t.tokens.input, t.tokens.output, t.tokens.reasoning,
+                t.tokens.cached, t.tokens.total});
+}
+
+std::string version_1(const node_value& value) {
+  std::string out(1, 1);
+  out.push_back(value.known ? 1 : 0);
+  put_fixed(out, value.last_seen_ns);
+  put_all(out, {value.counters.requests, value.counters.ok, value.counters.failed, value.counters.tokens});
+  put_sums(out, value.sums);
+  put_varint(out, value.restarts);
+  put_varint(out, value.gaps);
+  return out;
+}
+
+std::string version_1(const rollup_value& value) {
+  std::string out(1, 1);
+  put_varint(out, value.models.size());
+  for (const auto& [model, sums] : value.models) {
+    put_varint(out, model);
+    put_sums(out, sums);
+  }
+  return out;
+}
+
+std::string version_1(const position_value& value) {
+  std::string out(1, 1);
+  for (const auto number : {value.last, value.records, value.outbox, std::uint64_t{value.last_name}})
+    put_varint(out, number);
+  return out;
+}
+
+std::string version_1(const outbox_value& value, const std::map<sequence, std::pair<name_number, arrival_record>>& at) {
+  std::string out(1, 1);
+  out.push_back(static_cast<char>(value.kind));
+  if (value.kind != event_kind::usage) {
+    put_varint(out, value.node);
+    put_fixed(out, value.at_ns);
+    put_text(out, value.data);
+    return out;
+  }
+  std::vector<sequence> waiting;
+  for (const auto& range : value.waiting)
+    for (auto seq = range.first; seq <= range.last; ++seq)
+      waiting.push_back(seq);
+  put_varint(out, at.at(waiting[0]).first);
+  put_varint(out, waiting.size());
+  sequence before = 0;
+  for (const auto seq : waiting) {
+    const auto& record = at.at(seq).second;
+    put_varint(out, seq - before);
+    put_fixed(out, record.at_ns);
+    put_bytes(out, record.id.bytes);
+    before = seq;
+  }
+  return out;
+}
+
+// Turns a database of plain records into what schema 1 was.
+void make_old(const settings& how) {
+  const auto db =
+    must(database::open_store({how.folder / "db", how.block_cache_bytes, how.write_buffer_bytes, nullptr}));
+  rocksdb::WriteBatch batch;
+  std::map<sequence, std::pair<name_number, arrival_record>> at;
+  const auto each = [&](family where, const std::string& prefix, const auto& visit) {
+    must(db->each(where, prefix, {}, [&](std::string_view key, std::string_view bytes, bool&) -> caf::error {
+      visit(std::string{key}, bytes);
+      return {};
+    }));
+  };
+  each(family::arrivals, key_prefix<arrivals_key>(), [&](const std::string& key, std::string_view bytes) {
+    arrivals_value row;
+    REQUIRE(decode(bytes, row));
+    for (const auto& record : row.records)
+      at[record.seq] = {row.node, record};
+    batch.Delete(db->handle(family::arrivals), key);
+  });
+  each(family::records, key_prefix<record_key>(), [&](const std::string& key, std::string_view bytes) {
+    std::string old{bytes};
+    old[0] = 1;
+    batch.Put(db->handle(family::records), key, old);
+  });
+  each(family::outbox, key_prefix<outbox_key>(), [&](const std::string& key, std::string_view bytes) {
+    outbox_value row;
+    REQUIRE(decode(bytes, row));
+    batch.Put(db->handle(family::outbox), key, version_1(row, at));
+  });
+  for (const auto& prefix : {key_prefix<hour_key>(), key_prefix<day_key>()})
+    each(family::rollups, prefix, [&](const std::string& key, std::string_view bytes) {
+      rollup_value row;
+      REQUIRE(decode(bytes, row));
+      batch.Put(db->handle(family::rollups), key, version_1(row));
+    });
+  each(family::meta, key_prefix<node_key>(), [&](const std::string& key, std::string_view bytes) {
+    node_value row;
+    REQUIRE(decode(bytes, row));
+    batch.Put(db->handle(family::meta), key, version_1(row));
+  });
+  each(family::meta, key_prefix<credential_key>(),
+       [&](const std::string& key, std::string_view) { batch.Delete(db->handle(family::meta), key); });
+  each(family::meta, key_prefix<position_key>(), [&](const std::string& key, std::string_view bytes) {
+    position_value row;
+    REQUIRE(decode(bytes, row));
+    batch.Put(db->handle(family::meta), key, version_1(row));
+  });
+  batch.Put(db->handle(family::meta), encode_key(schema_key{}), encode_number(1));
+  must(db->write(batch, true));
+}
+
+} // namespace
+
+TEST_CASE("A database of schema 1 is brought up: nothing is lost, all that is new is made from its records") {
+  const scratch_folder folder;
+  const auto how = small_settings(folder.path());
+  std::vector<arrival> before;
+  ledger_state state;
+  std::vector<sequence> waiting;
+  {
+    const auto books = must_open(how);
+    must_commit(*books, polled("alpha", numbered_groups("alpha", 500, 300)));
+    must_commit(*books, polled("beta", numbered_groups("beta", 1, 100)));
+    journal_entry entry;
+    entry.events.push_back({0, event_kind::up, "alpha", at_seconds(0), "{}"});
+    must_commit(*books, entry);
+    must_commit(*books, polled("alpha", numbered_groups("alpha", 1, 300)));
+    must(books->forget_outbox({1, 2, 5, 6, 7, 200, 650}));
+    before = all_arrivals(*books);
+    state = books->state();
+    for (const auto& item : must(books->read_outbox(0, 10'000)).items)
+      waiting.push_back(item.seq);
+  }
+  make_old(how);
+  for (int opened = 0; opened < 2; ++opened) {
+    const auto books = must_open(how);
+    must(books->verify());
+    CHECK(books->state().last == state.last);
+    CHECK(books->state().outbox == state.outbox);
+    CHECK(books->state().sums == state.sums);
+    const auto after = all_arrivals(*books);
+    REQUIRE(after.size() == before.size());
+    for (std::size_t i = 0; i < after.size(); ++i) {
+      CHECK(after[i].record.seq == before[i].record.seq);
+      CHECK(after[i].record.id == before[i].record.id);
+      CHECK(after[i].record.node == before[i].record.node);
+    }
+    std::vector<sequence> still;
+    for (const auto& item : must(books->read_outbox(0, 10'000)).items)
+      still.push_back(item.seq);
+    CHECK(still == waiting);
+    CHECK(must(books->recall_audit("alpha")).credentials.size() == 3);
+    // And goes on: known records are known, in both forms.
+    CHECK(must_commit(*books, polled("alpha", numbered_groups("alpha", 500, 300))).duplicates == 300);
+    CHECK(must_commit(*books, decoded("alpha", queued_groups("alpha", 1, 300))).duplicates == 300);
+    must(books->forget_outbox({3}));
+    std::erase(waiting, sequence{3});
+    state = books->state();
+  }
+}
+
+} // namespace keyportal::storage::test
