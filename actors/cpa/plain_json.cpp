@@ -55,10 +55,14 @@ void append_plain_number(std::string& out, std::int64_t number) { append_digits(
 void append_plain_number(std::string& out, std::uint64_t number) { append_digits(out, number); }
 
 void append_plain_number(std::string& out, double number) {
-  if (std::trunc(number) == number && std::abs(number) < 9.0e15)
-    append_digits(out, static_cast<std::int64_t>(number));
-  else
-    append_digits(out, number);
+  constexpr double within_64_bits = 9.2e18;
+  if (std::trunc(number) == number && std::abs(number) < within_64_bits)
+    return append_digits(out, static_cast<std::int64_t>(number));
+  if (std::abs(number) < within_64_bits)
+    return append_digits(out, number);
+  // With an exponent, or it would be read again as an integer that is too large.
+  char text[40];
+  out.append(text, std::to_chars(text, text + sizeof text, number, std::chars_format::scientific).ptr);
 }
 
 std::string_view first_bytes(std::string_view text, std::size_t most) {

@@ -317,7 +317,7 @@ speller::~speller() = default;
 std::string speller::spell(std::string_view json, spelt& into) {
   auto& my = *impl_;
   my.tidy();
-  my.text.begin(json.size() * 4 + 64); // no spelling is longer: 1e15 grows most
+  my.text.begin(json.size() * 5 + 64); // no spelling is longer: 9e18 grows most
   my.members.clear();
   my.open.clear();
   if (json.size() > largest)
