@@ -57,19 +57,19 @@ private:
 };
 
 /// The member of that name, when it is there and not null.
-const spelt_member* present(const spelt& object, std::string_view name) {
+const spelt_member* present(const spelt& object, member_name name) {
   const auto* m = object.find(name);
   return m != nullptr && m->kind != type::null ? m : nullptr;
 }
 
-std::string_view text_in(const spelt& object, std::string_view name, std::size_t most = longest_text) {
+std::string_view text_in(const spelt& object, member_name name, std::size_t most = longest_text) {
   const auto* m = present(object, name);
   if (m == nullptr)
     return {};
   if (m->kind != type::string)
-    throw malformed{fmt::format("{} is not a string", name)};
+    throw malformed{fmt::format("{} is not a string", name.text)};
   if (m->string.size() > most)
-    throw malformed{fmt::format("{} is longer than {} bytes", name, most)};
+    throw malformed{fmt::format("{} is longer than {} bytes", name.text, most)};
   return m->string;
 }
 
@@ -79,26 +79,26 @@ std::optional<std::int64_t> read_integer(std::string_view text) {
   return problem == std::errc{} && rest == text.data() + text.size() ? std::optional{n} : std::nullopt;
 }
 
-std::int64_t integer_in(const spelt& object, std::string_view name, const char* where = "") {
+std::int64_t integer_in(const spelt& object, member_name name, const char* where = "") {
   const auto* m = present(object, name);
   if (m == nullptr)
     return 0;
   const auto n = m->kind == type::integer ? read_integer(object.value(*m)) : std::nullopt;
   if (!n)
-    throw malformed{fmt::format("{}{} is not an integer of 64 bits", where, name)};
+    throw malformed{fmt::format("{}{} is not an integer of 64 bits", where, name.text)};
   return *n;
 }
 
 /// 0 for everything that is no integer.
-std::int64_t any_integer_in(const spelt& object, std::string_view name) {
+std::int64_t any_integer_in(const spelt& object, member_name name) {
   const auto* m = present(object, name);
   return m == nullptr ? 0 : read_integer(object.value(*m)).value_or(0);
 }
 
-bool boolean_in(const spelt& object, std::string_view name) {
+bool boolean_in(const spelt& object, member_name name) {
   const auto* m = present(object, name);
   if (m != nullptr && m->kind != type::boolean)
-    throw malformed{fmt::format("{} is not a boolean", name)};
+    throw malformed{fmt::format("{} is not a boolean", name.text)};
   return m != nullptr && object.value(*m) == "true";
 }
 
@@ -111,7 +111,7 @@ stamped_time time_in(const spelt& record) {
   return *at;
 }
 
-spelt object_in(const spelt& object, std::string_view name) {
+spelt object_in(const spelt& object, member_name name) {
   const auto* m = object.find(name);
   return m == nullptr ? spelt{{}, object.members, 0, 0} : object.inner(*m);
 }
@@ -161,14 +161,14 @@ token_evidence tokens_in(const spelt& record) {
 }
 
 /// What is only looked up by people: nothing depends on it, so anything else in its place is as good as nothing.
-std::string_view text_if_any(const spelt& record, std::string_view name) {
+std::string_view text_if_any(const spelt& record, member_name name) {
   const auto* m = present(record, name);
-  return m != nullptr && m->kind == type::string ? m->string.substr(0, longest_fact) : std::string_view{};
+  return m != nullptr && m->kind == type::string ? first_bytes(m->string, longest_fact) : std::string_view{};
 }
 
 /// Whom CPA counts a record under: as the keys of `/usage`, so that both ways lead to one id.
 std::string_view client_in(const spelt& record) {
-  for (const std::string_view name : {"api_key", "endpoint", "provider"})
+  for (const auto name : {member_name{"api_key"}, member_name{"endpoint"}, member_name{"provider"}})
     if (const auto text = trimmed(text_in(record, name)); !text.empty())
       return text;
   return "unknown";

@@ -20,9 +20,8 @@ constexpr std::size_t most_unknown_bytes = 16384;
 enum class keeping : std::uint8_t { core, text, value, tokens, fail, headers, unknown };
 
 struct known_field {
-  std::string_view name;
+  member_name name;
   keeping how;
-  std::uint64_t head = head_of(name);
 };
 
 constexpr known_field known_fields[] = {
@@ -57,7 +56,7 @@ constexpr known_field known_fields[] = {
   {"x_forwarded_for", keeping::text},
 };
 static_assert(std::is_sorted(std::begin(known_fields), std::end(known_fields),
-                             [](const known_field& a, const known_field& b) { return a.name < b.name; }));
+                             [](const known_field& a, const known_field& b) { return a.name.text < b.name.text; }));
 
 constexpr std::string_view core_counts[] = {"input_tokens", "output_tokens", "reasoning_tokens", "cached_tokens",
                                             "total_tokens"};
@@ -77,10 +76,13 @@ public:
     out_.reserve(record_.text.size());
     out_ += '{';
     for (const auto& m : record_) {
-      while (known != end && (known->head < m.head || (known->head == m.head && known->name < m.name)))
-        ++known; // both are in order
-      const bool is_known = known != end && known->head == m.head && known->name == m.name;
-      one(record_, m, is_known ? known->how : keeping::unknown);
+      while (known != end && known->name.head < m.head) // both are in order
+        ++known;
+      const auto* at = known;
+      while (at != end && at->name.head == m.head && !at->name.names(m))
+        ++at;
+      const bool is_known = at != end && at->name.names(m);
+      one(record_, m, is_known ? at->how : keeping::unknown);
     }
     if (dropped_ > 0) {
       comma();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 #include <numeric>
 #include <tuple>
@@ -47,12 +48,13 @@ std::string_view without_blanks_behind(std::string_view token) {
 
 } // namespace
 
-const spelt_member* spelt::find(std::string_view name) const {
-  const auto head = head_of(name);
-  const auto* at = std::lower_bound(begin(), end(), name, [head](const spelt_member& m, std::string_view n) {
-    return m.head != head ? m.head < head : m.name < n;
-  });
-  return at != end() && at->head == head && at->name == name ? at : nullptr;
+const spelt_member* spelt::find(member_name name) const {
+  const auto* at = std::lower_bound(begin(), end(), name.head,
+                                    [](const spelt_member& m, std::uint64_t head) { return m.head < head; });
+  for (; at != end() && at->head == name.head; ++at)
+    if (name.names(*at))
+      return at;
+  return nullptr;
 }
 
 namespace {
@@ -95,11 +97,31 @@ private:
   std::size_t room_ = 0, size_ = 0;
 };
 
-/// Where a name ends: at its quotation mark, or earlier at a backslash. There is one of them.
+/// Where a name ends: at its quotation mark, or earlier at a backslash. There is one of them, and eight bytes more.
 const char* end_of_plain(const char* text) {
+  constexpr std::uint64_t ones = 0x0101010101010101, high = 0x8080808080808080;
+  const auto zeros = [](std::uint64_t v) { return (v - ones) & ~v & high; };
+  if constexpr (std::endian::native == std::endian::little) {
+    for (std::uint64_t eight;; text += 8) {
+      std::memcpy(&eight, text, 8);
+      // The lowest mark is right; those above it may not be.
+      if (const auto marks = zeros(eight ^ ones * '"') | zeros(eight ^ ones * '\\'); marks != 0)
+        return text + (std::countr_zero(marks) >> 3);
+    }
+  }
   while (*text != '"' && *text != '\\')
     ++text;
   return text;
+}
+
+/// `head_of` for a name that has eight readable bytes.
+std::uint64_t quick_head_of(const char* name, std::size_t size) {
+  if constexpr (std::endian::native != std::endian::little)
+    return head_of({name, size});
+  std::uint64_t head;
+  std::memcpy(&head, name, 8);
+  head = __builtin_bswap64(head);
+  return size >= 8 ? head : size == 0 ? 0 : head & (~std::uint64_t{0} << (64 - 8 * size));
 }
 
 } // namespace
@@ -113,7 +135,7 @@ struct speller::impl {
   std::vector<spelt_member> open;                    ///< of objects that are not finished: a stack
   std::array<std::vector<std::uint32_t>, 64> orders; ///< last seen of objects with so many members
 
-  void spell_value(od::value value, std::size_t index, std::size_t depth) {
+  void spell_value(od::value& value, std::size_t index, std::size_t depth) {
     auto& m = open[index];
     switch (value.type()) {
       case od::json_type::string: {
@@ -145,9 +167,9 @@ struct speller::impl {
           throw malformed{"it is nested too deeply"};
         m.kind = type::array;
         text.put('[');
-        for (auto element : value.get_array()) {
+        for (od::value element : value.get_array()) {
           open.emplace_back(); // of no use but to be written to
-          spell_value(element.value(), open.size() - 1, depth - 1);
+          spell_value(element, open.size() - 1, depth - 1);
           open.pop_back();
           text.put(',');
         }
@@ -163,7 +185,7 @@ struct speller::impl {
     }
   }
 
-  void spell_number(od::value value, spelt_member& m) {
+  void spell_number(od::value& value, spelt_member& m) {
     const auto token = without_blanks_behind(value.raw_json_token());
     m.kind = type::integer;
     if (is_plain_integer(token)) {
@@ -205,20 +227,21 @@ struct speller::impl {
     const auto here = [&] { return static_cast<std::uint32_t>(text.size() - begin); };
     text.put('{');
     bool sorted = true;
-    for (auto field : object) {
+    for (od::field field : object) {
       auto& inside = open.emplace_back();
       inside.begin = here();
       const char* raw = field.key().raw();
       const char* raw_end = end_of_plain(raw);
       if (*raw_end == '"') {
         inside.name = {raw, static_cast<std::size_t>(raw_end - raw)};
+        inside.head = quick_head_of(raw, inside.name.size());
         text.put_quickly(raw - 1, inside.name.size() + 2);
       } else {
         inside.name = field.unescaped_key();
+        inside.head = head_of(inside.name);
         put_escaped(inside.name);
       }
       text.put(':');
-      inside.head = head_of(inside.name);
       inside.value = here();
       sorted = sorted && (open.size() == first + 1 || precedes(open[open.size() - 2], inside));
       const auto index = open.size() - 1; // objects within move the stack
@@ -262,7 +285,8 @@ struct speller::impl {
     text.cut(begin + 1);
     for (std::size_t i = 0; i < order.size(); ++i) {
       const auto& inside = open[first + order[i]];
-      if (i + 1 < order.size() && open[first + order[i + 1]].name == inside.name)
+      if (i + 1 < order.size() && open[first + order[i + 1]].head == inside.head
+          && open[first + order[i + 1]].name == inside.name)
         continue;                                                                        // the last of one name counts
       const auto moved = static_cast<std::uint32_t>(text.size() - begin) - inside.begin; // wraps round, and back below
       text.put_quickly(unsorted.data() + inside.begin, inside.end - inside.begin + 1);

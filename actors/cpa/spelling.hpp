@@ -1,12 +1,10 @@
 // A JSON object brought into exactly one spelling, and what is in it.
 #pragma once
 
-#include <bit>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <vector>
 
 namespace keyportal::cpa {
@@ -25,14 +23,20 @@ struct spelt_member {
 /// The first eight bytes of a name as a number that orders as the bytes do.
 constexpr std::uint64_t head_of(std::string_view name) {
   std::uint64_t head = 0;
-  if (name.size() >= 8 && !std::is_constant_evaluated()) {
-    __builtin_memcpy(&head, name.data(), 8);
-    return std::endian::native == std::endian::little ? __builtin_bswap64(head) : head;
-  }
   for (std::size_t i = 0; i < 8; ++i)
     head = head << 8 | (i < name.size() ? static_cast<unsigned char>(name[i]) : 0U);
   return head;
 }
+
+/// A name to look for, made ready when the program is built.
+struct member_name {
+  std::string_view text;
+  std::uint64_t head;
+  consteval member_name(const char* literal) : text(literal), head(head_of(text)) {} // NOLINT: meant to be implicit
+  [[nodiscard]] bool names(const spelt_member& m) const {
+    return m.head == head && m.name.size() == text.size() && (text.size() <= 8 || m.name.substr(8) == text.substr(8));
+  }
+};
 
 /// An object in one spelling: names in order (of several equal ones the last), no blanks, '"' and '\' behind a backslash,
 /// control characters as \u00xx, everything else as it is, whole numbers as integers (1000, 1000.0 and 1e3 are one).
@@ -45,7 +49,7 @@ struct spelt {
   [[nodiscard]] const spelt_member* begin() const { return members->data() + first; }
   [[nodiscard]] const spelt_member* end() const { return members->data() + last; }
   /// The member of that name; null when there is none.
-  [[nodiscard]] const spelt_member* find(std::string_view name) const;
+  [[nodiscard]] const spelt_member* find(member_name name) const;
   [[nodiscard]] std::string_view whole(const spelt_member& m) const { return text.substr(m.begin, m.end - m.begin); }
   [[nodiscard]] std::string_view value(const spelt_member& m) const { return text.substr(m.value, m.end - m.value); }
   /// The object that is the value of `m`; an empty one when that is no object.

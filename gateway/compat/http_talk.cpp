@@ -228,7 +228,7 @@ private:
                       R"({"endpoints":["POST /v1/chat/completions","POST /v1/completions","GET /v1/models"],)"
                       R"("message":"CLI Proxy API Server"})",
                       json_type, false);
-      case route::health: return answer(200, R"({"status":"ok"})", json_type, false);
+      case route::health: return answer(200, is_head() ? "" : R"({"status":"ok"})", json_type, false);
       case route::unknown: return answer_unknown();
       case route::other_management: return other_management(path);
       default: break;

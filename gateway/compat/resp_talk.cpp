@@ -1,4 +1,5 @@
 #include <deque>
+#include <thread>
 #include <utility>
 
 #include <sys/eventfd.h>
@@ -64,10 +65,7 @@ public:
   conversation(common_ground& ground, line& with, std::string first)
     : ground_(ground), line_(with), input_(std::move(first)) {}
 
-  ~conversation() {
-    if (counted_)
-      place_->unsubscribe();
-  }
+  ~conversation() { leave(); }
   conversation(const conversation&) = delete;
   conversation& operator=(const conversation&) = delete;
 
@@ -255,8 +253,8 @@ private:
         out = name.empty() ? resp_error("empty command") : unknown_command(name);
       }
       const bool leaving = name == "UNSUBSCRIBE" || name == "QUIT";
-      if (leaving && std::exchange(counted_, false)) // before it is said, so that whoever hears it can pop at once
-        place_->unsubscribe();
+      if (leaving) // before it is said, so that whoever hears it can pop at once
+        leave_in_order();
       if (!send(out))
         return false;
       if (leaving) {
@@ -264,6 +262,18 @@ private:
         return false;
       }
     }
+  }
+
+  void leave() {
+    if (std::exchange(counted_, false))
+      place_->unsubscribe();
+  }
+  /// What was sent is on its way: a moment later it has arrived, and pops go on behind it.
+  void leave_in_order() {
+    const auto deadline = line::clock::now() + std::chrono::seconds(1);
+    while (settle() && !in_flight_.empty() && line::clock::now() < deadline)
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    leave();
   }
 
   bool push_new() {

@@ -1,5 +1,7 @@
 #include "gateway/compat/usage_sheet.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "gateway/compat/go_text.hpp"
@@ -41,7 +43,8 @@ void usage_sheet::add(const arrival& one) {
   list.rows.push_back({r.at.unix_ns, r.at.offset_minutes, r.failed, names_.number_of(one.source),
                        names_.number_of(r.auth_index), r.latency_ms, r.tokens});
   add_to(list.tokens, r.tokens.total);
-  add_to(tokens_, r.tokens.total);
+  const auto tokens = std::max<std::int64_t>(r.tokens.total, 0); // less than nothing lowers its own list only
+  add_to(tokens_, tokens);
   ++requests_;
   failed_ += r.failed ? 1 : 0;
   // The wall clock of the time stamp's own zone decides the day and the hour.
@@ -49,7 +52,7 @@ void usage_sheet::add(const arrival& one) {
   const auto day = floored(local, day_seconds);
   for (auto* counted : {&days_[day], &hours_[static_cast<std::size_t>((local - day * day_seconds) / 3600)]}) {
     ++counted->requests;
-    add_to(counted->tokens, r.tokens.total);
+    add_to(counted->tokens, tokens);
   }
 }
 

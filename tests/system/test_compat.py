@@ -18,7 +18,7 @@ KEYS = {"default": "compat-default-key", "pops": "compat-pops-key", "resp": "com
 RESTARTS = int(os.environ.get("KEYPORTAL_COMPAT_RESTARTS", "10"))
 
 
-def settings(folder):
+def settings():
     found = {"compat.listen": '"127.0.0.1:0"', "compat.management_key": f'"{KEYS["default"]}"',
              "collect.audit_interval": '"1s"', "collect.pop_interval": '"100ms"', "collect.resp_pop_interval": '"20ms"'}
     tables = [f'{{ name = "{name}", key = "{key}" }}' for name, key in KEYS.items() if name != "default"]
@@ -48,7 +48,7 @@ class Compat(unittest.TestCase):
         for version in ("6.9.49", "7.2.140"):
             with self.subTest(version=version), Place() as place:
                 sim = place.stand_in(seed=self.random.randrange(1000), more=["--version", version, "--statistics", "1"])
-                portal = place.portal(sim, settings=settings(place.folder))
+                portal = place.portal(sim, settings=settings())
                 wait_until(lambda: portal.node()["condition"]["collecting"], "records are taken", 30)
                 url = listener(portal)
                 poller, *readers = tools = self.tools(url)
@@ -79,7 +79,7 @@ class Compat(unittest.TestCase):
     def test_places_survive_kills_of_key_portal(self):
         with Place() as place:
             sim = place.stand_in(seed=self.random.randrange(1000), more=["--version", "7.2.140", "--statistics", "1"])
-            more = settings(place.folder)
+            more = settings()
             portal = place.portal(sim, settings=more)
             wait_until(lambda: portal.node()["condition"]["collecting"], "records are taken", 30)
             readers = [HttpPopper(listener(portal), KEYS["pops"]), RespSubscriber(listener(portal), KEYS["pushed"])]
@@ -107,7 +107,7 @@ class Compat(unittest.TestCase):
         with Place() as place:
             one = place.stand_in("one", preload=300, more=["--version", "6.9.49", "--statistics", "1"])
             two = place.stand_in("two", preload=200, more=["--version", "7.2.140", "--statistics", "1"])
-            portal = place.portal(one, two, settings=settings(place.folder))
+            portal = place.portal(one, two, settings=settings())
             wait_until(lambda: portal.requests("one") == 300 and portal.requests("two") == 200, "all is collected", 30)
             head = {"Authorization": "Bearer " + KEYS["default"]}
             url = listener(portal)
@@ -128,6 +128,24 @@ class Compat(unittest.TestCase):
                 status, _, text = call(f"{url}/node/two/v0/management/usage/import", "POST", exported, head)
                 self.assertEqual((status, json.loads(text)["added"], json.loads(text)["skipped"]), (200, added, skipped))
             self.assertEqual(portal.requests("two"), 500)
+
+    def test_other_management_calls_reach_the_node_only_where_that_is_allowed(self):
+        with Place() as place:
+            sim = place.stand_in(more=["--version", "7.2.140", "--statistics", "1"])
+            path = "/v0/management/usage-statistics-enabled"
+            for allowed in (False, True):
+                portal = place.portal(sim, name=f"portal-{allowed}".lower(),
+                                      settings={**settings(), "compat.pass_through": str(allowed).lower()})
+                wait_until(lambda: portal.node()["condition"]["version"], "the node was seen", 30)
+                # The node would take a caller for a remote one that says so of itself; ours is not told.
+                head = {"Authorization": "Bearer " + KEYS["default"], "X-Forwarded-For": "203.0.113.9"}
+                status, headers, text = call(listener(portal) + path, headers=head)
+                if allowed:
+                    self.assertEqual((status, json.loads(text)), (200, {"usage-statistics-enabled": True}))
+                else:
+                    self.assertEqual((status, text, headers["x-cpa-version"]), (404, b"", "7.2.140"))
+                self.assertEqual(call(listener(portal) + path)[0], 401)
+                self.assertEqual(portal.stop(), 0)
 
 
 if __name__ == "__main__":

@@ -111,6 +111,20 @@ TEST_CASE("A sheet shows each record once, under its key and model, by the clock
     == R"({"failed_requests":1,"usage":{"total_requests":2,"success_count":1,"failure_count":1,"total_tokens":1530,"apis":{"portal-boot-1":{"total_requests":0,"total_tokens":0,"models":{}},"sk-portal-alice-0001":{"total_requests":2,"total_tokens":1530,"models":{"gpt-5.4":{"total_requests":2,"total_tokens":1530,"details":[{"timestamp":"2026-04-02T23:59:58.123456789+08:00","latency_ms":4210,"source":"alice@example.com","auth_index":"a35e8f28ad4fc014","tokens":{"input_tokens":1200,"output_tokens":330,"reasoning_tokens":128,"cached_tokens":512,"total_tokens":1530},"failed":false},{"timestamp":"2026-04-03T00:00:03.5+08:00","latency_ms":310,"source":"alice@example.com","auth_index":"a35e8f28ad4fc014","tokens":{"input_tokens":0,"output_tokens":0,"reasoning_tokens":0,"cached_tokens":0,"total_tokens":0},"failed":true}]}}}},"requests_by_day":{"2026-04-02":1,"2026-04-03":1},"requests_by_hour":{"00":1,"23":1},"tokens_by_day":{"2026-04-02":1530,"2026-04-03":0},"tokens_by_hour":{"00":0,"23":1530}}})");
 }
 
+TEST_CASE("A record with less than no tokens lowers the sum of its list, and no other") {
+  usage_sheet sheet;
+  auto one = sample();
+  sheet.add(one);
+  one.record.tokens.total = -5;
+  sheet.add(one);
+  const auto usage = json::parse(usage_of(std::move(sheet)))["usage"];
+  CHECK(usage["total_tokens"] == 1530);
+  CHECK(usage["tokens_by_day"]["2026-04-02"] == 1530);
+  CHECK(usage["tokens_by_hour"]["23"] == 1530);
+  CHECK(usage["apis"]["sk-portal-alice-0001"]["total_tokens"] == 1525);
+  CHECK(usage["apis"]["sk-portal-alice-0001"]["models"]["gpt-5.4"]["total_tokens"] == 1525);
+}
+
 TEST_CASE("Absurd numbers wrap round instead of ending the program") {
   usage_sheet sheet;
   auto one = sample();
