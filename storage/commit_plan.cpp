@@ -130,6 +130,7 @@ caf::error commit_plan::drop_known(std::vector<candidate>& candidates, const nod
   std::vector<rocksdb::PinnableSlice> values(at_once);
   std::vector<rocksdb::Status> states(at_once);
   std::size_t left = 0;
+  inserted_.reserve(inserted_.size() + candidates.size());
   for (std::size_t first = 0; first < candidates.size(); first += at_once) {
     const auto count = std::min(at_once, candidates.size() - first);
     rows.clear();
@@ -137,8 +138,10 @@ caf::error commit_plan::drop_known(std::vector<candidate>& candidates, const nod
       append_key(rows, candidates[first + i].key);
     for (std::size_t i = 0; i < count; ++i)
       keys[i] = rocksdb::Slice(rows.data() + i * row_bytes, row_bytes);
-    // Keys ascend but for two forms of one record; telling RocksDB that they do would be wrong then.
-    db_->raw().MultiGet({}, db_->handle(family::records), count, keys.data(), values.data(), states.data());
+    // They do but for two forms of one record; sorting them again would cost much.
+    const bool ascend = std::is_sorted(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(count),
+                                       [](const auto& a, const auto& b) { return a.compare(b) < 0; });
+    db_->raw().MultiGet({}, db_->handle(family::records), count, keys.data(), values.data(), states.data(), ascend);
     for (std::size_t i = 0; i < count; ++i) {
       values[i].Reset();
       if (states[i].ok())
