@@ -127,7 +127,7 @@ caf::error commit_plan::add(const received& write) {
     return make_error(errc::bad_request, "received nothing, or payloads whose ends lie elsewhere");
   const inbox_key key{(*of)->number, ++after_.position.last_inbox};
   ++after_.position.inbox;
-  auto packed = pack(names_.seal(), encode(*write.payloads), encode_key(key));
+  auto packed = pack(names_.seal(), encode(*write.payloads), encode_key(key), packing::quick);
   if (!packed)
     return packed.error();
   put(family::inbox, key, inbox_value{unix_ns(write.at), write.channel, std::move(*packed)});

@@ -17,6 +17,7 @@ constexpr char zstd_form = 1;       ///< followed by the size of the text as a v
 constexpr char dictionary_form = 2; ///< likewise; with `known_phrases`
 
 constexpr int compression_level = 1; // higher ones cost more time and bring nothing with such texts
+constexpr int quick_level = -3;      // half the time, half as small
 
 // A node that is not busy sends its records one by one, and one alone hardly gets smaller: nothing in it recurs. This is
 // what recurs in all of them. On disk: what was packed with it cannot be read without it, so it is never changed; a
@@ -76,7 +77,7 @@ const ZSTD_DDict* phrases_to_decompress() {
 
 } // namespace
 
-caf::expected<std::string> pack(const sealer& seal, std::string_view plain, std::string_view bound_to) {
+caf::expected<std::string> pack(const sealer& seal, std::string_view plain, std::string_view bound_to, packing how) {
   if (plain.size() > longest_packed_bytes)
     return make_error(errc::bad_request, fmt::format("{} bytes in one piece", plain.size()));
   const bool with_phrases = plain.size() <= longest_with_phrases;
@@ -90,7 +91,8 @@ caf::expected<std::string> pack(const sealer& seal, std::string_view plain, std:
   const auto room = form.size() - head;
   const auto size =
     with_phrases ? ZSTD_compress_usingCDict(compressor(), to, room, plain.data(), plain.size(), phrases_to_compress())
-                 : ZSTD_compressCCtx(compressor(), to, room, plain.data(), plain.size(), compression_level);
+                 : ZSTD_compressCCtx(compressor(), to, room, plain.data(), plain.size(),
+                                     how == packing::quick ? quick_level : compression_level);
   if (ZSTD_isError(size) || head + size > plain.size()) {
     form.assign(1, plain_form);
     form.append(plain);

@@ -38,6 +38,9 @@ using self_ptr = collector_impl::stateful_pointer<collector_state>;
 constexpr auto ledger_patience = 60s;
 constexpr auto disk_pause = 500ms;             ///< before the disk is asked again
 constexpr std::size_t records_at_once = 4'000; ///< decoded into one commit at most, unless one message has more
+constexpr std::size_t commits_at_once = 2;     ///< the next one is decoded while the ledger is busy with the one before
+constexpr std::size_t inbox_rows_at_once = 2;  ///< what comes meanwhile goes together into the next one
+constexpr std::size_t largest_inbox_row = std::size_t{4} << 20; ///< unless one message has more
 constexpr std::size_t connections_kept = 8;
 constexpr std::uint32_t popped_at_once = 1'000; ///< over HTTP: 1.3 MB
 constexpr std::uint32_t letters_at_once = 200;
@@ -48,6 +51,7 @@ struct slot {
   moment at{};
   inbox_channel channel = inbox_channel::subscribe;
   std::shared_ptr<const payload_batch> payloads; ///< null: a new connection begins here
+  std::shared_ptr<payload_batch> growing;        ///< `payloads`, while they can become more
 };
 
 struct replay_run;
@@ -68,10 +72,13 @@ struct collector_core {
   std::string problem;
   poller_actor poller;
 
-  std::deque<std::shared_ptr<slot>> slots;
-  std::uint64_t undecoded = 0; ///< payloads in them
-  bool recalled = false;       ///< what an earlier life left in the inbox is in `slots`
-  bool committing = false;
+  std::deque<std::shared_ptr<slot>> slots;   ///< not decoded yet
+  std::uint64_t undecoded = 0;               ///< payloads in them and in `commits`
+  bool recalled = false;                     ///< what an earlier life left in the inbox is in `slots`
+  std::deque<std::shared_ptr<slot>> to_keep; ///< of `slots`, what is not on its way into the inbox
+  std::size_t keeping = 0;                   ///< on their way into it
+  std::size_t commits = 0;                   ///< on their way to the ledger
+  bool asking = false;                       ///< what the ledger holds, for a new connection
   std::deque<queue_state::connection> connections;
   std::uint64_t newest_tick = 0;
   bool draining = false;
@@ -82,10 +89,12 @@ struct collector_core {
   void run(self_ptr self, queue_mode mode);
   void pop_over_http(self_ptr self);
   void came(self_ptr self, inbox_channel channel, std::shared_ptr<const payload_batch> payloads);
+  void keep_next(self_ptr self);
   void put_into_inbox(self_ptr self, std::shared_ptr<slot> what);
   void decode_next(self_ptr self);
   void open_connection(self_ptr self);
-  void commit(self_ptr self, std::shared_ptr<const collection> what, std::size_t count, std::uint64_t payloads);
+  void commit(self_ptr self, std::shared_ptr<const collection> what, std::uint64_t payloads);
+  void entered(self_ptr self, std::uint64_t payloads);
   void changed(self_ptr self, const tap_changed& m);
   void lost(self_ptr self, queue_mode mode, const caf::error& why);
   void tell_if_drained(self_ptr self);
@@ -103,10 +112,10 @@ struct collector_state {
 void collector_core::recall_inbox(self_ptr self, std::uint64_t after) {
   self->request(peers.ledger, ledger_patience, read_inbox{settings.node, after, 16})
     .then(
-      [this, self, after](const std::vector<inbox_entry>& page) {
+      [this, self](const std::vector<inbox_entry>& page) {
         for (const auto& entry : page) {
           slots.push_back(
-            std::make_shared<slot>(slot{entry.number, entry.what.at, entry.what.channel, entry.what.payloads}));
+            std::make_shared<slot>(slot{entry.number, entry.what.at, entry.what.channel, entry.what.payloads, {}}));
           undecoded += entry.what.payloads->size();
         }
         if (!page.empty())
@@ -114,7 +123,6 @@ void collector_core::recall_inbox(self_ptr self, std::uint64_t after) {
         if (undecoded > 0)
           log::info("collector", "inbox", "{}: {} payloads that were received before are decoded now", settings.node,
                     undecoded);
-        (void)after;
         recalled = true;
         decode_next(self);
         act(self);
@@ -188,8 +196,27 @@ void collector_core::came(self_ptr self, inbox_channel channel, std::shared_ptr<
   undecoded += payloads->size();
   numbers.received.Increment(static_cast<double>(payloads->size()));
   numbers.inbox_waiting.Set(static_cast<double>(undecoded));
-  auto what = std::make_shared<slot>(slot{0, settings.now(), channel, std::move(payloads)});
-  slots.push_back(what);
+  if (!to_keep.empty() && to_keep.back() == slots.back() && to_keep.back()->channel == channel
+      && to_keep.back()->payloads->bytes.size() + payloads->bytes.size() <= largest_inbox_row) {
+    auto& last = *to_keep.back();
+    if (!last.growing)
+      last.payloads = last.growing = std::make_shared<payload_batch>(*last.payloads);
+    for (std::size_t i = 0; i < payloads->size(); ++i)
+      last.growing->add((*payloads)[i]);
+    return;
+  }
+  to_keep.push_back(std::make_shared<slot>(slot{0, settings.now(), channel, std::move(payloads), {}}));
+  slots.push_back(to_keep.back());
+  keep_next(self);
+}
+
+void collector_core::keep_next(self_ptr self) {
+  if (keeping >= inbox_rows_at_once || to_keep.empty())
+    return;
+  ++keeping;
+  auto what = std::move(to_keep.front());
+  to_keep.pop_front();
+  what->growing.reset();
   put_into_inbox(self, std::move(what));
 }
 
@@ -198,9 +225,11 @@ void collector_core::put_into_inbox(self_ptr self, std::shared_ptr<slot> what) {
   self->request(peers.ledger, ledger_patience, received{settings.node, what->at, what->channel, what->payloads})
     .then(
       [this, self, what](const committed& done) {
+        --keeping;
         what->number = done.inbox_number;
         if (what->channel != inbox_channel::http_pop)
           session->taken(what->payloads->bytes.size());
+        keep_next(self);
         decode_next(self);
       },
       [this, self, what](const caf::error& e) {
@@ -211,23 +240,24 @@ void collector_core::put_into_inbox(self_ptr self, std::shared_ptr<slot> what) {
 }
 
 void collector_core::decode_next(self_ptr self) {
-  if (committing || !recalled || slots.empty())
+  if (commits >= commits_at_once || asking || !recalled || slots.empty())
     return;
-  if (!slots.front()->payloads)
-    return open_connection(self);
+  if (!slots.front()->payloads) {
+    if (commits == 0)
+      open_connection(self);
+    return;
+  }
   unpacked out;
   auto message = std::make_shared<collection>();
-  std::size_t count = 0;
   std::uint64_t payloads = 0;
-  for (const auto& one : slots) {
-    if (one->number == 0 || !one->payloads || (count > 0 && out.records >= records_at_once))
-      break;
-    unpack(settings.node, one->at, one->channel, *one->payloads, out);
-    message->inbox_done.push_back(one->number);
-    payloads += one->payloads->size();
-    ++count;
+  while (!slots.empty() && slots.front()->number != 0 && slots.front()->payloads && out.records < records_at_once) {
+    const auto& one = *slots.front();
+    unpack(settings.node, one.at, one.channel, *one.payloads, out);
+    message->inbox_done.push_back(one.number);
+    payloads += one.payloads->size();
+    slots.pop_front();
   }
-  if (count == 0)
+  if (message->inbox_done.empty())
     return;
   if (!out.dead.empty()) {
     numbers.dead_letters.Increment(static_cast<double>(out.dead.size()));
@@ -243,42 +273,45 @@ void collector_core::decode_next(self_ptr self) {
     message->facts.emplace();
     message->facts->events = std::move(out.events);
   }
-  commit(self, std::move(message), count, payloads);
+  ++commits;
+  commit(self, std::move(message), payloads);
+  decode_next(self);
 }
 
-void collector_core::commit(self_ptr self, std::shared_ptr<const collection> what, std::size_t count,
-                            std::uint64_t payloads) {
-  committing = true;
+void collector_core::commit(self_ptr self, std::shared_ptr<const collection> what, std::uint64_t payloads) {
   self->request(peers.ledger, ledger_patience, *what)
     .then(
-      [this, self, count, payloads](const committed& done) {
-        committing = false;
+      [this, self, payloads](const committed& done) {
         numbers.records.Increment(static_cast<double>(done.records->size()));
         numbers.duplicates.Increment(static_cast<double>(done.duplicates));
-        slots.erase(slots.begin(), slots.begin() + static_cast<std::ptrdiff_t>(count));
-        undecoded -= payloads;
-        numbers.inbox_waiting.Set(static_cast<double>(undecoded));
-        decode_next(self);
-        tell_if_drained(self);
+        entered(self, payloads);
       },
-      [this, self, what, count, payloads](const caf::error& e) {
+      [this, self, what, payloads](const caf::error& e) {
         log::error("collector", "inbox", "{}: what came is safe and cannot be entered yet: {}", settings.node,
                    render(e));
         if (code_of(e) != errc::shutting_down)
-          self->delayed_send(self, disk_pause,
-                             again{[this, self, what, count, payloads] { commit(self, what, count, payloads); }});
+          self->delayed_send(self, disk_pause, again{[this, self, what, payloads] { commit(self, what, payloads); }});
         else
-          committing = false;
+          entered(self, payloads);
       });
 }
 
-/// All that came before is in the ledger: what it holds now is what it held when the connection was opened.
+void collector_core::entered(self_ptr self, std::uint64_t payloads) {
+  --commits;
+  undecoded -= payloads;
+  numbers.inbox_waiting.Set(static_cast<double>(undecoded));
+  decode_next(self);
+  tell_if_drained(self);
+}
+
+/// All that came before is in the ledger: what it holds now is what it held
+/// when the connection was opened.
 void collector_core::open_connection(self_ptr self) {
-  committing = true;
+  asking = true;
   self->request(peers.ledger, ledger_patience, recall_audit{settings.node})
     .then(
       [this, self](audit_memory& memory) {
-        committing = false;
+        asking = false;
         connections.push_back({slots.front()->at, std::move(memory.credentials)});
         if (connections.size() > connections_kept)
           connections.pop_front();
@@ -287,7 +320,7 @@ void collector_core::open_connection(self_ptr self) {
         tell_if_drained(self);
       },
       [this, self](const caf::error& e) {
-        committing = false;
+        asking = false;
         if (code_of(e) != errc::shutting_down)
           self->delayed_send(self, disk_pause, again{[this, self] { decode_next(self); }});
       });
@@ -299,7 +332,7 @@ void collector_core::changed(self_ptr self, const tap_changed& m) {
   connected = true;
   numbers.queue_connected.Set(1);
   plan.connected(self->clock().now());
-  slots.push_back(std::make_shared<slot>(slot{0, settings.now(), {}, nullptr}));
+  slots.push_back(std::make_shared<slot>(slot{0, settings.now(), {}, nullptr, {}}));
   decode_next(self);
   if (!problem.empty() || connections.empty())
     log::info("collector", "collecting", "{}: its records are taken by {}", settings.node, name_of(m.mode));
@@ -330,7 +363,7 @@ void collector_core::lost(self_ptr self, queue_mode mode, const caf::error& why)
 }
 
 void collector_core::tell_if_drained(self_ptr) {
-  if (draining && running == queue_mode::off && !popping && slots.empty() && !committing && drain_promise.pending())
+  if (draining && running == queue_mode::off && !popping && slots.empty() && commits == 0 && drain_promise.pending())
     drain_promise.deliver(drained{});
 }
 

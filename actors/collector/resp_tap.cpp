@@ -3,8 +3,8 @@
 #include <mutex>
 #include <thread>
 
-#include "actors/cpa/resp_connection.hpp"
 #include "actors/collector/tap.hpp"
+#include "actors/cpa/resp_connection.hpp"
 #include "actors/telemetry/log.hpp"
 
 namespace keyportal {
@@ -33,6 +33,12 @@ public:
 
   void end() {
     stopped_ = true;
+    wind_up();
+  }
+
+  /// What is under way comes to its end, nothing more is begun.
+  void wind_up() {
+    over_ = true;
     main_.stop();
     side_.stop();
     errors_.stop();
@@ -57,8 +63,7 @@ private:
 
   void run() {
     auto why = mode_ == queue_mode::subscribe ? follow() : pop();
-    side_.stop();
-    errors_.stop();
+    wind_up();
     if (helper_.joinable())
       helper_.join();
     if (listener_.joinable())
@@ -84,27 +89,25 @@ private:
       if (got.what == cpa::resp_batch::meaning::closed || got.what == cpa::resp_batch::meaning::refused)
         return got.problem;
       wait_for_room();
-      if (stopped_)
-        return {};
     }
   }
 
   /// What waited before we were subscribed is not pushed, only popped.
   void take_backlog() {
     if (auto failed = side_.open()) {
-      if (!stopped_)
+      if (!over_)
         log::warn("collector", "backlog", "{}: what waited in its queue could not be taken: {}", settings_.node,
                   render(failed));
       main_.stop();
       return;
     }
     std::uint64_t count = 0;
-    while (!stopped_) {
+    while (!over_) {
       const auto got = side_.pop(pop_at_once);
       hand_over(inbox_channel::resp_pop, got.payloads);
       count += got.payloads.size();
       if (got.what == cpa::resp_batch::meaning::closed || got.what == cpa::resp_batch::meaning::refused) {
-        if (!stopped_) {
+        if (!over_) {
           log::warn("collector", "backlog", "{}: taking what waited in its queue was cut short: {}", settings_.node,
                     render(got.problem));
           main_.stop(); // the session begins anew, and with it the taking
@@ -123,7 +126,7 @@ private:
   void listen_to_errors() {
     if (errors_.open() || errors_.subscribe("errors"))
       return; // older nodes have no such channel; nothing depends on it
-    while (!stopped_) {
+    while (!over_) {
       const auto got = errors_.read(read_timeout);
       hand_over(inbox_channel::errors, got.payloads);
       if (got.what == cpa::resp_batch::meaning::closed || got.what == cpa::resp_batch::meaning::refused)
@@ -135,7 +138,7 @@ private:
     if (auto failed = main_.open())
       return failed;
     told_.changed(tap_changed{mode_, true, {}});
-    while (!stopped_) {
+    while (!over_) {
       const auto got = main_.pop(pop_at_once);
       hand_over(inbox_channel::resp_pop, got.payloads);
       if (got.what == cpa::resp_batch::meaning::closed || got.what == cpa::resp_batch::meaning::refused)
@@ -169,17 +172,18 @@ private:
 
   void wait_for_room() {
     std::unique_lock lock{mutex_};
-    room_.wait(lock, [&] { return stopped_ || waiting_bytes_ < settings_.window_bytes; });
+    room_.wait(lock, [&] { return over_ || waiting_bytes_ < settings_.window_bytes; });
   }
   void pause(std::chrono::milliseconds how_long) {
     std::unique_lock lock{mutex_};
-    room_.wait_for(lock, how_long, [&] { return stopped_.load(); });
+    room_.wait_for(lock, how_long, [&] { return over_.load(); });
   }
 
   const tap_settings& settings_;
   const tap::callbacks& told_;
   const queue_mode mode_;
-  std::atomic<bool> stopped_{false};
+  std::atomic<bool> stopped_{false}; ///< ended by us
+  std::atomic<bool> over_{false};    ///< by us, or because a connection ended
   std::mutex mutex_;
   std::condition_variable room_;
   std::size_t waiting_bytes_ = 0; ///< handed over and not taken

@@ -1,6 +1,5 @@
 #include "actors/collector/unpack.hpp"
 
-#include <map>
 #include <utility>
 
 #include <fmt/format.h>
@@ -20,8 +19,6 @@ public:
     rule_.node = node;
     rule_.how = channel == inbox_channel::beside_usage ? cpa::decode_rule::identity::as_detail
                                                        : cpa::decode_rule::identity::as_queue_record;
-    for (std::size_t i = 0; i < into_.groups.size(); ++i)
-      groups_.emplace(std::pair{into_.groups[i].client_key.reveal(), into_.groups[i].model}, i);
   }
 
   void record(std::string_view payload) {
@@ -34,7 +31,8 @@ public:
       return;
     }
     ++into_.records;
-    auto [place, is_new] = groups_.try_emplace({got->client_key.reveal(), got->model}, into_.groups.size());
+    place_.assign(std::to_string(got->model.size())).append(1, ':').append(got->model).append(got->client_key.reveal());
+    auto [place, is_new] = into_.places.try_emplace(place_, into_.groups.size());
     if (is_new)
       into_.groups.push_back({got->client_key, got->model, {}});
     into_.groups[place->second].details.push_back(std::move(got->what));
@@ -74,7 +72,7 @@ private:
   inbox_channel channel_;
   unpacked& into_;
   cpa::decode_rule rule_;
-  std::map<std::pair<std::string, std::string>, std::size_t> groups_;
+  std::string place_; ///< keeps its room from record to record
 };
 
 } // namespace

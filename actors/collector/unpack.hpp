@@ -1,6 +1,8 @@
 // From payloads as they came to what the ledger takes: records, dead letters, account errors. Pure.
 #pragma once
 
+#include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "messages/actors.hpp"
@@ -12,7 +14,8 @@ struct unpacked {
   std::vector<dead_letter> dead;
   std::vector<node_event> events;
   std::uint64_t records = 0;
-  std::uint64_t notices = 0; ///< what CPA says of itself in between; of no further use
+  std::uint64_t notices = 0;                           ///< what CPA says of itself in between; of no further use
+  std::unordered_map<std::string, std::size_t> places; ///< in `groups`, by size of the model's name, model and key
 };
 
 /// Adds the payloads of one message to `into`. Whatever cannot be understood becomes a dead letter.

@@ -131,20 +131,23 @@ struct node_socket::impl {
   file_descriptor fd;
   file_descriptor ended{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   std::atomic<bool> stopped{false};
+  bool resumed = false; ///< of the using thread alone
   std::unique_ptr<tls_client> tls;
 
   caf::error problem(errc code, std::string_view why = {}) const {
     return make_error(code, why.empty() ? settings.node : fmt::format("{}: {}", settings.node, why));
   }
 
+  [[nodiscard]] bool must_end() const { return stopped && !resumed; }
+
   /// No error: `descriptor` is ready. Else timed_out or shutting_down.
   caf::error wait(int descriptor, short what, clock::time_point deadline) const {
     for (;;) {
-      if (stopped)
+      if (must_end())
         return problem(errc::shutting_down);
       const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - clock::now()).count();
       pollfd both[] = {{descriptor, what, 0}, {ended.get(), POLLIN, 0}};
-      const int ready = ::poll(both, 2, static_cast<int>(std::clamp<std::int64_t>(left, 0, 3'600'000)));
+      const int ready = ::poll(both, resumed ? 1 : 2, static_cast<int>(std::clamp<std::int64_t>(left, 0, 3'600'000)));
       if (ready > 0 && both[1].revents == 0 && both[0].revents != 0)
         return {};
       if (ready == 0 && clock::now() >= deadline)
@@ -243,6 +246,8 @@ void node_socket::stop() {
   ::eventfd_write(impl_->ended.get(), 1);
 }
 
+void node_socket::resume() { impl_->resumed = true; }
+
 int node_socket::receive_buffer() const {
   int granted = 0;
   socklen_t size = sizeof granted;
@@ -279,7 +284,7 @@ caf::error node_socket::send(std::string_view bytes, clock::time_point deadline)
     auto wants = tls_client::wants::to_write;
     std::size_t sent = 0;
     std::string why;
-    if (impl_->stopped)
+    if (impl_->must_end())
       return impl_->problem(errc::shutting_down);
     if (impl_->tls) {
       wants = impl_->tls->write(bytes, sent, why);
@@ -307,7 +312,7 @@ caf::expected<std::size_t> node_socket::receive(std::span<char> into, clock::tim
     auto wants = tls_client::wants::to_read;
     std::size_t got = 0;
     std::string why;
-    if (impl_->stopped)
+    if (impl_->must_end())
       return impl_->problem(errc::shutting_down);
     if (impl_->tls) {
       wants = impl_->tls->read(into, got, why);

@@ -60,6 +60,9 @@ public:
 
   /// From any thread, for good: the call under way and all later ones end with shutting_down.
   void stop();
+  /// After `stop`, by the thread that uses it: what is on its way can still be fetched with `send` and `receive` as
+  /// before; what was begun with `open` stays open.
+  void resume();
   /// What the kernel granted, in its own counting (twice what was asked for); 0 when not connected.
   [[nodiscard]] int receive_buffer() const;
 

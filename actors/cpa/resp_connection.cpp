@@ -76,6 +76,7 @@ struct resp_connection::impl {
   std::optional<resp_batch> ending; ///< told by the next call, because this one brought records
   clock::time_point heard;
   std::optional<clock::time_point> pinged;
+  std::optional<clock::time_point> last_words; ///< after `stop`: until when what is on its way is waited for
 
   explicit impl(resp_settings s)
     : settings(std::move(s)), address(address_of(settings.url)),
@@ -112,6 +113,25 @@ struct resp_connection::impl {
     return {};
   }
 
+  /// As `receive`, of what CPA has taken out of its queue for us: also after
+  /// `stop`, until `last_words` are over.
+  caf::error receive_given(clock::time_point deadline) {
+    if (!last_words) {
+      auto error = receive(deadline);
+      if (code_of(error) != errc::shutting_down)
+        return error;
+      socket.resume();
+      last_words = clock::now() + settings.last_words;
+      if (!channel.empty())
+        if (auto failed = socket.send(command({"UNSUBSCRIBE"}), *last_words))
+          return failed;
+    }
+    auto error = receive(std::min(deadline, *last_words));
+    return code_of(error) == errc::timed_out && clock::now() >= *last_words
+             ? make_error(errc::shutting_down, settings.node)
+             : error;
+  }
+
   /// Waits for one reply; long ones have time as long as they come along.
   caf::error await_reply(clock::time_point deadline, std::chrono::milliseconds renewed) {
     std::size_t counted = 0;
@@ -121,7 +141,7 @@ struct resp_connection::impl {
         case step::refused: return not_understood();
         case step::incomplete: break;
       }
-      if (auto error = receive(deadline))
+      if (auto error = awaiting_pop ? receive_given(deadline) : receive(deadline))
         return error;
       if (renewed.count() > 0 && parser.waiting().size() >= counted + renewing_bytes) {
         counted = parser.waiting().size();
@@ -141,6 +161,7 @@ struct resp_connection::impl {
     open = awaiting_pop = false;
     channel.clear();
     pinged.reset();
+    last_words.reset();
   }
 
   caf::error closed(caf::error error) {
@@ -165,6 +186,8 @@ struct resp_connection::impl {
   /// One reply of a subscription. False: it is none that belongs there.
   bool take_push() {
     const auto reply = parser.reply();
+    if (last_words && reply.size() == 4 && reply[1].text == "unsubscribe")
+      return true; // the end of the connection follows
     resp_message message;
     if (read_message(reply, message)) {
       if (message.channel != channel)
@@ -305,7 +328,7 @@ resp_batch resp_connection::read(std::chrono::milliseconds timeout) {
     if (my.ending)
       return read(timeout);
     const auto liveness = my.pinged ? *my.pinged + my.settings.ping_timeout : my.heard + my.settings.ping_after;
-    const auto error = my.receive(std::min(deadline, liveness));
+    const auto error = my.receive_given(std::min(deadline, liveness));
     if (error && code_of(error) != errc::timed_out)
       return my.end_with(meaning::closed, error);
     if (!error)

@@ -26,6 +26,7 @@ struct resp_settings {
   std::chrono::milliseconds answer_timeout{30'000};  ///< for a command's reply; each 64 kB of it renews it
   std::chrono::milliseconds ping_after{15'000};      ///< of silence in a subscription
   std::chrono::milliseconds ping_timeout{10'000};    ///< until an unanswered PING means that nobody is there
+  std::chrono::milliseconds last_words{2'000};       ///< after `stop`, for what CPA has given away and is on its way
   int receive_buffer_bytes = 4 << 20;                ///< see socket_settings
   resp_limits limits;
 };
@@ -68,7 +69,9 @@ public:
   resp_batch pop(std::size_t count);
   void close();
 
-  /// From any thread, for good: the call under way and all later ones end with shutting_down at once.
+  /// From any thread, for good: no call begins anything new. What CPA has given away is gone there, so it is still
+  /// fetched, for `last_words` at most: `pop` returns the reply under way, `read` leaves the subscription and returns
+  /// what was pushed before, call by call, until it says closed. All else ends with shutting_down at once.
   void stop();
   /// What the kernel granted for receiving; 0 when not connected.
   [[nodiscard]] int receive_buffer() const;

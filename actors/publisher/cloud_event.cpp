@@ -7,24 +7,9 @@
 
 namespace keyportal {
 
-sink::message to_message(const outbox_item& item) {
-  const auto& event = item.event;
-  auto kind = item.record ? event_kind::usage : event.kind;
-  const auto& node = item.record ? item.record->node : event.node;
-  sink::message out;
-  out.seq = item.seq;
-  std::string when;
-  if (item.record) {
-    out.subject = subjects::usage(node, item.record->key);
-    out.id = to_string(item.record->id);
-    out.body = usage_body(*item.record);
-    when = to_rfc3339(item.record->at);
-  } else {
-    out.subject = subjects::of(kind, node);
-    out.id = fmt::format("{}-{}-{}", subjects::name_of(kind), node, item.seq);
-    out.body = event.data.empty() ? "{}" : event.data;
-    when = to_rfc3339_ms(event.at);
-  }
+namespace {
+
+sink::message with_headers(sink::message out, const node_name& node, event_kind kind, std::string when) {
   if (out.body.size() > largest_event_body)
     out.body = fmt::format(R"({{"oversized":true,"bytes":{}}})", out.body.size());
   out.headers = {
@@ -34,11 +19,31 @@ sink::message to_message(const outbox_item& item) {
     {"ce-type", subjects::type_of(kind)},
     {"ce-time", std::move(when)},
     // CloudEvents' own extension: comparable as text, hence the zeros.
-    {"ce-sequence", fmt::format("{:020}", item.seq)},
+    {"ce-sequence", fmt::format("{:020}", out.seq)},
     {"Content-Type", "application/json"},
     {"Nats-Msg-Id", out.id},
   };
   return out;
+}
+
+} // namespace
+
+sink::message to_message(sequence seq, const stored_record& record) {
+  sink::message out;
+  out.seq = seq;
+  out.subject = subjects::usage(record.node, record.key);
+  out.id = to_string(record.id);
+  out.body = usage_body(record);
+  return with_headers(std::move(out), record.node, event_kind::usage, to_rfc3339(record.at));
+}
+
+sink::message to_message(sequence seq, const node_event& event) {
+  sink::message out;
+  out.seq = seq;
+  out.subject = subjects::of(event.kind, event.node);
+  out.id = fmt::format("{}-{}-{}", subjects::name_of(event.kind), event.node, seq);
+  out.body = event.data.empty() ? "{}" : event.data;
+  return with_headers(std::move(out), event.node, event.kind, to_rfc3339_ms(event.at));
 }
 
 } // namespace keyportal

@@ -12,6 +12,10 @@ inline constexpr std::size_t largest_event_body = 512 * 1024;
 
 /// Usage events have the record's id, the same on every machine; all others "<kind>-<node>-<seq>". A body above
 /// `largest_event_body` is replaced by {"oversized":true,"bytes":…}: one strange event must not hold up all others.
-sink::message to_message(const outbox_item& item);
+sink::message to_message(sequence seq, const stored_record& record);
+sink::message to_message(sequence seq, const node_event& event);
+inline sink::message to_message(const outbox_item& item) {
+  return item.record ? to_message(item.seq, *item.record) : to_message(item.seq, item.event);
+}
 
 } // namespace keyportal

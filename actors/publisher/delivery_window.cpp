@@ -48,6 +48,13 @@ void delivery_window::page(std::vector<sink::message> items) {
   note_shipped();
 }
 
+void delivery_window::added(std::vector<sink::message> items) {
+  if (items.empty())
+    return;
+  cursor_ = items.back().seq;
+  std::move(items.begin(), items.end(), std::back_inserter(waiting_));
+}
+
 void delivery_window::page_failed(time now) {
   reading_ = discard_ = false;
   doubt(now);

@@ -18,6 +18,7 @@ namespace keyportal {
 struct delivery_limits {
   std::size_t in_flight = 4096; ///< messages sent since the oldest unanswered one, at most: so many ids tell all
   std::size_t page = 1024;      ///< items asked of the outbox at a time
+  std::size_t added = 8192;     ///< items that wait without having been read from the outbox, at most
   std::chrono::milliseconds first_pause{100}; ///< after a failure; doubled until something is stored again
   std::chrono::milliseconds longest_pause{5000};
 };
@@ -39,6 +40,12 @@ public:
     at_end_ = false;
     more_while_reading_ = reading_;
   }
+  /// Whether so many items from `first` on, which were just added to the outbox, may be given to `added`: everything
+  /// before them was read, and there is room. If not, `more` has them read when their turn comes.
+  [[nodiscard]] bool can_add(sequence first, std::size_t count) const {
+    return sure_ && at_end_ && !reading_ && first == cursor_ + 1 && waiting_.size() + count <= limits_.added;
+  }
+  void added(std::vector<sink::message> items);
   /// Answer to `wants_page`: items in outbox order; none means that the outbox was read to its end.
   void page(std::vector<sink::message> items);
   void page_failed(time now);

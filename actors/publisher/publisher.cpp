@@ -1,7 +1,9 @@
 #include "actors/publisher/publisher.hpp"
 
-#include <caf/send.hpp>
+#include <algorithm>
+
 #include <caf/response_promise.hpp>
+#include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
@@ -94,6 +96,26 @@ void pump(publisher_pointer self) {
   schedule_wake(self);
 }
 
+/// What was just committed need not be read back while we keep up.
+void take_added(publisher_pointer self, const committed& what) {
+  auto& window = self->state.window;
+  const auto& records = *what.records;
+  const auto& events = *what.events;
+  const auto first =
+    std::min(records.empty() ? what.last : records.front().seq, events.empty() ? what.last : events.front().seq);
+  if (!window.can_add(first, records.size() + events.size()))
+    return window.more();
+  std::vector<sink::message> messages;
+  messages.reserve(records.size() + events.size());
+  for (const auto& record : records)
+    messages.push_back(to_message(record.seq, record));
+  for (const auto& event : events)
+    messages.push_back(to_message(event.seq, event));
+  std::inplace_merge(messages.begin(), messages.begin() + static_cast<std::ptrdiff_t>(records.size()), messages.end(),
+                     [](const auto& a, const auto& b) { return a.seq < b.seq; });
+  window.added(std::move(messages));
+}
+
 } // namespace
 
 publisher_actor::behavior_type publisher(publisher_pointer self, ledger_actor ledger, publisher_settings settings,
@@ -108,8 +130,8 @@ publisher_actor::behavior_type publisher(publisher_pointer self, ledger_actor le
                          [me](link_changed link) { caf::anon_send(me, std::move(link)); }});
   self->send(state.ledger, add_listener{me});
   return {
-    [self](const committed&) {
-      self->state.window.more();
+    [self](const committed& what) {
+      take_added(self, what);
       pump(self);
     },
     // An empty outcome is our own wake-up call.

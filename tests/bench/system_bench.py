@@ -222,4 +222,5 @@ def main():
         idle(30)
 
 
-main()
+if __name__ == "__main__":
+    main()

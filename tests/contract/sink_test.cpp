@@ -306,6 +306,7 @@ TEST_CASE("Killing nats-server over and over loses nothing, doubles nothing and 
 #endif
   for (int kill = 0; kill <= kills; ++kill) {
     auto burst = 500 + random() % most;
+    auto added = std::make_shared<std::vector<node_event>>();
     {
       std::lock_guard lock(box->mutex);
       for (std::uint64_t i = 0; i < burst; ++i) {
@@ -313,9 +314,14 @@ TEST_CASE("Killing nats-server over and over loses nothing, doubles nothing and 
         item.seq = ++last;
         item.event = {item.seq, random() % 2 == 0 ? event_kind::up : event_kind::snapshot, "alpha", moment{}, "{}"};
         box->items.emplace(item.seq, item);
+        added->push_back(item.event);
       }
     }
-    self->send(shipper, committed{});
+    committed done;
+    done.last = last;
+    done.records = std::make_shared<const std::vector<stored_record>>();
+    done.events = added;
+    self->send(shipper, done);
     if (kill == kills)
       break;
     auto left = random() % burst; // somewhere within the burst

@@ -42,8 +42,10 @@ server::server(options o)
     problem_ = memory_.problem();
   } else {
     place_ = *place;
-    if (begin(problem_))
+    if (begin(problem_)) {
+      preload();
       problem_ = front_.open(options_.port);
+    }
     port_ = front_.port();
     options_.port = port_;
     if (problem_.empty())
@@ -53,21 +55,24 @@ server::server(options o)
     ended_ = true;
     return;
   }
-  if (memory_.size() == 0 && options_.preload != 0) {
-    // A day's worth of records that were there before anybody looked.
-    const std::int64_t now = unix_now_ns();
-    const std::int64_t step =
-      std::min<std::int64_t>(86'400'000'000'000 / static_cast<std::int64_t>(options_.preload), 5'000'000'000);
-    std::vector<attempt> attempts;
-    for (std::size_t left = options_.preload; left > 0;) {
-      attempts.push_back(traffic_.next(now - static_cast<std::int64_t>(left) * step, place_));
-      if (--left % batch == 0) {
-        node_->record_live(attempts, false);
-        attempts.clear();
-      }
+  worker_ = std::thread([this] { worker(); });
+}
+
+/// A day's worth of records that were there before anybody looked.
+void server::preload() {
+  if (memory_.size() != 0 || options_.preload == 0)
+    return;
+  const std::int64_t now = unix_now_ns();
+  const std::int64_t step =
+    std::min<std::int64_t>(86'400'000'000'000 / static_cast<std::int64_t>(options_.preload), 5'000'000'000);
+  std::vector<attempt> attempts;
+  for (std::size_t left = options_.preload; left > 0;) {
+    attempts.push_back(traffic_.next(now - static_cast<std::int64_t>(left) * step, place_));
+    if (--left % batch == 0) {
+      node_->record_live(attempts, false);
+      attempts.clear();
     }
   }
-  worker_ = std::thread([this] { worker(); });
 }
 
 server::~server() {

@@ -86,6 +86,7 @@ private:
   void serve_resp(int fd, int stop_fd, const std::string& peer);
   void let_rival_work();
   std::size_t record(std::span<const attempt> attempts, std::chrono::milliseconds patience);
+  void preload();
   bool begin(std::string& why);
   void worker();
   void emit_traffic(double seconds);

@@ -40,6 +40,7 @@ struct list_sink : sink {
 struct outbox {
   std::map<sequence, outbox_item> items;
   int listeners = 0;
+  int reads = 0;
 };
 
 ledger_actor::behavior_type outbox_ledger(ledger_actor::pointer, std::shared_ptr<outbox> box) {
@@ -57,6 +58,7 @@ ledger_actor::behavior_type outbox_ledger(ledger_actor::pointer, std::shared_ptr
     [=](const list_consumers& m) -> caf::result<std::vector<consumer_progress>> { return unused(m); },
     [=](const recall& m) -> caf::result<node_memory> { return unused(m); },
     [=](const read_outbox& question) {
+      ++box->reads;
       outbox_page page;
       for (auto it = box->items.upper_bound(question.after);
            it != box->items.end() && page.items.size() < question.limit; ++it)
@@ -91,7 +93,11 @@ struct publishing : test::fixture {
     item.seq = seq;
     item.event = {seq, event_kind::up, "alpha", moment{}, "{}"};
     box->items.emplace(seq, item);
-    tell(subject, committed{});
+    committed done;
+    done.last = seq;
+    done.records = std::make_shared<const std::vector<stored_record>>();
+    done.events = std::make_shared<const std::vector<node_event>>(1, item.event);
+    tell(subject, done);
   }
   std::vector<sequence> sent() const {
     std::vector<sequence> seqs;
@@ -124,6 +130,22 @@ TEST_CASE("The publisher ships what waits once the link is up, in order, and has
   CHECK(state->in_flight == 5);
   run.add(9);
   CHECK(run.sent().back() == 9);
+}
+
+TEST_CASE("What was just committed is not read back while the publisher keeps up, and is read when it does not") {
+  publishing run;
+  run.add(1);
+  run.tell(run.subject, link_changed{true, ""});
+  const auto reads = run.box->reads;
+  for (sequence seq = 2; seq <= 5; ++seq)
+    run.add(seq);
+  CHECK(run.sent() == std::vector<sequence>{1, 2, 3, 4, 5});
+  CHECK(run.box->reads == reads);
+  // Here it lacks one, so it goes back to what is on disk.
+  run.box->items[6] = {6, {}, {6, event_kind::up, "alpha", moment{}, "{}"}};
+  run.add(7);
+  CHECK(run.sent() == std::vector<sequence>{1, 2, 3, 4, 5, 6, 7});
+  CHECK(run.box->reads > reads);
 }
 
 TEST_CASE("The publisher does not send again what the stream has, after the answers were lost") {

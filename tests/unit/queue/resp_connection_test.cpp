@@ -436,6 +436,7 @@ TEST_CASE("Another thread can end it at any moment") {
     }};
     auto settings = settings_for(server.url());
     settings.connect_timeout = settings.answer_timeout = 1h;
+    settings.last_words = 50ms;
     resp_connection connection{settings};
     std::thread other{[&] {
       waiting.get_future().wait();
@@ -444,6 +445,60 @@ TEST_CASE("Another thread can end it at any moment") {
     CHECK(call(connection) == errc::shutting_down);
     other.join();
     CHECK(code_of(connection.open()) == errc::shutting_down);
+  }
+}
+
+TEST_CASE("What CPA has given away is fetched even after we were told to stop") {
+  std::promise<void> asked, stopped;
+  SECTION("the reply to a pop") {
+    fake_server server{[&](conversation& talk) {
+      if (!talk.accept_sign_in())
+        return;
+      talk.command();
+      talk.send("*2\r\n" + bulk_of("{\"a\":1}"));
+      asked.set_value();
+      stopped.get_future().wait();
+      talk.send(bulk_of("{\"a\":2}"));
+      talk.wait_for_end();
+    }};
+    resp_connection connection{settings_for(server.url())};
+    REQUIRE(!connection.open());
+    std::thread other{[&] {
+      asked.get_future().wait();
+      connection.stop();
+      stopped.set_value();
+    }};
+    const auto got = connection.pop(2);
+    CHECK(got.what == meaning::payloads);
+    CHECK(got.payloads.size() == 2);
+    other.join();
+  }
+  SECTION("what was pushed before CPA has read that we leave") {
+    fake_server server{[&](conversation& talk) {
+      if (!talk.accept_sign_in())
+        return;
+      talk.command();
+      talk.send(subscribed);
+      asked.set_value();
+      CHECK(talk.command() == std::vector<std::string>{"UNSUBSCRIBE"});
+      talk.send(test::push_of("{\"a\":1}") + test::push_of("{\"a\":2}")
+                + "*3\r\n$11\r\nunsubscribe\r\n$5\r\nusage\r\n:0\r\n");
+    }};
+    resp_connection connection{settings_for(server.url())};
+    REQUIRE(!connection.open());
+    REQUIRE(!connection.subscribe("usage"));
+    std::thread other{[&] {
+      asked.get_future().wait();
+      connection.stop();
+    }};
+    std::size_t came = 0;
+    for (auto got = connection.read(1h);; got = connection.read(1h)) {
+      came += got.payloads.size();
+      if (got.what != meaning::payloads)
+        break;
+    }
+    CHECK(came == 2);
+    other.join();
   }
 }
 
