@@ -65,6 +65,7 @@ struct queue_node {
   std::map<std::string, std::pair<int, int>> counters{{"00ff00ff00ff00ff", {0, 0}}, {"11ff11ff11ff11ff", {0, 0}}};
   std::string version = "7.2.140";
   bool resp = true, pushes = true, http = true, away = false, anew = false;
+  bool management_away = false; ///< over HTTP; its queue goes on
   bool statistics = true;
   std::int64_t retention = 3600;
   int settings_mended = 0, pops = 0, lost_pops = 0;
@@ -156,16 +157,16 @@ struct upstream_memory {
 upstream_actor::behavior_type fake_upstream(upstream_actor::stateful_pointer<upstream_memory>, queue_node* node) {
   return {
     [node](const fetch_usage&) -> caf::result<usage_answer> {
-      return make_error(node->away ? errc::node_unreachable : errc::node_without_usage, "n");
+      return make_error(node->away || node->management_away ? errc::node_unreachable : errc::node_without_usage, "n");
     },
     [](const import_usage&) -> caf::result<import_answer> { return make_error(errc::node_without_usage, "n"); },
     [node](const find_era&) -> caf::result<era_answer> {
-      if (node->away)
+      if (node->away || node->management_away)
         return make_error(errc::node_unreachable, "n");
       return era_answer{false, node->http, node->version, node->statistics, node->retention};
     },
     [node](const fetch_accounts&) -> caf::result<accounts_answer> {
-      if (node->away)
+      if (node->away || node->management_away)
         return make_error(errc::node_unreachable, "n");
       json files = json::array();
       for (const auto& [index, c] : node->counters)
@@ -175,7 +176,7 @@ upstream_actor::behavior_type fake_upstream(upstream_actor::stateful_pointer<ups
     },
     [node](const pop_queue& m) -> caf::result<queue_answer> {
       ++node->pops;
-      if (node->away)
+      if (node->away || node->management_away)
         return make_error(errc::node_unreachable, "n");
       std::string body = "[";
       for (const auto& one : node->take(m.count))
@@ -193,7 +194,7 @@ upstream_actor::behavior_type fake_upstream(upstream_actor::stateful_pointer<ups
       return settings_mended{};
     },
     [node](const probe&) -> caf::result<probe_answer> {
-      if (node->away)
+      if (node->away || node->management_away)
         return make_error(errc::node_unreachable, "n");
       return probe_answer{std::exchange(node->anew, false)};
     },
@@ -220,6 +221,8 @@ struct bench {
   collector_actor collector;
   poller_actor poller;
   bool mend = false;
+  bool refuse_received = false; ///< the disk, of the collector
+  bool refuse_collections = false;
 
   explicit bench(bool mend_settings = false) : mend(mend_settings) {}
   ~bench() { stop(); }
@@ -247,10 +250,11 @@ struct bench {
     auto detector = actors->spawn(restart_detector);
     keeper = spawn_snapshot_keeper(system, false, {.node = "n", .restore_enabled = true, .retries = 3, .now = now},
                                    {up, ledger, feed}, store, numbers);
-    collector = spawn_collector(
-      system, false, {.node = "n", .now = now},
-      {up, ledger, [this](tap::callbacks told) { return std::make_unique<fake_tap>(&node, std::move(told)); }},
-      numbers);
+    collector =
+      spawn_collector(system, false, {.node = "n", .now = now},
+                      {up, sometimes_full(),
+                       [this](tap::callbacks told) { return std::make_unique<fake_tap>(&node, std::move(told)); }},
+                      numbers);
     poller = spawn_poller(system, false,
                           {.node = "n",
                            .url = "http://n",
@@ -262,6 +266,23 @@ struct bench {
     actors->tell(keeper, meet_poller{poller});
     actors->tell(collector, meet_poller{poller});
     actors->settle();
+  }
+  /// The ledger as the collector sees it.
+  ledger_actor sometimes_full() {
+    const auto whole = ledger;
+    auto relay = actors->spawn([this, whole](caf::event_based_actor* self) -> caf::behavior {
+      const auto pass_on = [self, whole](const auto& m, bool refuse) -> caf::result<committed> {
+        if (refuse)
+          return make_error(errc::storage_full, "n");
+        return self->delegate(whole, m);
+      };
+      return {[=, this](const received& m) { return pass_on(m, refuse_received); },
+              [=, this](const collection& m) { return pass_on(m, refuse_collections); },
+              [=](const read_inbox& m) { return self->delegate(whole, m); },
+              [=](const recall_audit& m) { return self->delegate(whole, m); },
+              [=](const list_dead_letters& m) { return self->delegate(whole, m); }};
+    });
+    return caf::actor_cast<ledger_actor>(relay);
   }
   /// As when the power goes: nobody is asked to finish anything, and only what was synced is there afterwards.
   void stop() {
@@ -518,9 +539,9 @@ TEST_CASE("What the tap was told to be safe is in the ledger, at whatever moment
   for (int round = 0; round < 40; ++round) {
     b.node.record(1 + random % 40);
     if (random % 2 == 0)
-      b.actors->run(random % 8);
+      b.actors->run(random % 30);
     b.node.record(1 + random % 40);
-    b.actors->run(random % 16);
+    b.actors->run(random % 60);
     b.stop();
     b.start();
     b.pass(1s);
@@ -536,22 +557,42 @@ TEST_CASE("What the tap was told to be safe is in the ledger, at whatever moment
   CHECK_FALSE(b.store->verify());
 }
 
-TEST_CASE("What the disk refuses waits and is entered once there is room, in both steps") {
+TEST_CASE("What the disk refuses waits, first to be kept and then to be entered, and is not said to be safe before") {
   bench b;
   b.start();
   b.pass(1s);
-  b.files.set(storage::test::faulty_files::fault::disk_full);
+  b.refuse_received = true;
   b.node.record(30);
   b.pass(2s);
-  CHECK(b.records() == 0);
   CHECK(b.node.kept == 0);
-  CHECK_FALSE(b.node.tapped->all_taken());
-  b.files.set(storage::test::faulty_files::fault::none);
-  b.pass(3s);
-  CHECK(b.records() == 30);
+  CHECK(b.store->state().inbox == 0);
+  b.refuse_received = false;
+  b.refuse_collections = true;
+  b.pass(2s);
   CHECK(b.node.kept == 30);
   CHECK(b.node.tapped->all_taken());
+  CHECK(b.records() == 0);
+  b.refuse_collections = false;
+  b.pass(2s);
+  CHECK(b.records() == 30);
   CHECK(b.store->state().inbox == 0);
+}
+
+TEST_CASE("What a new process gave before it was looked at is not taken for its predecessor's") {
+  bench b;
+  b.start();
+  b.node.record(100);
+  b.pass(25s);
+  b.node.management_away = true;
+  b.node.restart();
+  b.pass(1s);
+  b.node.record(30); // pushed, while nobody can count them
+  b.pass(2s);
+  b.node.management_away = false;
+  b.pass(45s);
+  CHECK(b.restarts().size() == 1);
+  CHECK(b.records() == 130);
+  CHECK(b.incompletes().empty());
 }
 
 TEST_CASE("Stopping is answered when all that came is decoded and on disk") {
