@@ -19,6 +19,7 @@
 #include "actors/nats/nats_sink.hpp"
 #include "actors/supervisor/signals.hpp"
 #include "actors/supervisor/supervisor.hpp"
+#include "actors/telemetry/fail_point.hpp"
 #include "actors/telemetry/log.hpp"
 #include "messages/subjects.hpp"
 
@@ -143,6 +144,8 @@ int run_service(const settings& s) {
     setenv("TZ", s.display.time_zone.c_str(), 1);
   tzset();
   log::start(s.log.level, s.log.format == "json");
+  if (const char* point = std::getenv("KEYPORTAL_END_AT"); point && choose_fail_point(point))
+    log::warn("service", "test", "this process will end itself at {}, for a test", point);
 
   if (auto error = prepare_data_folder(s.data_dir))
     return fail(error);

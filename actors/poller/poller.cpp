@@ -661,7 +661,10 @@ poller_impl::behavior_type poller(self_ptr self, poller_settings settings, polle
       if (m.number == core->newest_tick)
         core->act(self);
     },
-    [core, self](const audit_grace_over&) { core->compare(self); },
+    [core, self](const audit_grace_over&) {
+      core->plan.paused(audit_grace);
+      core->compare(self);
+    },
   };
 }
 
