@@ -9,7 +9,6 @@
 
 #include <caf/all.hpp>
 #include <fmt/format.h>
-#include <malloc.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -132,10 +131,6 @@ nats::server_settings nats_server(const settings& s) {
 }
 
 int run_service(const settings& s) {
-  // A node's answer may be megabytes, every few seconds, on several threads: such blocks go back to the system at once
-  // instead of widening the heap of the thread that happened to hold them.
-  mallopt(M_MMAP_THRESHOLD, 256 * 1024);
-  mallopt(M_ARENA_MAX, 2);
   block_signals();
   umask(077);
   const rlimit no_cores{0, 0}; // a core holds keys in clear

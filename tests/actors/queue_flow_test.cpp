@@ -17,6 +17,7 @@
 #include "tests/support/fixture.hpp"
 #include "tests/support/seed.hpp"
 #include "tests/support/temporary_folder.hpp"
+#include "tests/unit/storage/faulty_files.hpp"
 
 using namespace keyportal;
 using namespace std::chrono_literals;
@@ -33,12 +34,13 @@ public:
   ~fake_tap() override;
   void begin(queue_mode mode) override;
   void end() override;
-  void taken(std::size_t bytes) override { taken_bytes += bytes; }
+  void taken(std::size_t bytes) override;
 
   void deliver(inbox_channel channel, const std::vector<std::string>& payloads) {
     auto batch = std::make_shared<payload_batch>();
     for (const auto& p : payloads)
       batch->add(p);
+    handed_.emplace_back(batch->bytes.size(), batch->size());
     told_.payloads(payloads_came{channel, std::move(batch)});
   }
   void lose(errc why) {
@@ -47,9 +49,10 @@ public:
   }
 
   queue_mode running = queue_mode::off;
-  std::size_t taken_bytes = 0;
+  [[nodiscard]] bool all_taken() const { return handed_.empty(); }
 
 private:
+  std::deque<std::pair<std::size_t, std::size_t>> handed_; ///< bytes and payloads of what is not taken yet
   queue_node* node_;
   callbacks told_;
   queue_mode mode_ = queue_mode::off;
@@ -65,6 +68,7 @@ struct queue_node {
   bool statistics = true;
   std::int64_t retention = 3600;
   int settings_mended = 0, pops = 0, lost_pops = 0;
+  std::size_t kept = 0; ///< payloads of which the tap heard that they are safe
   fake_tap* tapped = nullptr;
   std::uint64_t made = 0;
 
@@ -127,6 +131,15 @@ void fake_tap::begin(queue_mode mode) {
   told_.changed(tap_changed{mode, true, {}});
   if (const auto backlog = node_->take(1'000'000); !backlog.empty())
     deliver(inbox_channel::resp_pop, backlog);
+}
+void fake_tap::taken(std::size_t bytes) {
+  while (bytes > 0 && !handed_.empty()) {
+    REQUIRE(bytes >= handed_.front().first);
+    bytes -= handed_.front().first;
+    node_->kept += handed_.front().second;
+    handed_.pop_front();
+  }
+  REQUIRE(bytes == 0);
 }
 void fake_tap::end() {
   if (running == queue_mode::off)
@@ -194,6 +207,7 @@ struct feed_memory {
 
 struct bench {
   test::temporary_folder folder;
+  storage::test::faulty_files files;
   std::shared_ptr<storage::ledger> store;
   queue_node node;
   metrics numbers;
@@ -211,7 +225,7 @@ struct bench {
   ~bench() { stop(); }
 
   void start() {
-    auto opened = storage::ledger::open({.folder = folder.path()});
+    auto opened = storage::ledger::open({.folder = folder.path(), .env = files.env()});
     REQUIRE(opened);
     store = std::move(*opened);
     actors = std::make_unique<test::fixture>();
@@ -249,7 +263,7 @@ struct bench {
     actors->tell(collector, meet_poller{poller});
     actors->settle();
   }
-  /// As after a crash: nobody is asked to finish anything.
+  /// As when the power goes: nobody is asked to finish anything, and only what was synced is there afterwards.
   void stop() {
     if (!actors)
       return;
@@ -263,6 +277,7 @@ struct bench {
     ledger = nullptr;
     actors.reset();
     store.reset();
+    files.cut_power();
   }
   void pass(std::chrono::milliseconds span) {
     for (std::chrono::milliseconds done{0}; done < span; done += 50ms) {
@@ -448,6 +463,21 @@ TEST_CASE("A collector that takes records away from ours is named within a minut
   CHECK(missing == b.node.made - b.records());
 }
 
+TEST_CASE("A subscriber that gets all that our pops should get is named within a minute") {
+  bench b;
+  b.node.resp = false;
+  b.start();
+  b.pass(15s);
+  for (int i = 0; i < 45; ++i) {
+    b.node.record(2, false);
+    b.pass(1s);
+  }
+  CHECK(b.conditions.back().problem.find("another collector") != std::string::npos);
+  b.pass(15s);
+  CHECK(b.records() == 0);
+  CHECK(b.conditions.back().missing == 90);
+}
+
 TEST_CASE("An answer that was lost after the pop is told exactly") {
   bench b;
   b.node.resp = false;
@@ -478,6 +508,93 @@ TEST_CASE("Our own end, however sudden, loses nothing of what was received") {
   CHECK(b.incompletes().empty());
   CHECK(b.restarts().empty());
   CHECK_FALSE(b.store->verify());
+}
+
+TEST_CASE("What the tap was told to be safe is in the ledger, at whatever moment the power goes") {
+  auto random = test::make_seed();
+  bench b;
+  b.start();
+  b.pass(1s);
+  for (int round = 0; round < 40; ++round) {
+    b.node.record(1 + random % 40);
+    if (random % 2 == 0)
+      b.actors->run(random % 8);
+    b.node.record(1 + random % 40);
+    b.actors->run(random % 16);
+    b.stop();
+    b.start();
+    b.pass(1s);
+    REQUIRE(b.records() >= b.node.kept);
+    REQUIRE(b.store->state().inbox == 0);
+  }
+  CHECK(b.node.kept > 0);
+  b.pass(45s);
+  std::uint64_t missing = 0;
+  for (const auto& one : b.incompletes())
+    missing += one.closed_at ? 0 : one.missing_ok + one.missing_failed;
+  CHECK(b.records() + missing == b.node.made);
+  CHECK_FALSE(b.store->verify());
+}
+
+TEST_CASE("What the disk refuses waits and is entered once there is room, in both steps") {
+  bench b;
+  b.start();
+  b.pass(1s);
+  b.files.set(storage::test::faulty_files::fault::disk_full);
+  b.node.record(30);
+  b.pass(2s);
+  CHECK(b.records() == 0);
+  CHECK(b.node.kept == 0);
+  CHECK_FALSE(b.node.tapped->all_taken());
+  b.files.set(storage::test::faulty_files::fault::none);
+  b.pass(3s);
+  CHECK(b.records() == 30);
+  CHECK(b.node.kept == 30);
+  CHECK(b.node.tapped->all_taken());
+  CHECK(b.store->state().inbox == 0);
+}
+
+TEST_CASE("Stopping is answered when all that came is decoded and on disk") {
+  bench b;
+  b.start();
+  b.pass(1s);
+  for (int i = 0; i < 5; ++i)
+    b.node.record(100); // not run yet
+  std::optional<std::uint64_t> held_at_answer;
+  auto asker = b.actors->spawn([&](caf::event_based_actor* self) {
+    self->request(b.collector, caf::infinite, drain{}).then([&](const drained&) { held_at_answer = b.records(); });
+  });
+  b.actors->settle();
+  REQUIRE(held_at_answer);
+  CHECK(*held_at_answer == 500);
+}
+
+TEST_CASE("A dead letter that is understood after all becomes its record, once") {
+  bench b;
+  b.start();
+  b.pass(1s);
+  dead_letter letter; // as a version left it that did not understand it
+  letter.node = "n";
+  letter.at = b.wall;
+  letter.reason = "no record";
+  letter.payload = secret{b.node.payload("00ff00ff00ff00ff", false)};
+  collection old;
+  old.node = "n";
+  old.seen_at = b.wall;
+  old.from_poll = false;
+  old.groups = std::make_shared<const std::vector<record_group>>();
+  old.dead = {letter, letter};
+  old.dead.back().payload = secret{"not json"};
+  REQUIRE(b.actors->ask<committed>(b.ledger, old));
+  for (const std::uint64_t understood : {1, 0}) {
+    const auto report = b.actors->ask<replay_report>(b.collector, replay_letters{});
+    REQUIRE(report);
+    CHECK(report->replayed == understood);
+    CHECK(report->added == understood);
+    CHECK(report->still_dead == 1);
+    CHECK(b.records() == 1);
+    CHECK(b.store->state().dead_letters == 1);
+  }
 }
 
 TEST_CASE("A restart of the node while we were away is noticed, and what it lost is within the gap") {
