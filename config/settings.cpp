@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "config/value.hpp"
+
 namespace keyportal {
 
 namespace {

@@ -251,7 +251,9 @@ ledger_impl::behavior_type ledger_behavior(self_ptr self, bool own_thread, std::
     [core](const add_listener& m) { core->listeners.push_back(m.who); },
     [](const append_entry&) -> caf::result<appended> { return make_error(errc::internal); },
     [](const read_entries&) -> caf::result<std::vector<registry_entry>> { return make_error(errc::internal); },
-    [](const load_registry&) -> caf::result<std::shared_ptr<const registry_image>> { return make_error(errc::internal); },
+    [](const load_registry&) -> caf::result<std::shared_ptr<const registry_image>> {
+      return make_error(errc::internal);
+    },
     [](const keep_config&) -> caf::result<config_info> { return make_error(errc::internal); },
     [](const list_configs&) -> caf::result<std::vector<config_info>> { return make_error(errc::internal); },
     [](const read_config&) -> caf::result<std::shared_ptr<const std::string>> { return make_error(errc::internal); },

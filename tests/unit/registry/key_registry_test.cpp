@@ -106,9 +106,9 @@ key_keeper_actor::behavior_type order_book(key_keeper_actor::pointer, std::share
 struct registering : fixture {
   explicit registering(registry_rules rules = toy_rules()) {
     ledger = spawn(log_ledger, log);
-    subject = spawn_key_registry(system(), false,
-                                 {std::move(rules), secret{"sentinel-of-nobody"}, [this] { return now; }}, toy_vault(),
-                                 {std::make_shared<const registry_image>(), {}}, ledger, numbers);
+    subject =
+      spawn_key_registry(system(), false, {std::move(rules), secret{"sentinel-of-nobody"}, [this] { return now; }},
+                         toy_vault(), {std::make_shared<const registry_image>(), {}}, ledger, numbers);
     settle();
   }
   ~registering() { caf::anon_send_exit(subject, caf::exit_reason::kill); }
@@ -137,7 +137,8 @@ TEST_CASE("More claims at once than there are keys: as many succeed as there are
   caf::scoped_actor self{run.system()};
   std::vector<caf::response_handle<caf::blocking_actor, caf::detail::type_list<command_done>, true>> requests;
   for (int i = 0; i < 50; ++i)
-    requests.push_back(self->request(run.subject, 1s, registry_command{{"cli", "local", {}}, assign_key{.owner = ann}}));
+    requests.push_back(
+      self->request(run.subject, 1s, registry_command{{"cli", "local", {}}, assign_key{.owner = ann}}));
   run.settle();
   std::set<key_id> given;
   int refused = 0;
@@ -194,8 +195,9 @@ TEST_CASE("The same command again has the same outcome, also after a restart, an
   CHECK(again->keys.at(0).id == first->keys.at(0).id);
   CHECK(again->shown == first->shown);
   CHECK(code_of(run.command(assign_key{.owner = ann, .label = "phone"}, "claim-7").error()) == errc::command_differs);
-  auto other = spawn_key_registry(run.system(), false, {toy_rules(), secret{"s"}, [&run] { return run.now; }}, toy_vault(),
-                                  {std::make_shared<const registry_image>(run.log->fold()), {}}, run.ledger, run.numbers);
+  auto other =
+    spawn_key_registry(run.system(), false, {toy_rules(), secret{"s"}, [&run] { return run.now; }}, toy_vault(),
+                       {std::make_shared<const registry_image>(run.log->fold()), {}}, run.ledger, run.numbers);
   const auto later = run.ask<command_done>(
     other, registry_command{{"cli", "local", "claim-7"}, assign_key{.owner = ann, .label = "laptop"}});
   REQUIRE(later);
