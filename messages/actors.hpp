@@ -18,6 +18,7 @@
 #include "messages/errors.hpp"
 #include "messages/events.hpp"
 #include "messages/http.hpp"
+#include "messages/registry.hpp"
 
 // Tables: what an actor takes, a line each.
 // clang-format off
@@ -392,6 +393,43 @@ struct ledger_state {
   std::vector<std::pair<node_name, totals>> sums;
 };
 struct read_ledger_state {};
+/// Appends to the registry's log, keeps the images in it as the fold, and sends the events, all in one batch; or
+/// registry_conflict when the log has gone on beyond `expected`, and nothing is changed.
+struct append_entry {
+  log_position expected = 0;
+  std::shared_ptr<const registry_entry> entry;
+  std::vector<node_event> events;
+};
+struct appended {
+  log_position position = 0;
+};
+/// Entries of the registry's log behind `after`, ascending.
+struct read_entries {
+  log_position after = 0;
+  std::uint32_t limit = 1000;
+};
+/// The fold as it is on disk.
+struct load_registry {};
+/// What a node's config.yaml was before a write; the newest few are kept, sealed.
+struct keep_config {
+  node_name node;
+  moment at{};
+  std::shared_ptr<const std::string> text;
+};
+struct config_info {
+  node_name node;
+  std::uint64_t number = 0; ///< 1, 2, … per node
+  moment at{};
+  std::uint64_t bytes = 0;
+  std::string sha256; ///< in hex
+};
+struct list_configs {
+  node_name node; ///< newest first
+};
+struct read_config {
+  node_name node;
+  std::uint64_t number = 0;
+};
 
 /// Told of every commit, in order. What it does may not hold the ledger up: the message is all there is.
 using listener_actor = caf::typed_actor<
@@ -418,6 +456,12 @@ using ledger_actor = caf::typed_actor<
   caf::replies_to<list_gaps>::with<std::vector<gap_record>>,
   caf::replies_to<read_ledger_state>::with<ledger_state>,
   caf::reacts_to<add_listener>,
+  caf::replies_to<append_entry>::with<appended>,
+  caf::replies_to<read_entries>::with<std::vector<registry_entry>>,
+  caf::replies_to<load_registry>::with<std::shared_ptr<const registry_image>>,
+  caf::replies_to<keep_config>::with<config_info>,
+  caf::replies_to<list_configs>::with<std::vector<config_info>>,
+  caf::replies_to<read_config>::with<std::shared_ptr<const std::string>>,
   // Commits what waits, then closes the database.
   caf::replies_to<drain>::with<drained>>;
 
@@ -481,6 +525,136 @@ using feed_actor = caf::typed_actor<
   caf::replies_to<read_overview>::with<overview>,
   caf::replies_to<read_greeting>::with<std::shared_ptr<const std::string>>>;
 
+// --- KEY REGISTRY: people, keys, policies; decides every command --------------------------------
+
+struct find_key {
+  key_id id;   ///< or
+  secret text; ///< the key itself
+};
+struct list_keys {
+  std::optional<key_state> state = {};
+  user_id owner = {};  ///< empty: of anybody
+  std::string text = {}; ///< in label, `shown` or id
+  key_id after = {};
+  std::uint32_t limit = 100;
+};
+struct key_page {
+  std::vector<client_key> keys; ///< in the order of their ids, without `sealed`
+  bool more = false;
+};
+struct list_users {
+  std::optional<user_state> state = {};
+  std::string text = {}; ///< in e-mail, name or label
+  user_id after = {};
+  std::uint32_t limit = 100;
+};
+struct user_page {
+  std::vector<user> users;
+  bool more = false;
+};
+struct find_user {
+  std::string id_or_email;
+};
+struct list_policies {};
+struct read_registry_state {};
+struct registry_state {
+  log_position position = 0;
+  std::uint64_t users = 0;
+  std::array<std::uint64_t, 7> keys{}; ///< by key_state
+  std::uint64_t made = 0, imported = 0, found = 0;
+  std::uint64_t low_water = 0; ///< of the pool
+  std::uint64_t changing = 0;  ///< keys that do not yet work, or not yet no longer, where they should
+};
+/// A keeper is there (again) and wants to know what should be at its node.
+struct keeper_ready;
+
+using key_registry_actor = caf::typed_actor<
+  caf::replies_to<registry_command>::with<command_done>,
+  caf::replies_to<find_key>::with<client_key>,
+  caf::replies_to<list_keys>::with<key_page>,
+  caf::replies_to<find_user>::with<user>,
+  caf::replies_to<list_users>::with<user_page>,
+  caf::replies_to<list_policies>::with<std::vector<policy>>,
+  caf::replies_to<read_registry_state>::with<registry_state>,
+  caf::reacts_to<keeper_ready>,
+  caf::reacts_to<committed>,
+  caf::replies_to<drain>::with<drained>>;
+
+// --- KEY UPSTREAM: a connection of its own to one CPA, for its key list; blocking ---------------
+
+struct fetch_keys {};
+struct keys_answer {
+  std::vector<secret> keys; ///< as the node shows them, in its order, not trimmed
+};
+/// Replaces the whole list, which is never empty.
+struct put_keys {
+  std::vector<secret> keys;
+};
+/// Puts `to` in the place of `from`; where `from` is missing, `to` is appended. Both the same: adds it unless it is there.
+struct swap_key {
+  secret from, to;
+};
+struct key_written {};
+/// Does the node let this key in? Without one: does it let anybody in?
+struct try_key {
+  std::optional<secret> key;
+};
+enum class key_trial : std::uint8_t { let_in, refused, unclear };
+struct fetch_config {};
+struct put_config {
+  std::shared_ptr<const std::string> text;
+};
+
+using key_upstream_actor = caf::typed_actor<
+  caf::replies_to<fetch_keys>::with<keys_answer>,
+  caf::replies_to<put_keys>::with<key_written>,
+  caf::replies_to<swap_key>::with<key_written>,
+  caf::replies_to<try_key>::with<key_trial>,
+  caf::replies_to<fetch_config>::with<std::shared_ptr<const std::string>>,
+  caf::replies_to<put_config>::with<key_written>>;
+
+// --- KEY KEEPER: one per node; keeps its keys in step with the registry ---------------------------
+
+/// What should be at the node. Deltas come in order; `whole` replaces all before.
+struct key_orders {
+  struct one {
+    key_id id;
+    secret text;
+    bool should_work = false;
+    bool was_seen = false; ///< in force at this node, as the registry knows
+  };
+  bool whole = false;
+  secret sentinel; ///< a key that nobody holds and that is always there; set where `whole`
+  std::vector<one> keys;
+};
+struct read_node_keys {};
+struct node_keys {
+  std::uint64_t wanted = 0;    ///< keys that should work
+  std::uint64_t changing = 0;  ///< not yet seen to work, or to work no more
+  std::uint64_t external = 0;  ///< made elsewhere
+  std::uint64_t taken_away = 0; ///< removed by somebody else
+  bool open = false;           ///< the node lets anybody in
+  std::optional<moment> in_step_at; ///< when the node was last seen as it should be
+  std::string problem;         ///< a sentence; empty when all is well
+};
+struct restore_config {
+  std::uint64_t number = 0;
+};
+
+using key_keeper_actor = caf::typed_actor<
+  caf::reacts_to<key_orders>,
+  // The node may be another process, with another list: look at once.
+  caf::reacts_to<node_seen>,
+  caf::replies_to<read_node_keys>::with<node_keys>,
+  caf::replies_to<restore_config>::with<key_written>,
+  // Writes nothing more; answered when no write is under way.
+  caf::replies_to<drain>::with<drained>>;
+
+struct keeper_ready {
+  node_name node;
+  key_keeper_actor keeper;
+};
+
 // --- GATEWAY: answers HTTP requests by asking the others -------------------------------------
 
 /// The actors of one node, as the gateway needs them.
@@ -489,6 +663,7 @@ struct node_handles {
   poller_actor poller;
   snapshot_keeper_actor keeper;
   collector_actor collector;
+  key_keeper_actor keys = {};
 };
 using node_directory = std::vector<node_handles>;
 
@@ -588,6 +763,46 @@ KEYPORTAL_MESSAGE(read_greeting)
 KEYPORTAL_MESSAGE(snapshot_made)
 KEYPORTAL_MESSAGE(node_directory)
 KEYPORTAL_MESSAGE(shut_down)
+KEYPORTAL_MESSAGE(append_entry)
+KEYPORTAL_MESSAGE(appended)
+KEYPORTAL_MESSAGE(read_entries)
+KEYPORTAL_MESSAGE(load_registry)
+KEYPORTAL_MESSAGE(keep_config)
+KEYPORTAL_MESSAGE(config_info)
+KEYPORTAL_MESSAGE(list_configs)
+KEYPORTAL_MESSAGE(read_config)
+KEYPORTAL_MESSAGE(registry_entry)
+KEYPORTAL_MESSAGE(registry_command)
+KEYPORTAL_MESSAGE(command_done)
+KEYPORTAL_MESSAGE(find_key)
+KEYPORTAL_MESSAGE(client_key)
+KEYPORTAL_MESSAGE(list_keys)
+KEYPORTAL_MESSAGE(key_page)
+KEYPORTAL_MESSAGE(find_user)
+KEYPORTAL_MESSAGE(user)
+KEYPORTAL_MESSAGE(list_users)
+KEYPORTAL_MESSAGE(user_page)
+KEYPORTAL_MESSAGE(list_policies)
+KEYPORTAL_MESSAGE(read_registry_state)
+KEYPORTAL_MESSAGE(registry_state)
+KEYPORTAL_MESSAGE(keeper_ready)
+KEYPORTAL_MESSAGE(fetch_keys)
+KEYPORTAL_MESSAGE(keys_answer)
+KEYPORTAL_MESSAGE(put_keys)
+KEYPORTAL_MESSAGE(swap_key)
+KEYPORTAL_MESSAGE(key_written)
+KEYPORTAL_MESSAGE(try_key)
+KEYPORTAL_MESSAGE(key_trial)
+KEYPORTAL_MESSAGE(fetch_config)
+KEYPORTAL_MESSAGE(put_config)
+KEYPORTAL_MESSAGE(key_orders)
+KEYPORTAL_MESSAGE(read_node_keys)
+KEYPORTAL_MESSAGE(node_keys)
+KEYPORTAL_MESSAGE(restore_config)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::registry_entry>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::shared_ptr<const keyportal::registry_image>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::config_info>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::policy>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::snapshot_info>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::restart_record>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::gap_record>)

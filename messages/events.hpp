@@ -24,15 +24,42 @@ enum class event_kind : std::uint8_t {
   snapshot = 7,       ///< a snapshot was made
   incomplete = 8,     ///< records or a restore: see incomplete_body
   account_failed = 9, ///< an upstream refused an account
+  drift = 10,         ///< a node's keys are not what they should be, or are again
+  open_access = 11,   ///< a node answers requests without a key, or no longer
+  // of keys
+  key_assigned = 20,
+  key_active = 21, ///< seen to work at all its nodes
+  key_renewed = 22,
+  key_expiring = 23,
+  key_expired = 24,
+  key_suspended = 25,
+  key_resumed = 26,
+  key_rotated = 27,
+  key_revoked = 28, ///< also once more when it is seen to work nowhere any more
+  key_found = 29,   ///< at a node, made elsewhere
+  key_adopted = 30,
+  key_changed = 31,
+  key_budget = 32, ///< 80 or 95 % of a budget are used
+  pool_low = 33,
+  // of people
+  user_registered = 40,
+  user_approved = 41,
+  user_changed = 42,
+  user_suspended = 43,
+  user_resumed = 44,
+  user_deleted = 45,
 };
+constexpr bool is_of_key(event_kind k) { return k >= event_kind::key_assigned && k < event_kind::user_registered; }
+constexpr bool is_of_user(event_kind k) { return k >= event_kind::user_registered; }
 
 /// An event as it waits in the outbox and as listeners see it.
 struct node_event {
   sequence seq = 0; ///< 0 until committed
   event_kind kind = event_kind::up;
-  node_name node;
+  node_name node; ///< empty where it is of a key or a person
   moment at{};
-  std::string data; ///< the JSON object that becomes the message body
+  std::string data;       ///< the JSON object that becomes the message body
+  std::string about = {}; ///< of a key: its id, or "pool"; of a person: the user id
 };
 
 /// What the node held of one list (client key × model) when it was last looked at. Within one CPA process a list only

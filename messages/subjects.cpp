@@ -6,12 +6,20 @@ namespace keyportal::subjects {
 
 std::string usage(const node_name& node, const key_id& key) { return fmt::format("{}.usage.{}.{}", root, node, key); }
 
+std::string of(const node_event& event) {
+  if (is_of_key(event.kind) || is_of_user(event.kind))
+    return fmt::format("{}.{}.{}.{}", root, is_of_key(event.kind) ? "key" : "user", event.about, name_of(event.kind));
+  return of(event.kind, event.node);
+}
+
 std::string of(event_kind kind, const node_name& node) {
   return kind == event_kind::totals ? fmt::format("{}.totals.{}", root, node)
                                     : fmt::format("{}.node.{}.{}", root, node, name_of(kind));
 }
 
-std::string type_of(event_kind kind) { return fmt::format("io.keyportal.{}.v1", name_of(kind)); }
+std::string type_of(event_kind kind) {
+  return fmt::format("io.keyportal.{}{}.v1", is_of_key(kind) ? "key." : is_of_user(kind) ? "user." : "", name_of(kind));
+}
 
 std::string_view name_of(event_kind kind) {
   switch (kind) {
@@ -25,6 +33,28 @@ std::string_view name_of(event_kind kind) {
     case event_kind::snapshot: return "snapshot";
     case event_kind::incomplete: return "incomplete";
     case event_kind::account_failed: return "account_failed";
+    case event_kind::drift: return "drift";
+    case event_kind::open_access: return "open_access";
+    case event_kind::key_assigned: return "assigned";
+    case event_kind::key_active: return "active";
+    case event_kind::key_renewed: return "renewed";
+    case event_kind::key_expiring: return "expiring";
+    case event_kind::key_expired: return "expired";
+    case event_kind::key_suspended: return "suspended";
+    case event_kind::key_resumed: return "resumed";
+    case event_kind::key_rotated: return "rotated";
+    case event_kind::key_revoked: return "revoked";
+    case event_kind::key_found: return "found";
+    case event_kind::key_adopted: return "adopted";
+    case event_kind::key_changed: return "changed";
+    case event_kind::key_budget: return "budget";
+    case event_kind::pool_low: return "low";
+    case event_kind::user_registered: return "registered";
+    case event_kind::user_approved: return "approved";
+    case event_kind::user_changed: return "changed";
+    case event_kind::user_suspended: return "suspended";
+    case event_kind::user_resumed: return "resumed";
+    case event_kind::user_deleted: return "deleted";
   }
   return "unknown";
 }

@@ -19,6 +19,8 @@ inline constexpr std::string_view events_all[] = {"keyportal.v1.totals.>", "keyp
 
 /// keyportal.v1.usage.<node>.<key_id>: one record.
 std::string usage(const node_name& node, const key_id& key);
+/// Of any event but usage: keyportal.v1.key.<about>.<kind>, keyportal.v1.user.<about>.<kind>, else as below.
+std::string of(const node_event& event);
 /// keyportal.v1.totals.<node> for totals, else keyportal.v1.node.<node>.<kind>.
 std::string of(event_kind kind, const node_name& node);
 

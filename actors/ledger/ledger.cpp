@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "actors/ledger/totals_pace.hpp"
+#include "actors/telemetry/fail_point.hpp"
 #include "actors/telemetry/log.hpp"
 #include "messages/json.hpp"
 
@@ -168,9 +169,11 @@ void ledger_core::commit_waiting(self_ptr self) {
       std::make_move_iterator(done->begin() + static_cast<std::ptrdiff_t>(next + w.writes.size())));
     next += w.writes.size();
     auto answer = merged(std::move(parts));
-    if (!answer.records->empty())
+    if (!answer.records->empty()) {
+      fail_point(fail_at::committed);
       for (const auto& [node, sums] : answer.sums)
         pace.changed(node, sums);
+    }
     if (!answer.records->empty() || !answer.events->empty())
       for (const auto& who : listeners)
         self->send(who, answer);
@@ -246,6 +249,14 @@ ledger_impl::behavior_type ledger_behavior(self_ptr self, bool own_thread, std::
     [core](const list_gaps& m) { return pass(core->store->gaps(m.node, m.limit)); },
     [core](const read_ledger_state&) -> caf::result<ledger_state> { return core->store->state(); },
     [core](const add_listener& m) { core->listeners.push_back(m.who); },
+    [](const append_entry&) -> caf::result<appended> { return make_error(errc::internal); },
+    [](const read_entries&) -> caf::result<std::vector<registry_entry>> { return make_error(errc::internal); },
+    [](const load_registry&) -> caf::result<std::shared_ptr<const registry_image>> {
+      return make_error(errc::internal);
+    },
+    [](const keep_config&) -> caf::result<config_info> { return make_error(errc::internal); },
+    [](const list_configs&) -> caf::result<std::vector<config_info>> { return make_error(errc::internal); },
+    [](const read_config&) -> caf::result<std::shared_ptr<const std::string>> { return make_error(errc::internal); },
     [core, self](const drain&) -> caf::result<drained> {
       while (!core->queue.empty())
         core->commit_waiting(self);

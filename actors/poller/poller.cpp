@@ -220,7 +220,10 @@ poller_impl::behavior_type poller(poller_core::self_ptr self, poller_settings se
       if (m.number == core->newest_tick)
         core->act(self);
     },
-    [core, self](const audit_grace_over&) { core->compare(self); },
+    [core, self](const audit_grace_over&) {
+      core->plan.paused(audit_grace);
+      core->compare(self);
+    },
   };
 }
 

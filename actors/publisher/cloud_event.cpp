@@ -15,7 +15,7 @@ sink::message with_headers(sink::message out, const node_name& node, event_kind 
   out.headers = {
     {"ce-specversion", "1.0"},
     {"ce-id", out.id},
-    {"ce-source", "keyportal/" + node},
+    {"ce-source", node.empty() ? "keyportal" : "keyportal/" + node},
     {"ce-type", subjects::type_of(kind)},
     {"ce-time", std::move(when)},
     // CloudEvents' own extension: comparable as text, hence the zeros.
@@ -40,8 +40,8 @@ sink::message to_message(sequence seq, const stored_record& record) {
 sink::message to_message(sequence seq, const node_event& event) {
   sink::message out;
   out.seq = seq;
-  out.subject = subjects::of(event.kind, event.node);
-  out.id = fmt::format("{}-{}-{}", subjects::name_of(event.kind), event.node, seq);
+  out.subject = subjects::of(event);
+  out.id = fmt::format("{}-{}-{}", subjects::name_of(event.kind), event.about.empty() ? event.node : event.about, seq);
   out.body = event.data.empty() ? "{}" : event.data;
   return with_headers(std::move(out), event.node, event.kind, to_rfc3339_ms(event.at));
 }

@@ -55,6 +55,11 @@ metrics::metrics()
     events_shipped(one(counters(*registry_, "keyportal_events_shipped_total", "Events acknowledged by NATS."))),
     nats_connected(one(gauges(*registry_, "keyportal_nats_connected", "1 while NATS is connected."))),
     websockets(one(gauges(*registry_, "keyportal_websockets", "Open WebSockets."))),
+    registry_position(one(gauges(*registry_, "keyportal_registry_position", "Entries in the registry's log."))),
+    registry_users(one(gauges(*registry_, "keyportal_users", "People in the registry."))),
+    keys_pooled(one(gauges(*registry_, "keyportal_keys_pooled", "Keys in the pool."))),
+    keys_live(one(gauges(*registry_, "keyportal_keys_live", "Keys that people have and that work."))),
+    keys_changing(one(gauges(*registry_, "keyportal_keys_changing", "Keys not yet at the nodes as they should be."))),
     frames_sent(one(counters(*registry_, "keyportal_websocket_frames_total", "Frames broadcast to WebSockets."))) {
   plain_.Add({{"version", KEYPORTAL_VERSION}}).Set(1);
 }

@@ -81,6 +81,11 @@ public:
   prometheus::Counter& events_shipped;   ///< keyportal_events_shipped_total
   prometheus::Gauge& nats_connected;     ///< keyportal_nats_connected
   prometheus::Gauge& websockets;         ///< keyportal_websockets
+  prometheus::Gauge& registry_position;  ///< keyportal_registry_position: entries in its log
+  prometheus::Gauge& registry_users;     ///< keyportal_users
+  prometheus::Gauge& keys_pooled;        ///< keyportal_keys_pooled
+  prometheus::Gauge& keys_live;          ///< keyportal_keys_live
+  prometheus::Gauge& keys_changing;      ///< keyportal_keys_changing: not yet at the nodes as they should be
   prometheus::Counter& frames_sent;      ///< keyportal_websocket_frames_total: broadcast, each counted once
 };
 
