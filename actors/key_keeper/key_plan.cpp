@@ -28,7 +28,7 @@ constexpr auto reload_time = 500ms;
 constexpr auto own_effects = 2s;   ///< what is missing so soon after a write of ours was lost by it
 constexpr auto after_restore = 5s; ///< or by a restored file
 constexpr auto second_look = 1'000ms;
-constexpr auto list_good_for = 250ms;
+constexpr auto list_good_for = 20ms; ///< what somebody else writes between our reading and our writing is lost
 constexpr auto tidy_after = 5s;
 constexpr auto config_good_for = 10min;
 constexpr auto config_renewed_after = 5min; ///< at a quiet moment, so that no write has to wait for it
@@ -285,7 +285,13 @@ key_plan::call key_plan::next(time now) {
     return begin({.is = kind::swap, .from = e->text, .to = e->should_work ? e->text : sentinel_});
   }
   if (!all(state::to_try).empty() && try_at_ <= now) {
-    const auto found = copy_of(state::to_try);
+    // What was without effect before is believed of no key but the one that is tried.
+    auto found = copy_of(state::to_try);
+    std::erase_if(found, [](const entry* e) { return e->failures > 0; });
+    if (found.empty()) {
+      found = copy_of(state::to_try);
+      found.resize(std::min(found.size(), tried_each));
+    }
     std::vector<std::pair<key_id, bool>> keys;
     for (auto* e : found) {
       enter(*e, state::in_round);
@@ -381,8 +387,11 @@ void key_plan::judge(entry& e, bool lost, bool ours_lately, time now) {
         enter(e, state::to_try);
       return;
     case state::in_round:
-      if (round_ && round_->passed)
-        right ? set_right(e, now) : enter(e, state::to_write);
+      if (round_ && round_->passed) {
+        if (right && (e.failures == 0 || !can_be_tried))
+          return set_right(e, now);
+        enter(e, right ? state::to_try : state::to_write);
+      }
       return;
     case state::taken:
       if (right) {
@@ -599,21 +608,22 @@ void key_plan::pass_round(time now) {
 void key_plan::give_up_round(bool unclear, time now) {
   const auto r = std::move(*round_);
   round_.reset();
-  ++rounds_failed_;
   for (const auto& [id, works] : r.keys)
     if (const auto at = entries_.find(id); at != entries_.end() && at->second.is == state::in_round)
       enter(at->second, unclear ? state::to_try : state::to_write);
-  if (unclear) { // writing again would not make it clearer
-    try_at_ = now + write_backoff(rounds_failed_ + 1);
-  } else {
-    write_at_ = std::max(write_at_, now + write_backoff(rounds_failed_));
-    if (const auto at = entries_.find(r.sample[r.at].id); at != entries_.end()) {
-      auto& e = at->second;
-      e.not_before = now + write_backoff(++e.failures);
-      in_trouble_ |= e.failures >= 3;
-    }
-  }
   look_at_ = now;
+  if (unclear) { // writing again would not make it clearer
+    try_at_ = now + write_backoff(++rounds_failed_ + 1);
+    return;
+  }
+  const auto at = entries_.find(r.sample[r.at].id);
+  if (at == entries_.end() || at->second.failures == 0) // else it is this key's own trouble
+    write_at_ = std::max(write_at_, now + write_backoff(++rounds_failed_));
+  if (at != entries_.end()) {
+    auto& e = at->second;
+    e.not_before = now + write_backoff(++e.failures);
+    in_trouble_ |= e.failures >= 3;
+  }
 }
 
 void key_plan::config_kept(time now) {
@@ -641,6 +651,7 @@ void key_plan::failed(errc why, time now, std::chrono::seconds ban) {
     put_back_until_ = std::max(put_back_until_, now + own_effects); // it may have worked all the same
     list_fresh_ = false;
     look_at_ = now;
+    write_at_ = std::max(write_at_, now + call_backoff(++rounds_failed_));
     if (why == errc::node_failed)
       config_at_.reset(); // perhaps it cannot save because there is nothing left in the file
   }
