@@ -9,7 +9,6 @@
 
 #include <caf/all.hpp>
 #include <fmt/format.h>
-#include <malloc.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -19,6 +18,7 @@
 #include "actors/nats/nats_sink.hpp"
 #include "actors/supervisor/signals.hpp"
 #include "actors/supervisor/supervisor.hpp"
+#include "actors/telemetry/fail_point.hpp"
 #include "actors/telemetry/log.hpp"
 #include "messages/subjects.hpp"
 
@@ -131,10 +131,6 @@ nats::server_settings nats_server(const settings& s) {
 }
 
 int run_service(const settings& s) {
-  // A node's answer may be megabytes, every few seconds, on several threads: such blocks go back to the system at once
-  // instead of widening the heap of the thread that happened to hold them.
-  mallopt(M_MMAP_THRESHOLD, 256 * 1024);
-  mallopt(M_ARENA_MAX, 2);
   block_signals();
   umask(077);
   const rlimit no_cores{0, 0}; // a core holds keys in clear
@@ -143,6 +139,8 @@ int run_service(const settings& s) {
     setenv("TZ", s.display.time_zone.c_str(), 1);
   tzset();
   log::start(s.log.level, s.log.format == "json");
+  if (const char* point = std::getenv("KEYPORTAL_END_AT"); point && choose_fail_point(point))
+    log::warn("service", "test", "this process will end itself at {}, for a test", point);
 
   if (auto error = prepare_data_folder(s.data_dir))
     return fail(error);

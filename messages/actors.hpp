@@ -309,7 +309,7 @@ struct consumer_progress {
   std::string name;
   sequence seq = 0;
 };
-/// Answer to all four, and what listeners are told: it is on disk.
+/// Answer to these four, and what listeners are told: it is on disk.
 struct committed {
   sequence last = 0;                                         ///< the ledger's position
   std::shared_ptr<const std::vector<stored_record>> records; ///< those that were new; never null
@@ -319,6 +319,7 @@ struct committed {
   std::uint64_t restart_number = 0; ///< given to `journal_entry::restart`
   std::uint64_t inbox_number = 0;   ///< given to `received`
   std::vector<std::uint64_t> incomplete_numbers; ///< given to `journal_entry::incompletes`, in their order
+  log_position appended = 0;                     ///< given to `append_entry`; 0 for one that came too late
 };
 struct recall {
   node_name node;
