@@ -244,7 +244,9 @@ public:
       if (!node)
         return node.error();
       page_->items.push_back(
-        {key.last, {}, {key.last, row.kind, (*node)->text, moment_of(row.at_ns), std::move(row.data)}});
+        {key.last,
+         {},
+         {key.last, row.kind, (*node)->text, moment_of(row.at_ns), std::move(row.data), std::move(row.about)}});
       return {};
     }
     for (auto range : row.waiting) {

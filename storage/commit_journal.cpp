@@ -26,21 +26,33 @@ committed commit_plan::empty_result() const {
 
 // --- journal -------------------------------------------------------------------------
 
-caf::error commit_plan::add(const journal_entry& write) {
-  auto events = std::make_shared<std::vector<node_event>>(write.events);
+caf::expected<std::shared_ptr<const std::vector<node_event>>>
+commit_plan::put_events(const std::vector<node_event>& given) {
+  auto events = std::make_shared<std::vector<node_event>>(given);
   for (auto& event : *events) {
     if (event.kind == event_kind::usage)
       return make_error(errc::bad_request, "records come in collections");
-    auto of = node(event.node);
-    if (!of)
-      return of.error();
+    name_number number = 0;
+    if (!event.node.empty() || event.about.empty()) {
+      const auto of = node(event.node);
+      if (!of)
+        return of.error();
+      number = (*of)->number;
+    }
     if (event.at == moment{})
       event.at = now_;
     event.seq = ++after_.position.last;
     ++after_.position.outbox;
     put(family::outbox, outbox_key{event.seq},
-        outbox_value{event.kind, {}, (*of)->number, unix_ns(event.at), event.data});
+        outbox_value{event.kind, {}, number, unix_ns(event.at), event.data, event.about});
   }
+  return events;
+}
+
+caf::error commit_plan::add(const journal_entry& write) {
+  auto events = put_events(write.events);
+  if (!events)
+    return events.error();
   auto result = empty_result();
   if (write.restart) {
     const auto number = journal(*write.restart);
@@ -62,7 +74,7 @@ caf::error commit_plan::add(const journal_entry& write) {
       return failed;
   if (auto failed = drop_letters(write.dropped_letters))
     return failed;
-  result.events = std::move(events);
+  result.events = std::move(*events);
   results_.push_back(std::move(result));
   return {};
 }

@@ -28,8 +28,8 @@ commit_plan::short_key::short_key(const record_key& key) : node(key.node), at_ns
 
 commit_plan::commit_plan(const database& db, const names& known, const ledger_memory& before, row_caches& caches,
                          moment now)
-  : db_(&db), now_(now), after_(before), names_(known, before.position.last_name),
-    rollups_(db, family::rollups, "roll-up", caches.rollups),
+  : db_(&db), now_(now), registry_before_(before.registry.last), after_(before),
+    names_(known, before.position.last_name), rollups_(db, family::rollups, "roll-up", caches.rollups),
     credentials_(db, family::meta, "credential", caches.credentials) {}
 
 caf::expected<node_state*> commit_plan::node(const node_name& name) {
@@ -325,6 +325,8 @@ caf::error commit_plan::close() {
   if (!changed_)
     return {};
   if (auto failed = names_.write_to(batch_, *db_))
+    return failed;
+  if (auto failed = close_registry())
     return failed;
   rollups_.write_to(batch_);
   credentials_.write_to(batch_);

@@ -24,6 +24,7 @@ struct node_state {
 /// What the ledger keeps in memory of what is on disk.
 struct ledger_memory {
   position_value position;
+  registry_value registry;
   std::map<node_name, node_state, std::less<>> nodes;
 };
 
@@ -43,6 +44,7 @@ public:
   [[nodiscard]] caf::error add(const journal_entry& write);
   [[nodiscard]] caf::error add(const received& write);
   [[nodiscard]] caf::error add(const consumer_progress& write);
+  [[nodiscard]] caf::error add(const append_entry& write);
   /// Adds the rows that sum up all writes. The batch is complete then.
   [[nodiscard]] caf::error close();
   rocksdb::WriteBatch& batch() { return batch_; }
@@ -88,7 +90,15 @@ private:
   void put_outbox_rows(sequence first, sequence last);
   [[nodiscard]] caf::error remember(const collection& write, node_state& of);
 
+  // commit_registry.cpp
+  template <class T>
+  [[nodiscard]] caf::error fold(const change_of<T>& change, std::uint64_t& rows);
+  [[nodiscard]] caf::error drop_old_commands();
+  [[nodiscard]] caf::error close_registry();
+
   // commit_journal.cpp: all else
+  [[nodiscard]] caf::expected<std::shared_ptr<const std::vector<node_event>>>
+  put_events(const std::vector<node_event>& given);
   [[nodiscard]] caf::expected<std::uint64_t> journal(const restart_record& restart);
   [[nodiscard]] caf::error journal(const gap_record& gap);
   [[nodiscard]] caf::expected<std::uint64_t> journal(const incomplete_record& incomplete);
@@ -106,6 +116,7 @@ private:
 
   const database* db_;
   moment now_;
+  log_position registry_before_;
   ledger_memory after_;
   name_changes names_;
   rollup_changes rollups_;

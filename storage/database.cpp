@@ -19,7 +19,7 @@ namespace {
 
 // In the order of `family`. On disk: names are never changed.
 const std::array<std::string, families> family_names{"default",   "records",  "rollups", "outbox",
-                                                     "snapshots", "arrivals", "inbox"};
+                                                     "snapshots", "arrivals", "inbox",   "registry"};
 
 rocksdb::DBOptions database_options(const database_setup& how) {
   rocksdb::DBOptions options;
@@ -69,6 +69,7 @@ rocksdb::ColumnFamilyOptions family_options(family which, const database_setup& 
   switch (which) {
     case family::meta: break;
     case family::rollups:
+    case family::registry:
       options.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(1));
       break;
     case family::records:

@@ -17,8 +17,8 @@
 namespace keyportal::storage {
 
 /// The order of the families in `database`; their names are in database.cpp and on disk.
-enum class family : std::uint8_t { meta, records, rollups, outbox, snapshots, arrivals, inbox };
-inline constexpr std::size_t families = 7;
+enum class family : std::uint8_t { meta, records, rollups, outbox, snapshots, arrivals, inbox, registry };
+inline constexpr std::size_t families = 8;
 
 /// The layout this program reads and writes. One that says more is refused, one that says less is migrated (migrate.cpp).
 inline constexpr std::uint32_t schema_version = 2;

@@ -38,6 +38,13 @@ enum class tag : std::uint8_t {
   snapshot_piece = 0x15,
   arrivals = 0x16,
   inbox = 0x17,
+  registry = 0x18,
+  user = 0x19,
+  client_key = 0x1a,
+  policy = 0x1b,
+  entry = 0x1c,
+  command = 0x1d,
+  config = 0x1e,
 };
 
 /// What a dictionary entry names; on disk as well.
@@ -203,9 +210,62 @@ struct snapshot_piece_key {
   bool operator==(const snapshot_piece_key&) const = default;
 };
 
+// --- of the registry ---
+
+struct registry_key {
+  static constexpr tag of = tag::registry;
+  auto fields() { return std::tie(); }
+  bool operator==(const registry_key&) const = default;
+};
+struct user_key {
+  static constexpr tag of = tag::user;
+  std::string id;
+  auto fields() { return std::tie(id); }
+  bool operator==(const user_key&) const = default;
+};
+struct client_key_key {
+  static constexpr tag of = tag::client_key;
+  std::string id;
+  auto fields() { return std::tie(id); }
+  bool operator==(const client_key_key&) const = default;
+};
+struct policy_key {
+  static constexpr tag of = tag::policy;
+  std::string name;
+  auto fields() { return std::tie(name); }
+  bool operator==(const policy_key&) const = default;
+};
+struct entry_key {
+  static constexpr tag of = tag::entry;
+  std::uint64_t position = 0;
+  auto fields() { return std::tie(position); }
+  bool operator==(const entry_key&) const = default;
+};
+/// By position and not by command: so the oldest ones, which are dropped, come first.
+struct command_key {
+  static constexpr tag of = tag::command;
+  std::uint64_t position = 0; ///< of the entry
+  auto fields() { return std::tie(position); }
+  bool operator==(const command_key&) const = default;
+};
+struct config_key {
+  static constexpr tag of = tag::config;
+  std::string node;
+  std::uint64_t number = 0;
+  auto fields() { return std::tie(node, number); }
+  bool operator==(const config_key&) const = default;
+};
+
 // --- to bytes and back --------------------------------------------------------------
 
+/// A longer text cannot be part of a key: its length takes one byte.
+inline constexpr std::size_t longest_key_text_bytes = 255;
+
 namespace key_fields {
+inline void put_field(std::string& out, const std::string& text) {
+  put_fixed(out, static_cast<std::uint8_t>(text.size()));
+  out.append(text);
+}
 inline void put_field(std::string& out, name_kind kind) { put_fixed(out, static_cast<std::uint8_t>(kind)); }
 template <std::size_t N>
 void put_field(std::string& out, const std::array<std::uint8_t, N>& bytes) {
@@ -221,6 +281,14 @@ inline bool get_field(std::string_view& in, name_kind& out) {
   if (!get_fixed(in, value) || value < 1 || value >= name_kinds)
     return false;
   out = static_cast<name_kind>(value);
+  return true;
+}
+inline bool get_field(std::string_view& in, std::string& out) {
+  std::uint8_t size = 0;
+  if (!get_fixed(in, size) || size > in.size())
+    return false;
+  out.assign(in.substr(0, size));
+  in.remove_prefix(size);
   return true;
 }
 template <std::size_t N>

@@ -78,6 +78,11 @@ caf::error ledger::parts::load() {
     return position.error();
   if (*position && !decode(**position, fresh.position))
     return damaged("position");
+  const auto registry = db->get(family::registry, encode_key(registry_key{}), as_of.get());
+  if (!registry)
+    return registry.error();
+  if (*registry && !decode(**registry, fresh.registry))
+    return damaged("registry");
   auto failed = db->each(
     family::meta, key_prefix<node_key>(), {},
     [&](std::string_view key, std::string_view value, bool&) -> caf::error {
@@ -317,6 +322,18 @@ caf::expected<std::vector<snapshot_info>> ledger::snapshots(const node_name& nod
 }
 
 caf::expected<std::string> ledger::read_snapshot(std::uint64_t id) const { return parts_->shelf.read(id); }
+
+caf::expected<config_info> ledger::keep_config(const keyportal::keep_config& what) const {
+  return parts_->configs.keep(what);
+}
+
+caf::expected<std::vector<config_info>> ledger::configs(const node_name& node) const {
+  return parts_->configs.list(node);
+}
+
+caf::expected<std::string> ledger::read_config(const node_name& node, std::uint64_t number) const {
+  return parts_->configs.read(node, number);
+}
 
 key_id ledger::id_of_key(std::string_view client_key) const { return parts_->dictionary->seal().id_of_key(client_key); }
 

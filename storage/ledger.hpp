@@ -1,5 +1,6 @@
 // The ledger: every usage record once, what is added up from them, restarts, gaps, what is remembered of each node,
-// what was received and is not decoded yet, what waits for the stream, snapshots. On disk when a call returns. No actor, no clock, no thread of its own.
+// what was received and is not decoded yet, what waits for the stream, snapshots; the registry's log and its fold. On
+// disk when a call returns. No actor, no clock, no thread of its own.
 #pragma once
 
 #include <cstdint>
@@ -32,18 +33,21 @@ struct settings {
 };
 
 /// Writing (`commit`, `forget_outbox`): one thread at a time. Methods marked const: any thread, each from one
-/// consistent view. Errors are those of the storage block of errc, `bad_request` for what makes no sense, and
-/// `snapshot_unknown` or `snapshot_corrupt`.
+/// consistent view. Errors are those of the storage block of errc, `bad_request` for what makes no sense,
+/// `snapshot_unknown` or `snapshot_corrupt`, `config_unknown` and `audit_broken`.
 class ledger {
 public:
   static caf::expected<std::unique_ptr<ledger>> open(const settings& how);
   ~ledger();
 
-  using write = std::variant<collection, journal_entry, received, consumer_progress>;
+  using write = std::variant<collection, journal_entry, received, consumer_progress, append_entry>;
   /// All of them or none, in one batch and one sync; results in the same order. Records already there, or twice among
   /// `writes`, change nothing; a record that came by `/usage` or a file and by the queue (ids with the same first
   /// 8 bytes, of one node and moment, one of the two without facts) is one record. Events without a moment happened at
   /// `now`. Numbers in `inbox_done`, `replayed_letters` and `dropped_letters` that are not there are no error.
+  /// An entry of the registry whose `expected` is not the last position then, also by what comes before it in `writes`,
+  /// is left out with all that belongs to it, and its result says 0 for `appended`; the other writes do not notice.
+  /// With an entry, commands that are older than a week at `now` are forgotten, a few at a time.
   /// After an error nothing is acknowledged; the next call tries to recover the database first and fails when that is
   /// impossible, so nothing is ever built upon a write of unknown fate. Opening anew always tells what is there.
   [[nodiscard]] caf::expected<std::vector<committed>> commit(const std::vector<write>& writes, moment now);
@@ -65,6 +69,30 @@ public:
   /// Likewise, over all nodes. Without `whole` the payloads are left out.
   [[nodiscard]] caf::expected<std::vector<dead_letter>> dead_letters(std::uint64_t after, std::uint32_t limit,
                                                                      bool whole) const;
+
+  /// The last position of the registry's log; from memory.
+  [[nodiscard]] log_position registry_position() const;
+  /// At most `limit` (and 10,000) entries behind `after`, ascending; also fewer, but at least one if there is any, where
+  /// they are large.
+  [[nodiscard]] caf::expected<std::vector<registry_entry>> entries(log_position after, std::uint32_t limit) const;
+  /// What the entries come to, from the rows kept with them: users, keys and policies in the order of their names.
+  [[nodiscard]] caf::expected<registry_image> load_registry() const;
+  /// Walks through the log from its beginning: the chain of hashes, that each image before is the one after of the entry
+  /// that changed it last, and that the rows are what comes of it. `audit_broken` with the position where the log is at
+  /// fault. Part of `verify`.
+  [[nodiscard]] caf::error verify_registry() const;
+  /// A key's text as it may be kept: it opens for this id only.
+  [[nodiscard]] caf::expected<std::string> seal_key(std::string_view text, const key_id& id) const;
+  /// `seal_broken` when a bit differs or it was sealed for another id.
+  [[nodiscard]] caf::expected<secret> open_key(std::string_view sealed, const key_id& id) const;
+
+  /// Keeps what a node's config was, sealed; on disk when it returns. The newest 20 of a node stay; the same text as the
+  /// newest one is not kept again, the answer is then that one.
+  [[nodiscard]] caf::expected<config_info> keep_config(const keyportal::keep_config& what) const;
+  /// Newest first.
+  [[nodiscard]] caf::expected<std::vector<config_info>> configs(const node_name& node) const;
+  /// `config_unknown` for one that is not there (any more).
+  [[nodiscard]] caf::expected<std::string> read_config(const node_name& node, std::uint64_t number) const;
 
   /// 0 for a consumer that the ledger does not know.
   [[nodiscard]] caf::expected<sequence> consumer_position(const std::string& name) const;
@@ -96,7 +124,7 @@ public:
                                                                moment to) const;
 
   /// Adds everything up anew from the records and compares: roll-ups, sums, counts, arrivals, credentials,
-  /// outbox, inbox, dead letters, sequences.
+  /// outbox, inbox, dead letters, sequences, the registry.
   [[nodiscard]] caf::error verify() const;
 
   /// Walks over all records of a node in order of time, as they were when the walk began, with key and source in

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "storage/commit_plan.hpp"
+#include "storage/configs.hpp"
 #include "storage/database.hpp"
 #include "storage/ledger.hpp"
 #include "storage/names.hpp"
@@ -17,12 +18,13 @@ namespace keyportal::storage {
 struct ledger::parts {
   parts(const settings& with, std::shared_ptr<database> opened, const sealer& seal)
     : how(with), db(std::move(opened)), dictionary(std::make_shared<names>(db, seal)),
-      shelf(db, seal, with.snapshots_kept, with.daily_snapshots_kept) {}
+      shelf(db, seal, with.snapshots_kept, with.daily_snapshots_kept), configs(db, seal) {}
 
   settings how;
   std::shared_ptr<database> db;
   std::shared_ptr<names> dictionary;
   mutable snapshot_shelf shelf;
+  mutable config_shelf configs;
 
   // The writer's own.
   row_caches caches;

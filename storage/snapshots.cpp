@@ -4,11 +4,11 @@
 #include <set>
 
 #include <fmt/core.h>
-#include <openssl/evp.h>
 #include <zstd.h>
 
 #include "messages/errors.hpp"
 #include "storage/rollups.hpp"
+#include "storage/sha256.hpp"
 #include "storage/values.hpp"
 
 namespace keyportal::storage {
@@ -22,15 +22,6 @@ struct context_deleter {
   void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
   void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
 };
-
-std::string sha256_hex(std::string_view text) {
-  std::array<unsigned char, 32> hash{};
-  EVP_Digest(text.data(), text.size(), hash.data(), nullptr, EVP_sha256(), nullptr);
-  std::string out;
-  for (auto byte : hash)
-    out += fmt::format("{:02x}", byte);
-  return out;
-}
 
 caf::error corrupt(std::uint64_t id, std::string_view why) {
   return make_error(errc::snapshot_corrupt, fmt::format("snapshot {}: {}", id, why));

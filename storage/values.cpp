@@ -133,13 +133,27 @@ bool decode(std::string_view in, arrivals_value& out) {
   return get_text(in, out.extras) && in.empty();
 }
 
-// Version 1 listed the records of a row itself; migration (migrate.cpp) leaves none.
+namespace {
+
+bool take_kind(std::string_view& in, event_kind& out) {
+  std::uint8_t byte = 0;
+  if (!take_byte(in, byte))
+    return false;
+  out = static_cast<event_kind>(byte);
+  return out <= event_kind::open_access || (out >= event_kind::key_assigned && out <= event_kind::pool_low)
+         || (out >= event_kind::user_registered && out <= event_kind::user_deleted);
+}
+
+} // namespace
+
+// Version 1 listed the records of a row itself; migration (migrate.cpp) leaves none. Version 2 knew events of nodes only.
 std::string encode(const outbox_value& value) {
-  auto out = begin(2);
+  auto out = begin(3);
   out.push_back(static_cast<char>(value.kind));
   if (value.kind != event_kind::usage) {
     put_varint(out, value.node);
     put_fixed(out, value.at_ns);
+    put_text(out, value.about);
     put_text(out, value.data);
     return out;
   }
@@ -155,14 +169,13 @@ std::string encode(const outbox_value& value) {
 
 bool decode(std::string_view in, outbox_value& out) {
   char version = 0;
-  std::uint8_t kind = 0;
-  if (!take_version(in, 2, version) || version != 2 || !take_byte(in, kind)
-      || kind > static_cast<std::uint8_t>(event_kind::account_failed))
+  if (!take_version(in, 3, version) || version < 2 || !take_kind(in, out.kind))
     return false;
-  out.kind = static_cast<event_kind>(kind);
   out.waiting.clear();
+  out.about.clear();
   if (out.kind != event_kind::usage)
-    return get_varint(in, out.node) && get_fixed(in, out.at_ns) && get_text(in, out.data) && in.empty();
+    return get_varint(in, out.node) && get_fixed(in, out.at_ns) && (version == 2 || get_text(in, out.about))
+           && get_text(in, out.data) && in.empty();
   std::uint64_t count = 0;
   if (!get_varint(in, count) || count == 0 || count > in.size())
     return false;

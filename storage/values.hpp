@@ -12,6 +12,7 @@
 
 #include "messages/events.hpp"
 #include "messages/records.hpp"
+#include "messages/registry.hpp"
 #include "storage/keys.hpp"
 
 namespace keyportal::storage {
@@ -84,9 +85,10 @@ struct sequence_range {
 struct outbox_value {
   event_kind kind = event_kind::usage;
   std::vector<sequence_range> waiting; ///< for event_kind::usage: ascending, apart from each other, at least one
-  name_number node = 0;                ///< for all others
+  name_number node = 0;                ///< for all others; 0 where it is of a key or a person
   std::int64_t at_ns = 0;
   std::string data;
+  std::string about;
   bool operator==(const outbox_value&) const = default;
 };
 
@@ -183,6 +185,33 @@ struct snapshot_value {
   std::uint32_t pieces = 0;
 };
 
+/// How far the registry's log has come, and how many rows its fold has.
+struct registry_value {
+  log_position last = 0;
+  std::array<std::uint8_t, 32> hash{}; ///< of the last entry
+  log_position first_command = 1;      ///< entries before it have no row under tag::command any more
+  std::uint64_t users = 0;
+  std::uint64_t keys = 0;
+  std::uint64_t policies = 0;
+  std::uint64_t commands = 0;
+  bool operator==(const registry_value&) const = default;
+};
+
+/// That a command was done; its entry is the one of the same position.
+struct command_value {
+  std::int64_t at_ns = 0;
+  std::string command;
+  bool operator==(const command_value&) const = default;
+};
+
+struct config_value {
+  std::int64_t at_ns = 0;
+  std::uint64_t bytes = 0;
+  std::string sha256; ///< in hex
+  std::string text;   ///< packed and sealed
+  bool operator==(const config_value&) const = default;
+};
+
 std::string encode(const position_value& value);
 std::string encode(const record_value& value);
 std::string encode(const outbox_value& value);
@@ -199,6 +228,14 @@ std::string encode(const inbox_value& value);
 std::string encode(const dead_letter_value& value);
 std::string encode(const consumer_value& value);
 std::string encode(const snapshot_value& value);
+std::string encode(const registry_value& value);
+std::string encode(const user& value); ///< without id: the key says it
+std::string encode(const client_key& value);
+std::string encode(const policy& value);
+/// Without position. Ends with the hash, which is over all before it.
+std::string encode(const registry_entry& value);
+std::string encode(const command_value& value);
+std::string encode(const config_value& value);
 
 [[nodiscard]] bool decode(std::string_view in, position_value& out);
 [[nodiscard]] bool decode(std::string_view in, record_value& out);
@@ -216,6 +253,13 @@ std::string encode(const snapshot_value& value);
 [[nodiscard]] bool decode(std::string_view in, dead_letter_value& out);
 [[nodiscard]] bool decode(std::string_view in, consumer_value& out);
 [[nodiscard]] bool decode(std::string_view in, snapshot_value& out);
+[[nodiscard]] bool decode(std::string_view in, registry_value& out);
+[[nodiscard]] bool decode(std::string_view in, user& out);
+[[nodiscard]] bool decode(std::string_view in, client_key& out);
+[[nodiscard]] bool decode(std::string_view in, policy& out);
+[[nodiscard]] bool decode(std::string_view in, registry_entry& out);
+[[nodiscard]] bool decode(std::string_view in, command_value& out);
+[[nodiscard]] bool decode(std::string_view in, config_value& out);
 
 /// A single number with a version byte: schema version, name number.
 std::string encode_number(std::uint32_t value);

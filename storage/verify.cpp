@@ -224,8 +224,10 @@ caf::error ledger::verify() const {
     return failed;
   if (auto failed = check_numbered<inbox_key>(db, as_of, family::inbox, "inbox", position.inbox, position.last_inbox))
     return failed;
-  return check_numbered<dead_letter_key>(db, as_of, family::meta, "dead letter", position.dead_letters,
-                                         position.last_letter);
+  if (auto failed = check_numbered<dead_letter_key>(db, as_of, family::meta, "dead letter", position.dead_letters,
+                                                    position.last_letter))
+    return failed;
+  return verify_registry();
 }
 
 } // namespace keyportal::storage

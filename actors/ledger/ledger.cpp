@@ -23,12 +23,13 @@ namespace {
 using ledger_impl = ledger_actor::extend<caf::reacts_to<flush>, caf::reacts_to<totals_tick>>;
 struct ledger_state_holder;
 using self_ptr = ledger_impl::stateful_pointer<ledger_state_holder>;
-using promise = caf::typed_response_promise<committed>;
 
 /// Reads that may take long, beside the commits: the ledger lets any thread read.
 using reader_actor = caf::typed_actor<caf::replies_to<read_arrivals>::with<std::vector<arrival>>,
                                       caf::replies_to<list_dead_letters>::with<std::vector<dead_letter>>,
-                                      caf::replies_to<read_inbox>::with<std::vector<inbox_entry>>>;
+                                      caf::replies_to<read_inbox>::with<std::vector<inbox_entry>>,
+                                      caf::replies_to<read_entries>::with<std::vector<registry_entry>>,
+                                      caf::replies_to<load_registry>::with<std::shared_ptr<const registry_image>>>;
 
 /// Bounds the memory of one batch; what is over waits for the next.
 constexpr std::size_t most_writes = 512;
@@ -43,7 +44,7 @@ struct ledger_core {
   /// One message: a collection with facts is two writes of the same batch.
   struct waiting {
     std::vector<storage::ledger::write> writes;
-    promise answer; ///< not pending for our own events
+    std::function<void(caf::expected<committed>)> answer; ///< null for our own events
   };
   std::vector<waiting> queue;
   bool flush_sent = false;
@@ -51,7 +52,8 @@ struct ledger_core {
   std::vector<listener_actor> listeners;
   totals_pace pace;
 
-  caf::result<committed> add(self_ptr self, std::vector<storage::ledger::write> writes);
+  template <class Answer>
+  caf::result<Answer> add(self_ptr self, std::vector<storage::ledger::write> writes);
   void commit_waiting(self_ptr self);
   void tell_totals(self_ptr self);
   void wake(self_ptr self);
@@ -80,11 +82,23 @@ caf::expected<std::vector<inbox_entry>> answer(const storage::ledger& from, cons
   return from.read_inbox(what.node, what.after, what.limit);
 }
 
+caf::expected<std::vector<registry_entry>> answer(const storage::ledger& from, const read_entries& what) {
+  return from.entries(what.after, what.limit);
+}
+caf::expected<std::shared_ptr<const registry_image>> answer(const storage::ledger& from, const load_registry&) {
+  auto image = from.load_registry();
+  if (!image)
+    return std::move(image.error());
+  return std::make_shared<const registry_image>(std::move(*image));
+}
+
 reader_actor::behavior_type ledger_reader(std::shared_ptr<const storage::ledger> store) {
   return {
     [store](const read_arrivals& m) { return pass(answer(*store, m)); },
     [store](const list_dead_letters& m) { return pass(answer(*store, m)); },
     [store](const read_inbox& m) { return pass(answer(*store, m)); },
+    [store](const read_entries& m) { return pass(answer(*store, m)); },
+    [store](const load_registry& m) { return pass(answer(*store, m)); },
   };
 }
 
@@ -111,10 +125,29 @@ committed merged(std::vector<committed> parts) {
   return out;
 }
 
-caf::result<committed> ledger_core::add(self_ptr self, std::vector<storage::ledger::write> writes) {
-  queue.push_back({std::move(writes), self->make_response_promise<committed>()});
+caf::expected<committed> answer_to(caf::expected<committed> done, committed*) { return done; }
+caf::expected<appended> answer_to(const caf::expected<committed>& done, appended*) {
+  if (!done)
+    return done.error();
+  if (done->appended == 0)
+    return make_error(errc::registry_conflict);
+  return appended{done->appended};
+}
+
+template <class Answer>
+caf::result<Answer> ledger_core::add(self_ptr self, std::vector<storage::ledger::write> writes) {
+  auto promise = self->make_response_promise<Answer>();
+  queue.push_back({std::move(writes), [promise](caf::expected<committed> done) mutable {
+                     if (!promise.pending())
+                       return;
+                     auto answer = answer_to(std::move(done), static_cast<Answer*>(nullptr));
+                     if (answer)
+                       promise.deliver(std::move(*answer));
+                     else
+                       promise.deliver(std::move(answer.error()));
+                   }});
   wake(self);
-  return queue.back().answer;
+  return promise;
 }
 
 void ledger_core::wake(self_ptr self) {
@@ -153,8 +186,8 @@ void ledger_core::commit_waiting(self_ptr self) {
     numbers->commits_failed.Increment();
     log::error("ledger", "commit-failed", "{}", render(done.error()));
     for (auto& w : batch)
-      if (w.answer.pending())
-        w.answer.deliver(done.error());
+      if (w.answer)
+        w.answer(done.error());
     return;
   }
   const auto state = store->state();
@@ -177,8 +210,8 @@ void ledger_core::commit_waiting(self_ptr self) {
     if (!answer.records->empty() || !answer.events->empty())
       for (const auto& who : listeners)
         self->send(who, answer);
-    if (w.answer.pending())
-      w.answer.deliver(std::move(answer));
+    if (w.answer)
+      w.answer(std::move(answer));
   }
   tell_totals(self);
 }
@@ -201,11 +234,11 @@ void ledger_core::tell_totals(self_ptr self) {
 }
 
 /// A message that is one write.
-template <class Write>
-caf::result<committed> ledger_add(self_ptr self, Write& write) {
+template <class Answer = committed, class Write>
+caf::result<Answer> ledger_add(self_ptr self, Write& write) {
   std::vector<storage::ledger::write> writes;
   writes.emplace_back(std::move(write));
-  return self->state.core->add(self, std::move(writes));
+  return self->state.core->add<Answer>(self, std::move(writes));
 }
 
 ledger_impl::behavior_type ledger_behavior(self_ptr self, bool own_thread, std::shared_ptr<storage::ledger> store,
@@ -226,7 +259,7 @@ ledger_impl::behavior_type ledger_behavior(self_ptr self, bool own_thread, std::
       writes.emplace_back(std::move(m));
       if (facts)
         writes.emplace_back(std::move(*facts));
-      return core->add(self, std::move(writes));
+      return core->add<committed>(self, std::move(writes));
     },
     [self](journal_entry& m) { return ledger_add(self, m); },
     [self](received& m) { return ledger_add(self, m); },
@@ -249,14 +282,17 @@ ledger_impl::behavior_type ledger_behavior(self_ptr self, bool own_thread, std::
     [core](const list_gaps& m) { return pass(core->store->gaps(m.node, m.limit)); },
     [core](const read_ledger_state&) -> caf::result<ledger_state> { return core->store->state(); },
     [core](const add_listener& m) { core->listeners.push_back(m.who); },
-    [](const append_entry&) -> caf::result<appended> { return make_error(errc::internal); },
-    [](const read_entries&) -> caf::result<std::vector<registry_entry>> { return make_error(errc::internal); },
-    [](const load_registry&) -> caf::result<std::shared_ptr<const registry_image>> {
-      return make_error(errc::internal);
+    [self](append_entry& m) { return ledger_add<appended>(self, m); },
+    [core, self](const read_entries& m) { return read<std::vector<registry_entry>>(self, *core, m); },
+    [core, self](const load_registry& m) { return read<std::shared_ptr<const registry_image>>(self, *core, m); },
+    [core](const keep_config& m) { return pass(core->store->keep_config(m)); },
+    [core](const list_configs& m) { return pass(core->store->configs(m.node)); },
+    [core](const read_config& m) -> caf::result<std::shared_ptr<const std::string>> {
+      auto text = core->store->read_config(m.node, m.number);
+      if (!text)
+        return std::move(text.error());
+      return std::make_shared<const std::string>(std::move(*text));
     },
-    [](const keep_config&) -> caf::result<config_info> { return make_error(errc::internal); },
-    [](const list_configs&) -> caf::result<std::vector<config_info>> { return make_error(errc::internal); },
-    [](const read_config&) -> caf::result<std::shared_ptr<const std::string>> { return make_error(errc::internal); },
     [core, self](const drain&) -> caf::result<drained> {
       while (!core->queue.empty())
         core->commit_waiting(self);

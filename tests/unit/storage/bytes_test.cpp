@@ -6,13 +6,18 @@
 #include <random>
 #include <set>
 
+#include "sample.hpp"
 #include "storage/encoding.hpp"
 #include "storage/keys.hpp"
 #include "storage/payloads.hpp"
+#include "storage/registry_rows.hpp"
 #include "storage/rollups.hpp"
 #include "storage/values.hpp"
 
 namespace keyportal::storage {
+
+using namespace test;
+
 namespace {
 
 const std::int64_t lowest = std::numeric_limits<std::int64_t>::min();
@@ -87,7 +92,8 @@ TEST_CASE("A varint of more than 64 bits and a text longer than what is there ar
 TEMPLATE_TEST_CASE("A key comes back from its bytes and from nothing shorter or longer", "", schema_key, position_key,
                    seal_check_key, name_number_key, name_text_key, node_key, mark_key, restart_key, gap_key,
                    incomplete_key, credential_key, audit_key, dead_letter_key, consumer_key, record_key, outbox_key,
-                   arrivals_key, inbox_key, hour_key, day_key, snapshot_key, snapshot_piece_key) {
+                   arrivals_key, inbox_key, hour_key, day_key, snapshot_key, snapshot_piece_key, registry_key,
+                   entry_key, command_key) {
   // Any bytes of the right length, with the tag in front, are some key.
   auto bytes = encode_key(TestType{});
   for (std::size_t i = 1; i < bytes.size(); ++i)
@@ -105,6 +111,25 @@ TEMPLATE_TEST_CASE("A key comes back from its bytes and from nothing shorter or 
   CHECK_FALSE(decode_key(bytes, again));
 }
 
+TEST_CASE("Texts in keys come back as they are, and those of one node lie together") {
+  config_key key;
+  const std::string longest(longest_key_text_bytes, 'x');
+  for (const auto& node : {std::string{}, std::string{"alpha"}, std::string{"a\0b", 3}, longest}) {
+    const auto bytes = encode_key(config_key{node, 0x0102030405060708});
+    REQUIRE(decode_key(bytes, key));
+    CHECK(key == config_key{node, 0x0102030405060708});
+    CHECK(bytes.starts_with(key_prefix<config_key>(node)));
+    CHECK_FALSE(bytes.starts_with(key_prefix<config_key>(node + "l")));
+    for (std::size_t size = 0; size < bytes.size(); ++size)
+      CHECK_FALSE(decode_key(std::string_view{bytes}.substr(0, size), key));
+    CHECK_FALSE(decode_key(bytes + "x", key));
+  }
+  CHECK_FALSE(encode_key(config_key{"alphabet", 1}).starts_with(key_prefix<config_key>("alpha")));
+  user_key person;
+  REQUIRE(decode_key(encode_key(user_key{"u1"}), person));
+  CHECK(person.id == "u1");
+}
+
 TEST_CASE("Tags differ, so no prefix of one kind of key matches a key of another") {
   const std::vector<std::string> smallest{
     encode_key(schema_key{}),     encode_key(position_key{}),
@@ -117,7 +142,11 @@ TEST_CASE("Tags differ, so no prefix of one kind of key matches a key of another
     encode_key(consumer_key{}),   encode_key(arrivals_key{}),
     encode_key(inbox_key{}),      encode_key(outbox_key{}),
     encode_key(hour_key{}),       encode_key(day_key{}),
-    encode_key(snapshot_key{}),   encode_key(snapshot_piece_key{})};
+    encode_key(snapshot_key{}),   encode_key(snapshot_piece_key{}),
+    encode_key(registry_key{}),   encode_key(user_key{}),
+    encode_key(client_key_key{}), encode_key(policy_key{}),
+    encode_key(entry_key{}),      encode_key(command_key{}),
+    encode_key(config_key{})};
   std::set<char> tags;
   for (const auto& key : smallest)
     tags.insert(key[0]);
@@ -175,7 +204,7 @@ void check_value(const Value& value, Same same) {
   for (std::size_t size = 0; size < bytes.size(); ++size)
     CHECK_FALSE(decode(std::string_view{bytes}.substr(0, size), back));
   auto later = bytes;
-  later[0] = 3;
+  later[0] = 9;
   CHECK_FALSE(decode(later, back));
 }
 
@@ -199,8 +228,9 @@ TEST_CASE("A value comes back from its bytes and from nothing shorter, longer or
                            facts_value{1, 2, UINT32_MAX, -3, INT32_MIN, {1, 2, 3, highest, lowest, -6}}},
               equal);
   check_value(arrivals_value{3, {{5, -5, {{1, 2, 3}}}, {6, highest, {}}, {UINT64_MAX, lowest, {}}}, "sealed"}, equal);
-  check_value(outbox_value{event_kind::usage, {{5, 5}, {7, 300}, {UINT64_MAX - 1, UINT64_MAX}}, 0, 0, {}}, equal);
-  check_value(outbox_value{event_kind::gap, {}, 4, lowest, "{\"a\":1}"}, equal);
+  check_value(outbox_value{event_kind::usage, {{5, 5}, {7, 300}, {UINT64_MAX - 1, UINT64_MAX}}, 0, 0, {}, {}}, equal);
+  check_value(outbox_value{event_kind::gap, {}, 4, lowest, "{\"a\":1}", {}}, equal);
+  check_value(outbox_value{event_kind::user_deleted, {}, 0, lowest, "{}", "u17"}, equal);
   check_value(node_value{true, 17, {1, 2, 3, -4}, some_totals, 9, 300, 4, {2, lowest, highest}, {}}, equal);
   check_value(credential_value{1, highest}, equal);
   check_value(audit_value{3, lowest, highest, "7.2.140", {{1, 2, -3, 4, lowest}, {UINT32_MAX, 0, 0, 0, 0}}}, equal);
@@ -222,6 +252,31 @@ TEST_CASE("A value comes back from its bytes and from nothing shorter, longer or
   restart.restored_at = moment_of(-5);
   check_value(restart, by_bytes_only);
   check_value(gap_record{"", 0, moment_of(1), moment_of(2), 3, "why"}, by_bytes_only);
+  check_value(registry_value{highest, {1, 2}, 3, 4, 5, 6, 300}, equal);
+  check_value(command_value{lowest, "assign-17"}, equal);
+  check_value(config_value{-5, 100, std::string(64, 'f'), "sealed"}, equal);
+  const scratch_folder folder;
+  const auto books = must_open(small_settings(folder.path()));
+  registry_entry entry{0, at_seconds(1), "cli", "local", "command-1", "key.assign", {}, {}, {}, {1, 2, 3}};
+  const auto without_name = [](auto image) {
+    name_of(image).clear();
+    return image;
+  };
+  for (std::uint64_t form = 0; form < 8; ++form) {
+    const auto person = numbered_user(form, form);
+    const auto key = numbered_key(*books, form, form);
+    const auto rules = numbered_policy(form, form);
+    check_value(without_name(person), equal);
+    check_value(without_name(key), equal);
+    check_value(without_name(rules), equal);
+    entry.users.push_back({std::nullopt, person});
+    entry.keys.push_back({key, numbered_key(*books, form, form + 1)});
+    entry.policies.push_back({rules, std::nullopt});
+  }
+  check_value(entry, [](const registry_entry& a, const registry_entry& b) {
+    return a.at == b.at && a.who == b.who && a.from == b.from && a.command == b.command && a.what == b.what
+           && a.users == b.users && a.keys == b.keys && a.policies == b.policies && a.hash == b.hash;
+  });
   snapshot_value snapshot;
   snapshot.info = {0, "alpha", moment_of(5), "interval", 17, some_totals, 100, 50, std::string(64, 'f')};
   snapshot.pieces = 2;
@@ -244,6 +299,18 @@ TEST_CASE("Random bytes crash no decoder") {
     payload_batch payloads;
     restart_record restart;
     snapshot_value snapshot;
+    user person;
+    client_key key;
+    policy rules;
+    registry_entry entry;
+    registry_value registry;
+    config_value config;
+    (void)decode(bytes, person);
+    (void)decode(bytes, key);
+    (void)decode(bytes, rules);
+    (void)decode(bytes, entry);
+    (void)decode(bytes, registry);
+    (void)decode(bytes, config);
     (void)decode(bytes, record);
     (void)decode(bytes, outbox);
     (void)decode(bytes, arrivals);

@@ -133,6 +133,87 @@ committed must_commit(ledger& into, ledger::write what) {
   return std::move(results.front());
 }
 
+user numbered_user(std::uint64_t number, std::uint64_t form) {
+  const auto n = std::to_string(number);
+  user out;
+  out.id = "u" + n;
+  out.email = "person-" + n + "@example.org";
+  out.name = "Person " + n;
+  out.label = form == 0 ? "" : "form " + std::to_string(form);
+  out.role = static_cast<user_role>(number % 3);
+  out.state = static_cast<user_state>((number + form) % 4);
+  if (number % 2 == 0)
+    out.groups = {"default", "team-" + std::to_string(number % 5)};
+  if (form % 2 == 1) {
+    out.budgets = {{budget_unit::tokens, budget_window::month, static_cast<std::int64_t>(form) * 1000}};
+    out.told = {{out.budgets[0], at_seconds(7), 80}};
+  }
+  out.created_at = at_seconds(static_cast<std::int64_t>(number));
+  out.changed_at = at_seconds(static_cast<std::int64_t>(number + form));
+  return out;
+}
+
+client_key numbered_key(const ledger& by, std::uint64_t number, std::uint64_t form) {
+  const auto text = "sk-registry-secret-" + std::to_string(number);
+  client_key out;
+  out.id = by.id_of_key(text);
+  out.sealed = must(by.seal_key(text, out.id));
+  out.shown = "sk-reg…" + std::to_string(number % 10'000);
+  out.state = static_cast<key_state>(form % 7);
+  out.origin = static_cast<key_origin>(number % 3);
+  out.why_suspended = static_cast<suspension>(form % 5);
+  out.created_at = at_seconds(static_cast<std::int64_t>(number));
+  out.changed_at = at_seconds(static_cast<std::int64_t>(number + form));
+  if (form == 0)
+    return out;
+  out.owner = "u" + std::to_string(number % 10);
+  out.label = "laptop";
+  out.assigned_at = at_seconds(1);
+  if (form % 2 == 0)
+    out.expires_at = at_seconds(2);
+  if (form % 3 == 0) {
+    out.retires_at = at_seconds(3);
+    out.successor = "k-next";
+    out.predecessor = "k-before";
+  }
+  out.budgets = {{budget_unit::cost, budget_window::lifetime, 5}};
+  out.told = {{{budget_unit::requests, budget_window::hour, 9}, at_seconds(4), 95}};
+  out.nodes = {"alpha"};
+  out.in_force = {"alpha", "beta"};
+  out.reminders = static_cast<std::uint32_t>(form);
+  return out;
+}
+
+policy numbered_policy(std::uint64_t number, std::uint64_t form) {
+  policy out;
+  out.name = "team-" + std::to_string(number);
+  out.keys_per_user = static_cast<std::uint32_t>(form);
+  out.key_lifetime_s = 86'400;
+  out.longest_renewal_s = -1;
+  out.owner_may_renew = form % 2 == 0;
+  out.key_budgets = {{budget_unit::requests, budget_window::day, 100}};
+  out.user_budgets = {{budget_unit::tokens, budget_window::week, 100}};
+  out.group_budgets = {{budget_unit::cost, budget_window::month, 100}, {budget_unit::cost, budget_window::hour, 1}};
+  out.nodes = {"alpha"};
+  out.models = {"gpt-5", "claude"};
+  out.told = {{out.group_budgets[0], at_seconds(1), 100}};
+  return out;
+}
+
+append_entry entry_of(log_position expected, registry_entry entry, std::vector<node_event> events) {
+  return {expected, std::make_shared<const registry_entry>(std::move(entry)), std::move(events)};
+}
+
+std::vector<registry_entry> all_entries(const ledger& from, std::uint32_t piece) {
+  std::vector<registry_entry> out;
+  for (;;) {
+    auto page = must(from.entries(out.empty() ? 0 : out.back().position, piece));
+    if (page.empty())
+      return out;
+    std::move(page.begin(), page.end(), std::back_inserter(out));
+  }
+}
+
 std::vector<record_group> all_records(const ledger& from, const node_name& node, std::size_t piece) {
   std::map<std::pair<std::string, std::string>, record_group> groups;
   const auto walk = from.records(node, nullptr);

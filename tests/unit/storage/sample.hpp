@@ -56,6 +56,14 @@ collection decoded(const node_name& node, std::vector<record_group> groups);
 received received_now(const node_name& node, const std::vector<std::string>& payloads);
 committed must_commit(ledger& into, ledger::write what);
 
+/// Registry: one that differs from others by `number` and its later forms by `form`.
+user numbered_user(std::uint64_t number, std::uint64_t form = 0);
+/// Its text, sealed by the ledger, is "sk-registry-secret-<number>".
+client_key numbered_key(const ledger& by, std::uint64_t number, std::uint64_t form = 0);
+policy numbered_policy(std::uint64_t number, std::uint64_t form = 0);
+append_entry entry_of(log_position expected, registry_entry entry, std::vector<node_event> events = {});
+std::vector<registry_entry> all_entries(const ledger& from, std::uint32_t piece = 100);
+
 /// All records of a node, as `records` walks over them in pieces.
 std::vector<record_group> all_records(const ledger& from, const node_name& node, std::size_t piece = 100);
 std::uint64_t count_details(const std::vector<record_group>& groups);

@@ -1,0 +1,276 @@
+// The bytes of people, keys, policies and of what happened to them.
+#include "storage/registry_rows.hpp"
+#include "storage/value_parts.hpp"
+#include "storage/values.hpp"
+
+namespace keyportal::storage {
+
+using namespace value_parts;
+
+namespace {
+
+template <class Enum>
+bool take_enum(std::string_view& in, Enum& out, Enum last) {
+  std::uint8_t byte = 0;
+  if (!take_byte(in, byte) || byte > static_cast<std::uint8_t>(last))
+    return false;
+  out = static_cast<Enum>(byte);
+  return true;
+}
+
+template <class Enum>
+void put_enum(std::string& out, Enum value) {
+  out.push_back(static_cast<char>(value));
+}
+
+// --- lists: count, then the members --------------------------------------------------------
+
+void put(std::string& out, const std::string& text) { put_text(out, text); }
+bool take(std::string_view& in, std::string& text) { return get_text(in, text); }
+
+void put(std::string& out, const budget& b) {
+  put_enum(out, b.unit);
+  put_enum(out, b.window);
+  put_zigzag(out, b.amount);
+}
+
+bool take(std::string_view& in, budget& b) {
+  return take_enum(in, b.unit, budget_unit::cost) && take_enum(in, b.window, budget_window::lifetime)
+         && b.unit >= budget_unit::requests && b.window >= budget_window::hour && get_zigzag(in, b.amount);
+}
+
+void put(std::string& out, const budget_mark& m) {
+  put(out, m.of);
+  value_parts::put(out, m.window_start);
+  put_varint(out, m.percent);
+}
+
+bool take(std::string_view& in, budget_mark& m) {
+  return take(in, m.of) && value_parts::take(in, m.window_start) && get_varint(in, m.percent);
+}
+
+template <class T>
+void put(std::string& out, const change_of<T>& change); // below
+template <class T>
+bool take(std::string_view& in, change_of<T>& change);
+
+template <class T>
+void put(std::string& out, const std::vector<T>& list) {
+  put_varint(out, list.size());
+  for (const auto& one : list)
+    put(out, one);
+}
+
+template <class T>
+bool take(std::string_view& in, std::vector<T>& list) {
+  std::uint64_t count = 0;
+  if (!get_varint(in, count) || count > in.size()) // each takes a byte at least
+    return false;
+  list.resize(count);
+  for (auto& one : list)
+    if (!take(in, one))
+      return false;
+  return true;
+}
+
+void put(std::string& out, const std::optional<moment>& at) {
+  out.push_back(at ? 1 : 0);
+  if (at)
+    value_parts::put(out, *at);
+}
+
+bool take(std::string_view& in, std::optional<moment>& at) {
+  bool is_set = false;
+  moment found{};
+  if (!take_bool(in, is_set) || (is_set && !value_parts::take(in, found)))
+    return false;
+  at = is_set ? std::optional{found} : std::nullopt;
+  return true;
+}
+
+// --- images: whether there is one before and after, its name, and it -----------------------
+
+constexpr std::uint8_t before_flag = 1;
+constexpr std::uint8_t after_flag = 2;
+
+template <class T>
+void put(std::string& out, const std::optional<T>& image) {
+  if (!image)
+    return;
+  put_text(out, name_of(*image));
+  put_text(out, encode(*image));
+}
+
+template <class T>
+bool take(std::string_view& in, bool is_set, std::optional<T>& image) {
+  image.reset();
+  if (!is_set)
+    return true;
+  std::uint64_t size = 0;
+  image.emplace();
+  if (!get_text(in, name_of(*image)) || !get_varint(in, size) || size > in.size()
+      || !decode(in.substr(0, size), *image))
+    return false;
+  in.remove_prefix(size);
+  return true;
+}
+
+template <class T>
+void put(std::string& out, const change_of<T>& change) {
+  out.push_back(static_cast<char>((change.before ? before_flag : 0) | (change.after ? after_flag : 0)));
+  put(out, change.before);
+  put(out, change.after);
+}
+
+template <class T>
+bool take(std::string_view& in, change_of<T>& change) {
+  std::uint8_t flags = 0;
+  return take_byte(in, flags) && flags >= before_flag && flags <= (before_flag | after_flag)
+         && take(in, (flags & before_flag) != 0, change.before) && take(in, (flags & after_flag) != 0, change.after);
+}
+
+} // namespace
+
+// --- the fold ----------------------------------------------------------------------------------
+
+std::string encode(const user& value) {
+  auto out = begin();
+  put(out, value.email);
+  put(out, value.name);
+  put(out, value.label);
+  put_enum(out, value.role);
+  put_enum(out, value.state);
+  put(out, value.groups);
+  put(out, value.budgets);
+  put(out, value.told);
+  value_parts::put(out, value.created_at);
+  value_parts::put(out, value.changed_at);
+  return out;
+}
+
+bool decode(std::string_view in, user& out) {
+  return take_version_1(in) && take(in, out.email) && take(in, out.name) && take(in, out.label)
+         && take_enum(in, out.role, user_role::admin) && take_enum(in, out.state, user_state::deleted)
+         && take(in, out.groups) && take(in, out.budgets) && take(in, out.told) && value_parts::take(in, out.created_at)
+         && value_parts::take(in, out.changed_at) && in.empty();
+}
+
+std::string encode(const client_key& value) {
+  auto out = begin();
+  put(out, value.sealed);
+  put(out, value.shown);
+  put_enum(out, value.state);
+  put_enum(out, value.origin);
+  put_enum(out, value.why_suspended);
+  put(out, value.owner);
+  put(out, value.label);
+  value_parts::put(out, value.created_at);
+  value_parts::put(out, value.changed_at);
+  put(out, value.assigned_at);
+  put(out, value.expires_at);
+  put(out, value.retires_at);
+  put(out, value.successor);
+  put(out, value.predecessor);
+  put(out, value.budgets);
+  put(out, value.told);
+  put(out, value.nodes);
+  put(out, value.in_force);
+  put_varint(out, value.reminders);
+  return out;
+}
+
+bool decode(std::string_view in, client_key& out) {
+  return take_version_1(in) && take(in, out.sealed) && take(in, out.shown)
+         && take_enum(in, out.state, key_state::external) && take_enum(in, out.origin, key_origin::found)
+         && take_enum(in, out.why_suspended, suspension::by_hand) && take(in, out.owner) && take(in, out.label)
+         && value_parts::take(in, out.created_at) && value_parts::take(in, out.changed_at) && take(in, out.assigned_at)
+         && take(in, out.expires_at) && take(in, out.retires_at) && take(in, out.successor) && take(in, out.predecessor)
+         && take(in, out.budgets) && take(in, out.told) && take(in, out.nodes) && take(in, out.in_force)
+         && get_varint(in, out.reminders) && in.empty();
+}
+
+std::string encode(const policy& value) {
+  auto out = begin();
+  put_varint(out, value.keys_per_user);
+  put_zigzag(out, value.key_lifetime_s);
+  put_zigzag(out, value.longest_renewal_s);
+  out.push_back(value.owner_may_renew ? 1 : 0);
+  put(out, value.key_budgets);
+  put(out, value.user_budgets);
+  put(out, value.group_budgets);
+  put(out, value.nodes);
+  put(out, value.models);
+  put(out, value.told);
+  return out;
+}
+
+bool decode(std::string_view in, policy& out) {
+  return take_version_1(in) && get_varint(in, out.keys_per_user) && get_zigzag(in, out.key_lifetime_s)
+         && get_zigzag(in, out.longest_renewal_s) && take_bool(in, out.owner_may_renew) && take(in, out.key_budgets)
+         && take(in, out.user_budgets) && take(in, out.group_budgets) && take(in, out.nodes) && take(in, out.models)
+         && take(in, out.told) && in.empty();
+}
+
+// --- the log -----------------------------------------------------------------------------------
+
+std::string encode(const registry_entry& value) {
+  auto out = begin();
+  value_parts::put(out, value.at);
+  put(out, value.who);
+  put(out, value.from);
+  put(out, value.command);
+  put(out, value.what);
+  put(out, value.users);
+  put(out, value.keys);
+  put(out, value.policies);
+  put_bytes(out, value.hash);
+  return out;
+}
+
+bool decode(std::string_view in, registry_entry& out) {
+  return take_version_1(in) && value_parts::take(in, out.at) && take(in, out.who) && take(in, out.from)
+         && take(in, out.command) && take(in, out.what) && take(in, out.users) && take(in, out.keys)
+         && take(in, out.policies) && get_bytes(in, out.hash) && in.empty();
+}
+
+std::string encode(const registry_value& value) {
+  auto out = begin();
+  put_varint(out, value.last);
+  put_bytes(out, value.hash);
+  for (const auto number : {value.first_command, value.users, value.keys, value.policies, value.commands})
+    put_varint(out, number);
+  return out;
+}
+
+bool decode(std::string_view in, registry_value& out) {
+  return take_version_1(in) && get_varint(in, out.last) && get_bytes(in, out.hash) && get_varint(in, out.first_command)
+         && get_varint(in, out.users) && get_varint(in, out.keys) && get_varint(in, out.policies)
+         && get_varint(in, out.commands) && in.empty();
+}
+
+std::string encode(const command_value& value) {
+  auto out = begin();
+  put_fixed(out, value.at_ns);
+  put_text(out, value.command);
+  return out;
+}
+
+bool decode(std::string_view in, command_value& out) {
+  return take_version_1(in) && get_fixed(in, out.at_ns) && get_text(in, out.command) && in.empty();
+}
+
+std::string encode(const config_value& value) {
+  auto out = begin();
+  put_fixed(out, value.at_ns);
+  put_varint(out, value.bytes);
+  put_text(out, value.sha256);
+  put_text(out, value.text);
+  return out;
+}
+
+bool decode(std::string_view in, config_value& out) {
+  return take_version_1(in) && get_fixed(in, out.at_ns) && get_varint(in, out.bytes) && get_text(in, out.sha256)
+         && get_text(in, out.text) && in.empty();
+}
+
+} // namespace keyportal::storage
