@@ -161,7 +161,7 @@ TEST_CASE("A config.yaml that CPA emptied is said to be empty, and brought back 
   };
   REQUIRE(test::eventually([&] { return kept().size() >= 2; })); // one from before, one with the sentinel
   keyless anybody{stand};
-  REQUIRE(cpa.fault({"empty_config", ""}));
+  REQUIRE(cpa.fault({"empty_config", "", 1, ""}));
   stand.order({{"b", false}});
   REQUIRE(test::eventually([&] { return stand.state(0).problem.find("config.yaml is empty") != std::string::npos; }));
   CHECK(stand.state(0).changing == 1);
