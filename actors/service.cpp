@@ -14,6 +14,7 @@
 
 #include "actors/compat.hpp"
 #include "actors/data_folder.hpp"
+#include "actors/key_registry/registry_start.hpp"
 #include "actors/nats/child_server.hpp"
 #include "actors/nats/nats_sink.hpp"
 #include "actors/supervisor/signals.hpp"
@@ -163,6 +164,13 @@ int run_service(const settings& s) {
   if (!store)
     return fail(store.error());
   around->store = std::move(*store);
+  std::vector<node_name> names;
+  for (const auto& node : s.nodes)
+    names.push_back(node.name);
+  auto registry = registry_start(*around->store, names, around->now());
+  if (!registry)
+    return fail(registry.error());
+  around->registry = std::move(*registry);
 
   auto child = child_if_wanted(s);
   if (!child)

@@ -72,6 +72,8 @@ constexpr option table[] = {
    "How long before a key expires this is told, longest first."},
   {"keys.longest_grace", HERE(keys.longest_grace), "1d", {"0s", "30d", {}},
    "How long after a rotation the old key may work besides the new one at most."},
+  {"keys.reconcile_interval", HERE(keys.reconcile_interval), "1min", {"1s", "1d", {}},
+   "How often a node's keys are compared with what they should be."},
 
   {"gateway.listen", HERE(gateway.listen), "127.0.0.1:8390", {},
    "Where the page, the API and the WebSocket are served; port 0 takes any free one. Keep it on loopback: there "

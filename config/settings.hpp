@@ -74,6 +74,7 @@ struct settings {
     std::vector<std::string> reminders;              ///< as written
     std::vector<std::chrono::milliseconds> reminded; ///< of them, longest first
     std::chrono::milliseconds longest_grace{};
+    std::chrono::milliseconds reconcile_interval{};
   } keys;
 
   struct gateway_settings {

@@ -172,6 +172,8 @@ void poller_core::tell_link(self_ptr self) {
   nlohmann::json data = {{"node", settings.node}, {"since", to_rfc3339_ms(condition.since)}};
   journal_entry entry;
   entry.events.push_back({0, *change ? event_kind::up : event_kind::down, settings.node, now, dump(data)});
+  if (*change && peers.keys)
+    self->send(peers.keys, node_seen{}); // perhaps with another list of keys
   // Should the disk refuse it, the condition is still shown; the next change is told again.
   self->request(peers.ledger, ledger_patience, std::move(entry))
     .then([](const committed&) {}, [](const caf::error&) {});
@@ -185,6 +187,8 @@ void poller_core::tell_restart(self_ptr self, const restart_record& restart) {
             restart.before.requests, restart.after.requests, fmt::join(restart.evidence, "; "));
   self->send(peers.keeper, restart_noticed{restart});
   self->send(peers.feed, restart_noticed{restart});
+  if (peers.keys)
+    self->send(peers.keys, node_seen{});
 }
 
 namespace {

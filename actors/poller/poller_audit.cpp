@@ -13,7 +13,6 @@ namespace keyportal {
 
 namespace {
 using namespace std::chrono_literals;
-constexpr auto audit_grace = 500ms; ///< from a node's counting a record to our having it, unless it is lost
 constexpr std::int64_t least_retention_s = 3'600;
 } // namespace
 

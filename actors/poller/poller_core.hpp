@@ -23,6 +23,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyportal::audit_grace_over)
 namespace keyportal {
 
 constexpr auto ledger_patience = std::chrono::seconds{60}; ///< a commit waits for the disk at most this long
+/// From a node's counting a record to our having it, unless it is lost.
+constexpr auto audit_grace = std::chrono::milliseconds{500};
 
 using poller_impl = poller_actor::extend<caf::reacts_to<poll_tick>, caf::reacts_to<audit_grace_over>>;
 struct poller_state;

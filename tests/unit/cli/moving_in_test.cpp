@@ -22,11 +22,11 @@ struct move : bench {
     server.answer("POST /api/v1/keys/import", R"({"position":2,"added":1,"skipped":1})");
   }
   std::vector<std::string> changes() const {
-    std::vector<std::string> out;
+    std::vector<std::string> lines;
     for (const auto& asked : server.asked())
       if (!asked.line.starts_with("GET "))
-        out.push_back(asked.line);
-    return out;
+        lines.push_back(asked.line);
+    return lines;
   }
   static std::string word(const canned_server::request& asked) {
     const auto at = asked.head.find("Idempotency-Key: ");
