@@ -17,7 +17,7 @@ using time = key_plan::time;
 constexpr std::size_t few_writes = 2;  ///< more are cheaper as one list: fetched, written and read back
 constexpr std::size_t few_missing = 5; ///< more than a person removes by hand between two looks
 constexpr std::size_t sampled = 3;     ///< of each kind, of a list that was written
-constexpr std::size_t tried_each = 5;  ///< of keys that are in the list: more are sampled
+constexpr std::size_t tried_at_once = 1'000;
 
 // CPA up to 7.2.18 enforces a write after 150 ms, later ones after 3 ms.
 constexpr std::chrono::milliseconds gaps[] = {2ms, 5ms, 10ms, 20ms, 20ms, 20ms, 20ms, 20ms, 20ms, 20ms, 20ms, 50ms};
@@ -32,6 +32,7 @@ constexpr auto list_good_for = 20ms; ///< what somebody else writes between our 
 constexpr auto tidy_after = 5s;
 constexpr auto config_good_for = 10min;
 constexpr auto config_renewed_after = 5min; ///< at a quiet moment, so that no write has to wait for it
+constexpr auto config_of_new_list = 2s;     ///< what is kept then has the sentinel, and can be brought back
 constexpr auto overdue = 10s;
 constexpr auto forbidden_pause = 60s;
 constexpr auto never = std::chrono::hours{24 * 365};
@@ -169,7 +170,6 @@ void key_plan::config_restored(time now) {
   put_back_until_ = now + after_restore;
   written_at_ = now;
   list_fresh_ = false;
-  config_at_.reset();
   look_at_ = open_check_at_ = now + second_look; // when it is loaded
 }
 
@@ -285,22 +285,17 @@ key_plan::call key_plan::next(time now) {
     return begin({.is = kind::swap, .from = e->text, .to = e->should_work ? e->text : sentinel_});
   }
   if (!all(state::to_try).empty() && try_at_ <= now) {
-    // What was without effect before is believed of no key but the one that is tried.
     auto found = copy_of(state::to_try);
-    std::erase_if(found, [](const entry* e) { return e->failures > 0; });
-    if (found.empty()) {
-      found = copy_of(state::to_try);
-      found.resize(std::min(found.size(), tried_each));
-    }
+    found.resize(std::min(found.size(), tried_at_once));
     std::vector<std::pair<key_id, bool>> keys;
     for (auto* e : found) {
       enter(*e, state::in_round);
       keys.emplace_back(e->id, e->should_work);
     }
-    begin_round(false, false, std::move(keys), sample_of(found, tried_each), now);
+    begin_round(false, false, std::move(keys), sample_of(found, found.size()), now);
     return next(now);
   }
-  if (ours_ && (!config_at_ || now - *config_at_ > config_renewed_after))
+  if (ours_ && config_renew_at_ <= now)
     return begin({.is = kind::config});
   return {};
 }
@@ -322,7 +317,7 @@ std::optional<time> key_plan::wake_at(time now) const {
     if (!all(state::to_try).empty())
       t = std::min(t, try_at_);
     if (ours_)
-      t = std::min(t, config_at_ ? *config_at_ + config_renewed_after + 1ms : now);
+      t = std::min(t, config_renew_at_);
   }
   t = std::max(t, manage_at_);
   if (changing() > 0 && !drift(now))
@@ -338,6 +333,7 @@ void key_plan::set_right(entry& e, time now) {
   e.ordered_at.reset();
   e.failures = 0;
   e.not_before = {};
+  e.doubtful = e.rewrite = false;
   if (e.told != e.should_work)
     untold_keys_.insert(e.id);
   unsettled_at_ = now;
@@ -380,15 +376,14 @@ void key_plan::judge(entry& e, bool lost, bool ours_lately, time now) {
         return set_right(e, now);
       return enter(e, right ? state::to_try : state::to_write);
     case state::to_write:
-      // What was written without effect is written again although it is in the list.
       if (right && !can_be_tried)
         return set_right(e, now);
-      if (right && e.failures == 0)
+      if (right && !e.rewrite)
         enter(e, state::to_try);
       return;
     case state::in_round:
       if (round_ && round_->passed) {
-        if (right && (e.failures == 0 || !can_be_tried))
+        if (right && (!e.doubtful || !can_be_tried))
           return set_right(e, now);
         enter(e, right ? state::to_try : state::to_write);
       }
@@ -472,17 +467,15 @@ void key_plan::listed(const std::vector<secret>& keys, time now) {
     strayed_ = in_trouble_ = false;
 }
 
-std::vector<key_plan::probe> key_plan::sample_of(const std::vector<entry*>& from, std::size_t most) const {
-  std::vector<const entry*> good, doubtful;
-  for (const auto* e : from)
-    if (cpa::is_usable_key(e->text.reveal()))
-      (e->failures == 0 ? good : doubtful).push_back(e);
-  if (good.empty())
-    good = std::move(doubtful);
+std::vector<key_plan::probe> key_plan::sample_of(std::vector<entry*> from, std::size_t most) const {
+  std::erase_if(from, [](const entry* e) { return !cpa::is_usable_key(e->text.reveal()); });
+  const auto clean = static_cast<std::size_t>(
+    std::stable_partition(from.begin(), from.end(), [](const entry* e) { return !e->doubtful; }) - from.begin());
+  const auto among = clean > 0 && most < from.size() ? clean : from.size();
+  const auto n = std::min(most, among);
   std::vector<probe> out;
-  const auto n = std::min(most, good.size());
   for (std::size_t i = 0; i < n; ++i) { // from the first to the last
-    const auto* e = good[n == 1 ? 0 : i * (good.size() - 1) / (n - 1)];
+    const auto* e = from[n == 1 ? 0 : i * (among - 1) / (n - 1)];
     out.push_back({e->text, e->should_work ? key_trial::let_in : key_trial::refused, e->id});
   }
   return out;
@@ -522,6 +515,7 @@ void key_plan::written(time now) {
     e.at_node = under_way_adds_;
     e.plain = true;
     untidy_ |= !under_way_adds_;
+    e.rewrite = false;
     if (e.is == state::to_write && e.number <= under_way_number_) {
       enter(e, state::in_round);
       keys.emplace_back(e.id, e.should_work);
@@ -529,8 +523,9 @@ void key_plan::written(time now) {
     std::vector<probe> sample;
     if (cpa::is_usable_key(e.text.reveal()))
       sample.push_back({e.text, under_way_adds_ ? key_trial::let_in : key_trial::refused, e.id});
-    return begin_round(true, false, std::move(keys), std::move(sample), now);
+    return begin_round(true, e.doubtful, std::move(keys), std::move(sample), now);
   }
+  config_renew_at_ = std::min(config_renew_at_, now + config_of_new_list);
   sentinel_there_ = true;
   lost_ = untidy_ = tidy_now_ = template_there_ = false;
   std::vector<entry*> added, removed;
@@ -538,6 +533,7 @@ void key_plan::written(time now) {
     if (e->number > under_way_number_)
       continue; // ordered meanwhile
     (e->should_work ? added : removed).push_back(e);
+    e->rewrite = false;
     enter(*e, state::in_round);
     keys.emplace_back(e->id, e->should_work);
   }
@@ -580,6 +576,12 @@ void key_plan::tried(key_trial outcome, time now) {
   auto& r = *round_;
   if (outcome == r.sample[r.at].expected) {
     r.probe_at = now;
+    if (!r.of_write) { // each speaks for itself only
+      r.began = now;
+      r.gap = 0;
+      if (const auto at = entries_.find(r.sample[r.at].id); at != entries_.end() && at->second.is == state::in_round)
+        set_right(at->second, now);
+    }
     if (++r.at == r.sample.size())
       pass_round(now);
   } else if (now - r.began >= (r.of_write ? patience : patience_of_trial)) {
@@ -609,8 +611,12 @@ void key_plan::give_up_round(bool unclear, time now) {
   const auto r = std::move(*round_);
   round_.reset();
   for (const auto& [id, works] : r.keys)
-    if (const auto at = entries_.find(id); at != entries_.end() && at->second.is == state::in_round)
-      enter(at->second, unclear ? state::to_try : state::to_write);
+    if (const auto at = entries_.find(id); at != entries_.end() && at->second.is == state::in_round) {
+      auto& e = at->second;
+      e.doubtful = true;
+      e.rewrite = !unclear && !r.of_write;
+      enter(e, unclear ? state::to_try : state::to_write);
+    }
   look_at_ = now;
   if (unclear) { // writing again would not make it clearer
     try_at_ = now + write_backoff(++rounds_failed_ + 1);
@@ -619,8 +625,9 @@ void key_plan::give_up_round(bool unclear, time now) {
   const auto at = entries_.find(r.sample[r.at].id);
   if (at == entries_.end() || at->second.failures == 0) // else it is this key's own trouble
     write_at_ = std::max(write_at_, now + write_backoff(++rounds_failed_));
-  if (at != entries_.end()) {
+  if (at != entries_.end() && at->second.is == state::to_write) {
     auto& e = at->second;
+    e.rewrite = true;
     e.not_before = now + write_backoff(++e.failures);
     in_trouble_ |= e.failures >= 3;
   }
@@ -630,6 +637,7 @@ void key_plan::config_kept(time now) {
   under_way_ = {};
   failures_ = 0;
   config_at_ = now;
+  config_renew_at_ = now + config_renewed_after;
 }
 
 void key_plan::failed(errc why, time now, std::chrono::seconds ban) {
@@ -652,6 +660,8 @@ void key_plan::failed(errc why, time now, std::chrono::seconds ban) {
     list_fresh_ = false;
     look_at_ = now;
     write_at_ = std::max(write_at_, now + call_backoff(++rounds_failed_));
+    for (auto* e : copy_of(state::to_write))
+      e->doubtful = true;
     if (why == errc::node_failed)
       config_at_.reset(); // perhaps it cannot save because there is nothing left in the file
   }

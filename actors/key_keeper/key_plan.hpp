@@ -113,8 +113,10 @@ private:
     secret text;
     bool should_work = false;
     state is = state::fresh;
-    bool at_node = false; ///< in the list as far as is known
-    bool plain = true;    ///< there once, and without blanks around it
+    bool at_node = false;  ///< in the list as far as is known
+    bool plain = true;     ///< there once, and without blanks around it
+    bool doubtful = false; ///< a write of it went wrong: only its own trial counts, and only together with the list
+    bool rewrite = false;  ///< in the list without effect: it is written although it is there
     std::optional<bool> told;
     std::optional<time> ordered_at; ///< while the change is measured
     std::uint64_t number = 0;       ///< of the order: the oldest first
@@ -156,7 +158,7 @@ private:
   [[nodiscard]] std::vector<secret> merged() const;
   void begin_round(bool of_write, bool read_back, std::vector<std::pair<key_id, bool>> keys, std::vector<probe> sample,
                    time now);
-  [[nodiscard]] std::vector<probe> sample_of(const std::vector<entry*>& from, std::size_t most) const;
+  [[nodiscard]] std::vector<probe> sample_of(std::vector<entry*> from, std::size_t most) const;
   void pass_round(time now);
   void give_up_round(bool unclear, time now);
   call begin(call c);
@@ -200,6 +202,7 @@ private:
   time wrong_key_at_{};
   bool wrong_key_ = false;
   std::optional<time> config_at_; ///< when it was last kept
+  time config_renew_at_{};
   time written_at_{};
   time put_back_until_{}; ///< what is missing until then was lost by a write of ours
   time unsettled_at_{};   ///< when something was last seen to go on, while something is left to do

@@ -82,6 +82,7 @@ struct planned_node {
   bool alarm_seen = false;
   std::function<void()> between; ///< before each call
   std::size_t sightings = 0;
+  plan_time listed_at{};
 
   static std::string text(const key_id& id) { return "sk-portal-" + id + "-0001"; }
   static key_orders::one one(const key_id& id, bool works, bool seen = false) {
@@ -157,6 +158,7 @@ struct planned_node {
         std::vector<secret> out;
         for (const auto& k : list)
           out.emplace_back(k);
+        listed_at = now;
         return plan.listed(out, now);
       }
       case call_kind::config: return plan.config_kept(now);
