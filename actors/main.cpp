@@ -8,6 +8,10 @@
 #include "config/command_line.hpp"
 #include "config/load.hpp"
 
+// Read by jemalloc when the process starts: what was used once for a burst goes back to the system within seconds.
+extern "C" const char* malloc_conf; // its name for it
+const char* malloc_conf = "background_thread:true,narenas:4,dirty_decay_ms:2000,muzzy_decay_ms:0";
+
 namespace {
 
 using namespace keyportal;

@@ -9,16 +9,17 @@
 
 #include <caf/all.hpp>
 #include <fmt/format.h>
-#include <malloc.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "actors/compat.hpp"
 #include "actors/data_folder.hpp"
+#include "actors/key_registry/registry_start.hpp"
 #include "actors/nats/child_server.hpp"
 #include "actors/nats/nats_sink.hpp"
 #include "actors/supervisor/signals.hpp"
 #include "actors/supervisor/supervisor.hpp"
+#include "actors/telemetry/fail_point.hpp"
 #include "actors/telemetry/log.hpp"
 #include "messages/subjects.hpp"
 
@@ -131,10 +132,6 @@ nats::server_settings nats_server(const settings& s) {
 }
 
 int run_service(const settings& s) {
-  // A node's answer may be megabytes, every few seconds, on several threads: such blocks go back to the system at once
-  // instead of widening the heap of the thread that happened to hold them.
-  mallopt(M_MMAP_THRESHOLD, 256 * 1024);
-  mallopt(M_ARENA_MAX, 2);
   block_signals();
   umask(077);
   const rlimit no_cores{0, 0}; // a core holds keys in clear
@@ -143,6 +140,8 @@ int run_service(const settings& s) {
     setenv("TZ", s.display.time_zone.c_str(), 1);
   tzset();
   log::start(s.log.level, s.log.format == "json");
+  if (const char* point = std::getenv("KEYPORTAL_END_AT"); point && choose_fail_point(point))
+    log::warn("service", "test", "this process will end itself at {}, for a test", point);
 
   if (auto error = prepare_data_folder(s.data_dir))
     return fail(error);
@@ -165,6 +164,13 @@ int run_service(const settings& s) {
   if (!store)
     return fail(store.error());
   around->store = std::move(*store);
+  std::vector<node_name> names;
+  for (const auto& node : s.nodes)
+    names.push_back(node.name);
+  auto registry = registry_start(*around->store, names, around->now());
+  if (!registry)
+    return fail(registry.error());
+  around->registry = std::move(*registry);
 
   auto child = child_if_wanted(s);
   if (!child)

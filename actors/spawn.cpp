@@ -5,6 +5,10 @@
 #include "actors/collector/collector.hpp"
 #include "actors/cpa/upstream.hpp"
 #include "actors/feed/feed.hpp"
+#include "actors/cpa/key_upstream.hpp"
+#include "actors/key_keeper/key_keeper.hpp"
+#include "actors/key_registry/auditor.hpp"
+#include "actors/key_registry/registry_start.hpp"
 #include "actors/ledger/ledger.hpp"
 #include "actors/poller/poller.hpp"
 #include "actors/restart_detector/restart_detector.hpp"
@@ -49,6 +53,23 @@ std::shared_ptr<board> make_board(const surroundings& around) {
   return std::make_shared<board>(remembered_nodes(around), &local_midnight, std::move(sums_since), around.now());
 }
 
+key_registry_settings registry_settings(const surroundings& around) {
+  const auto& keys = around.configured.keys;
+  key_registry_settings out;
+  out.rules.prefix = keys.prefix;
+  out.rules.pool_low_water = static_cast<std::uint64_t>(keys.pool_low_water);
+  out.rules.pool_size = static_cast<std::uint64_t>(keys.pool_size);
+  out.rules.reminders.clear();
+  for (const auto before : keys.reminded)
+    out.rules.reminders.push_back(std::chrono::duration_cast<std::chrono::seconds>(before));
+  out.rules.longest_grace_s = std::chrono::duration_cast<std::chrono::seconds>(keys.longest_grace).count();
+  for (const auto& node : around.configured.nodes)
+    out.rules.nodes.push_back(node.name);
+  out.sentinel = sentinel_of(*around.store);
+  out.now = around.now;
+  return out;
+}
+
 } // namespace
 
 shared_actors spawn_shared(caf::actor_system& system, const surroundings& around) {
@@ -56,9 +77,17 @@ shared_actors spawn_shared(caf::actor_system& system, const surroundings& around
   a.ledger = spawn_ledger(system, own_thread, around.store, around.now, *around.numbers);
   a.publisher = system.spawn<caf::detached>(publisher, a.ledger, around.shipping, around.make_sink);
   a.feed = system.spawn(feed, make_board(around), around.now, around.broadcast);
-  a.gateway =
-    system.spawn(gateway::gateway, gateway::gateway_handles{a.feed, a.ledger, a.publisher, {}}, around.gateway_hooks);
+  a.registry = spawn_key_registry(system, own_thread, registry_settings(around), vault_of(around.store),
+                                  around.registry, a.ledger, *around.numbers);
+  a.auditor = spawn_auditor(system, own_thread, [store = around.store]() -> caf::expected<log_position> {
+    if (auto broken = store->verify_registry())
+      return broken;
+    return store->registry_position();
+  });
+  a.gateway = system.spawn(gateway::gateway, gateway::gateway_handles{a.feed, a.ledger, a.publisher, {}, a.registry, a.auditor},
+                           around.gateway_hooks);
   caf::anon_send(a.ledger, add_listener{a.feed});
+  caf::anon_send(a.ledger, add_listener{a.registry});
   return a;
 }
 
@@ -97,15 +126,22 @@ node_actors spawn_node(caf::actor_system& system, const surroundings& around, co
                                             .window_bytes = static_cast<std::size_t>(s.collect.window_bytes)}](
                        tap::callbacks told) { return make_resp_tap(tapped, std::move(told)); }},
                     *around.numbers);
-  a.poller = spawn_poller(system, own_thread,
-                          {.node = node.name,
-                           .url = node.url,
-                           .poll = {s.poll.interval, s.poll.probe_interval, s.poll.slack_factor},
-                           .audit_interval = s.collect.audit_interval,
-                           .boot_marker = s.restore.boot_marker,
-                           .mend_settings = s.collect.manage_cpa_settings,
-                           .now = around.now},
-                          {a.upstream, a.detector, shared.ledger, a.keeper, shared.feed, a.collector}, *around.numbers);
+  a.key_client = std::make_shared<cpa::key_client>(
+    cpa::key_client_settings{.node = node.name, .url = node.url, .management_key = node.management_key});
+  a.key_upstream = spawn_key_upstream(system, a.key_client);
+  a.keys = spawn_key_keeper(system, own_thread,
+                            {.node = node.name, .reconcile_interval = s.keys.reconcile_interval, .now = around.now},
+                            {a.key_upstream, shared.ledger, shared.registry}, *around.numbers);
+  a.poller =
+    spawn_poller(system, own_thread,
+                 {.node = node.name,
+                  .url = node.url,
+                  .poll = {s.poll.interval, s.poll.probe_interval, s.poll.slack_factor},
+                  .audit_interval = s.collect.audit_interval,
+                  .boot_marker = s.restore.boot_marker,
+                  .mend_settings = s.collect.manage_cpa_settings,
+                  .now = around.now},
+                 {a.upstream, a.detector, shared.ledger, a.keeper, shared.feed, a.collector, a.keys}, *around.numbers);
   caf::anon_send(a.keeper, meet_poller{a.poller});
   caf::anon_send(a.collector, meet_poller{a.poller});
   return a;

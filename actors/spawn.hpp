@@ -7,7 +7,9 @@
 
 #include <caf/actor_system.hpp>
 
+#include "actors/cpa/key_client.hpp"
 #include "actors/cpa/management_client.hpp"
+#include "actors/key_registry/key_registry.hpp"
 #include "actors/publisher/publisher.hpp"
 #include "actors/telemetry/metrics.hpp"
 #include "config/settings.hpp"
@@ -24,6 +26,7 @@ struct surroundings {
   settings configured;
   std::shared_ptr<storage::ledger> store;
   metrics* numbers = nullptr;
+  key_registry_start registry; ///< read before any actor runs
   std::function<moment()> now;
   publisher_settings shipping;
   sink_factory make_sink;
@@ -42,6 +45,9 @@ struct node_actors {
   snapshot_keeper_actor keeper;
   collector_actor collector;
   poller_actor poller;
+  std::shared_ptr<cpa::key_client> key_client;
+  key_upstream_actor key_upstream;
+  key_keeper_actor keys;
 };
 
 /// The actors there is one of.
@@ -49,6 +55,8 @@ struct shared_actors {
   ledger_actor ledger;
   publisher_actor publisher;
   feed_actor feed;
+  key_registry_actor registry;
+  auditor_actor auditor;
   gateway_actor gateway;
 };
 

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <sstream>
+#include <tuple>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -39,6 +40,19 @@ private:
   }
   void add_snapshot();
   void add_letters();
+  void add_people();
+  void add_keys();
+  void add_policies_and_audit();
+  void add_node_and_import();
+  void add_word(CLI::App* sub) {
+    sub->add_option("--command", parsed.registry.word, "Name of this command: given twice, it is done once")
+      ->type_name("NAME");
+  }
+  /// May be given again, or once with commas.
+  static void add_list(CLI::App* sub, const std::string& name, std::vector<std::string>& to, const std::string& help) {
+    sub->add_option(name, to, help)->delimiter(',')->allow_extra_args(false);
+  }
+  void add_cpa(CLI::App* sub);
   void add_events_and_config();
 };
 
@@ -66,7 +80,19 @@ grammar::grammar() {
   add(app, "status", "How the running service and its nodes are", command::status);
   add_snapshot();
   add_letters();
+  add_people();
+  add_keys();
+  add_policies_and_audit();
+  add_node_and_import();
   add_events_and_config();
+}
+
+void grammar::add_cpa(CLI::App* sub) {
+  auto* url =
+    sub->add_option("--cpa", parsed.cpa_url, "Straight at a CLIProxyAPI, without the service")->type_name("URL");
+  sub->add_option("--key-file", cpa_key_file, "File with its management key (else the variable KEYPORTAL_CPA_KEY)")
+    ->type_name("FILE")
+    ->needs(url);
 }
 
 void grammar::add_snapshot() {
@@ -76,14 +102,6 @@ void grammar::add_snapshot() {
     sub->add_option("-n,--node", parsed.node, "Name of the node (not needed when there is only one)")
       ->type_name("NODE");
   };
-  const auto cpa_options = [&](CLI::App* sub) {
-    auto* url =
-      sub->add_option("--cpa", parsed.cpa_url, "Straight at a CLIProxyAPI, without the service")->type_name("URL");
-    sub->add_option("--key-file", cpa_key_file, "File with its management key (else the variable KEYPORTAL_CPA_KEY)")
-      ->type_name("FILE")
-      ->needs(url);
-  };
-
   auto* list = add(*snapshot, "list", "List the snapshots, newest first", command::snapshot_list);
   node_option(list);
   auto* show = add(*snapshot, "show", "Show one snapshot", command::snapshot_show);
@@ -97,12 +115,12 @@ void grammar::add_snapshot() {
   out->add_option("--id", parsed.snapshot_id, "Snapshot to write (else usage as of now)")
     ->check(CLI::NonNegativeNumber);
   node_option(out);
-  cpa_options(out);
+  add_cpa(out);
   auto* in = add(*snapshot, "import", "Take a usage export (also the original portal's cliproxy_snapshot.json)",
                  command::snapshot_import);
   in->add_option("file", file, "File to read; - is standard input")->required();
   node_option(in);
-  cpa_options(in);
+  add_cpa(in);
   auto* restore = add(*snapshot, "restore", "Put back into the node whatever it lacks", command::snapshot_restore);
   node_option(restore);
 }
@@ -126,6 +144,179 @@ void grammar::add_letters() {
   node_option(replay);
   auto* drop = add(*letters, "drop", "Give them up for good", command::deadletters_drop);
   numbers(drop, "Numbers of those")->required();
+}
+
+void grammar::add_people() {
+  auto& r = parsed.registry;
+  auto* users = group(app, "users", "People: list, show, add, change, approve, suspend, resume, delete");
+  users->require_subcommand(1);
+  const auto person = [&](CLI::App* sub) { sub->add_option("person", r.person, "E-mail address or id")->required(); };
+  const auto details = [&](CLI::App* sub) {
+    sub->add_option("--name", r.name, "Name");
+    sub->add_option("--label", r.label, "Anything to remember about the person");
+    sub->add_option("--role", r.role, "user, auditor or admin")->check(CLI::IsMember({"user", "auditor", "admin"}));
+    add_list(sub, "--group", r.groups, "Group; may be given again; none empties");
+    add_word(sub);
+  };
+  auto* list = add(*users, "list", "List people", command::users_list);
+  list->add_option("--state", r.state, "Only these")
+    ->check(CLI::IsMember({"pending", "active", "suspended", "deleted"}));
+  list->add_option("--text", r.text, "Only with this in e-mail address, name or label");
+  list->add_option("--limit", r.limit, "At most so many (else all)");
+  person(add(*users, "show", "Show a person and the person's keys", command::users_show));
+  auto* make = add(*users, "add", "Add a person", command::users_add);
+  make->add_option("email", r.email, "E-mail address")->required();
+  details(make);
+  make->add_flag("--pending", r.pending, "Until somebody approves");
+  auto* change = add(*users, "change", "Change what is given", command::users_change);
+  person(change);
+  change->add_option("--email", r.email, "E-mail address");
+  details(change);
+  add_list(change, "--budget", r.budgets, "Of all keys together, for example tokens/month=1000000; none empties");
+  for (const auto& [name, help, to] : {std::tuple{"approve", "Let in a person that waits", "active"},
+                                       {"suspend", "Take all keys away for a time", "suspended"},
+                                       {"resume", "Give the keys back", "active"},
+                                       {"delete", "Revoke all keys and forget the address", "deleted"}}) {
+    auto* sub = add(*users, name, help, command::users_state);
+    sub->parse_complete_callback([this, to = to] { parsed.registry.to = to; });
+    person(sub);
+    add_word(sub);
+  }
+}
+
+void grammar::add_keys() {
+  auto& r = parsed.registry;
+  auto* keys = group(app, "keys",
+                     "Client keys: list, show, assign, renew, rotate, suspend, resume, revoke, adopt, find, label, "
+                     "change");
+  keys->require_subcommand(1);
+  const auto key = [&](CLI::App* sub) { sub->add_option("key", r.key, "Its id, or the beginning of it")->required(); };
+  const auto nodes = [&](CLI::App* sub) {
+    add_list(sub, "--node", r.nodes, "Where it works; may be given again; all for everywhere");
+  };
+  auto* list = add(*keys, "list", "List keys; never with their texts", command::keys_list);
+  list->add_option("--state", r.state, "Only these")
+    ->check(CLI::IsMember({"pooled", "live", "suspended", "expired", "rotated", "revoked", "external"}));
+  list->add_option("--owner", r.owner, "Only of this person");
+  list->add_option("--text", r.text, "Only with this in label, id or what is shown of it");
+  list->add_option("--limit", r.limit, "At most so many (else all)");
+  key(add(*keys, "show", "Show one key", command::keys_show));
+  auto* assign = add(*keys, "assign", "Give a person a key and print it, this once", command::keys_assign);
+  assign->add_option("person", r.person, "E-mail address or id")->required();
+  assign->add_option("--label", r.label, "Which device, which project");
+  assign->add_option("--lifetime", r.lifetime, "Instead of the policy's, for example 90d; never ends");
+  nodes(assign);
+  add_word(assign);
+  auto* renew = add(*keys, "renew", "Let a key end later", command::keys_renew);
+  key(renew);
+  renew->add_option("--lifetime", r.lifetime, "From now on, for example 90d (else the policy's); never ends");
+  add_word(renew);
+  auto* rotate = add(*keys, "rotate", "Put a new key in its place and print it, this once", command::keys_rotate);
+  key(rotate);
+  rotate->add_option("--grace", r.grace, "How long the old one works besides, for example 1h (else not at all)");
+  add_word(rotate);
+  for (const auto& [name, help] : {std::pair{"suspend", "Take a key away for a time"},
+                                   {"resume", "Give it back"},
+                                   {"revoke", "End a key for good"}}) {
+    auto* sub = add(*keys, name, help, command::keys_step);
+    sub->parse_complete_callback([this, step = name] { parsed.registry.to = step; });
+    key(sub);
+    add_word(sub);
+  }
+  auto* adopt = add(*keys, "adopt", "Give a key that was found at a node an owner", command::keys_adopt);
+  key(adopt);
+  adopt->add_option("person", r.person, "E-mail address or id")->required();
+  adopt->add_option("--label", r.label, "Which device, which project");
+  add_word(adopt);
+  add(*keys, "find", "Say which key a text is; it is read from standard input", command::keys_find);
+  auto* label = add(*keys, "label", "Change a key's label", command::keys_change);
+  key(label);
+  label->add_option("label", r.label, "Which device, which project")->required();
+  add_word(label);
+  auto* change = add(*keys, "change", "Change a key's label, budgets or nodes", command::keys_change);
+  key(change);
+  change->add_option("--label", r.label, "Which device, which project");
+  add_list(change, "--budget", r.budgets, "For example tokens/month=1000000; may be given again; none empties");
+  nodes(change);
+  add_word(change);
+  auto* pool = group(app, "pool", "Keys that nobody has yet: show, fill");
+  pool->require_subcommand(1);
+  add(*pool, "show", "How many keys there are in which state", command::pool_show);
+  auto* fill = add(*pool, "fill", "Make keys", command::pool_fill);
+  fill->add_option("count", r.count, "How many")->required()->check(CLI::Range(1, 10'000));
+  add_word(fill);
+}
+
+void grammar::add_policies_and_audit() {
+  auto& r = parsed.registry;
+  auto* policies = group(app, "policies", "What groups of people may: list, show, set, drop");
+  policies->require_subcommand(1);
+  const auto named = [&](CLI::App* sub) {
+    sub->add_option("name", r.policy, "Name of the group; default is for everybody else")->required();
+  };
+  add(*policies, "list", "List the policies", command::policies_list);
+  named(add(*policies, "show", "Show one", command::policies_show));
+  auto* set = add(*policies, "set", "Make a policy, or change what is given of it", command::policies_set);
+  named(set);
+  set->add_option("--keys-per-user", r.keys_per_user, "Keys that a person may have");
+  set->add_option("--lifetime", r.lifetime, "Of a new key, for example 90d; never ends");
+  set->add_option("--longest-renewal", r.longest_renewal, "By the owner, for example 90d; never: as the lifetime");
+  set->add_option("--owner-may-renew", r.owner_may_renew, "yes or no")->check(CLI::IsMember({"yes", "no"}));
+  add_list(set, "--key-budget", r.budgets, "Of each key, for example tokens/month=1000000; none empties");
+  add_list(set, "--user-budget", r.user_budgets, "Of all keys of one person");
+  add_list(set, "--group-budget", r.group_budgets, "Of all keys of the group");
+  add_list(set, "--node", r.nodes, "Where keys work; all for everywhere");
+  add_list(set, "--model", r.models, "Models shown to people; none empties");
+  add_word(set);
+  auto* drop = add(*policies, "drop", "Drop a policy", command::policies_drop);
+  named(drop);
+  add_word(drop);
+  auto* audit = group(app, "audit", "Who did what: list, verify");
+  audit->require_subcommand(1);
+  auto* list = add(*audit, "list", "List the newest entries", command::audit_list);
+  list->add_option("--limit", r.limit, "So many (else 100)");
+  list->add_option("--after", r.after, "Only behind this position");
+  list->add_option("--what", r.what, "Only these, for example key.assign, or key. for all about keys");
+  list->add_option("--about", r.about, "Only about this person, key or policy");
+  add(*audit, "verify", "Prove that no entry was changed or is missing", command::audit_verify);
+}
+
+void grammar::add_node_and_import() {
+  auto& r = parsed.registry;
+  auto* node = group(app, "node", "One node: keys, config");
+  node->require_subcommand(1);
+  const auto at = [&](CLI::App* sub) { sub->add_option("node", parsed.node, "Name of the node")->required(); };
+  at(add(*node, "keys", "Whether its keys are as they should be", command::node_keys));
+  auto* config = group(*node, "config", "What its config.yaml was before writes: list, show, diff, restore");
+  config->require_subcommand(1);
+  at(add(*config, "list", "List what is kept, newest first", command::node_config_list));
+  const auto numbers = [&](CLI::App* sub, const std::string& help, int most) {
+    at(sub);
+    sub->add_option("number", r.numbers, help)->expected(0, most)->check(CLI::PositiveNumber);
+  };
+  numbers(add(*config, "show", "Print one; it holds keys", command::node_config_show), "Its number (else the newest)",
+          1);
+  numbers(add(*config, "diff", "Show what changed; it may hold keys", command::node_config_diff),
+          "Numbers of the older and the newer one (else the newest two, or up to the newest)", 2);
+  auto* back = add(*config, "restore", "Give one back to the node", command::node_config_restore);
+  numbers(back, "Its number (else the newest)", 1);
+
+  auto* import = group(app, "import", "Files of the original portal: user-keys, key-pool, user-mapping, snapshot");
+  import->require_subcommand(1);
+  for (const auto& [name, help, what] :
+       {std::tuple{"user-keys", "People and their keys (user_keys.json)", command::import_user_keys},
+        {"key-pool", "Keys that nobody has, and that somebody has (key_pool.json)", command::import_key_pool},
+        {"user-mapping", "People by their addresses (user_mapping.json)", command::import_user_mapping}}) {
+    auto* sub = add(*import, name, help, what);
+    sub->add_option("file", file, "File to read; - is standard input")->required();
+    sub->add_flag("--dry-run", r.dry_run, "Only say what would be done");
+  }
+  auto* usage =
+    add(*import, "snapshot", "Usage (cliproxy_snapshot.json), as keyportal snapshot import", command::snapshot_import);
+  usage->add_option("file", file, "File to read; - is standard input")->required();
+  usage->add_option("-n,--node", parsed.node, "Name of the node (not needed when there is only one)")
+    ->type_name("NODE");
+  add_cpa(usage);
 }
 
 void grammar::add_events_and_config() {

@@ -31,11 +31,65 @@ enum class command : std::uint8_t {
   deadletters_show,
   deadletters_replay,
   deadletters_drop,
+  users_list,
+  users_show,
+  users_add,
+  users_change,
+  users_state,
+  keys_list,
+  keys_show,
+  keys_assign,
+  keys_renew,
+  keys_rotate,
+  keys_step,
+  keys_adopt,
+  keys_find,
+  keys_change,
+  pool_show,
+  pool_fill,
+  policies_list,
+  policies_show,
+  policies_set,
+  policies_drop,
+  audit_list,
+  audit_verify,
+  node_keys,
+  node_config_list,
+  node_config_show,
+  node_config_diff,
+  node_config_restore,
+  import_user_keys,
+  import_key_pool,
+  import_user_mapping,
   events_tail,
   config_check,
   config_print,
   config_reference,
   completion,
+};
+
+/// What was said about people, keys and policies, as it was said. Lists that are empty were not given; "none" (of nodes
+/// "all") alone empties what is there.
+struct registry_words {
+  std::string person; ///< e-mail address or id
+  std::string key;    ///< id, or the beginning of one
+  std::string policy;
+  std::string to;   ///< state that a person is put into; of keys: suspend, resume, revoke
+  std::string word; ///< idempotency key; empty: a fresh one
+  std::optional<std::string> email, name, label, role;
+  std::optional<std::string> lifetime, grace, longest_renewal; ///< as "90d"; "never" ends
+  std::optional<std::string> owner_may_renew;                  ///< yes or no
+  std::optional<std::uint32_t> keys_per_user;
+  std::vector<std::string> groups, nodes, models;
+  std::vector<std::string> budgets, user_budgets, group_budgets; ///< as "tokens/month=1000000"
+  bool pending = false;
+  bool dry_run = false;
+  // lists
+  std::string state, owner, text, what, about;
+  std::uint64_t after = 0;
+  std::uint64_t limit = 0;            ///< 0: all
+  std::uint64_t count = 0;            ///< keys for the pool
+  std::vector<std::uint64_t> numbers; ///< of kept configs
 };
 
 struct invocation {
@@ -66,6 +120,8 @@ struct invocation {
   std::string subject;      ///< empty: all
   std::uint64_t count = 0;  ///< 0: until interrupted
   std::string nats_url;     ///< empty: found in the data folder
+
+  registry_words registry; ///< of users, keys, pool, policies, audit, node and import
 
   std::string shell;       ///< of completion
   bool as_example = false; ///< of config reference: the example file instead

@@ -233,7 +233,7 @@ private:
       {"KEYPORTAL_CPA_KEY_FILE", "management_key_file"}};
     for (const auto& variable : sources_.environment) {
       const auto &name = variable.first, &text = variable.second;
-      if (!name.starts_with("KEYPORTAL_") || name == "KEYPORTAL_CONFIG" || text.empty())
+      if (!name.starts_with("KEYPORTAL_") || name == "KEYPORTAL_CONFIG" || name == "KEYPORTAL_END_AT" || text.empty())
         continue;
       const origin from{rank::environment, "environment " + name};
       const written_value value{written_value::form::any, text, {}};

@@ -62,6 +62,19 @@ constexpr option table[] = {
    "Leaves an empty entry in the node's statistics by which a restart is seen at once. It shows in the pages of "
    "CLIProxyAPI."},
 
+  {"keys.prefix", HERE(keys.prefix), "sk-kp", {},
+   "What keys that are made begin with: 2 to 16 of A-Z, a-z, 0-9 and -. Scanners for leaked keys can look for it."},
+  {"keys.pool_low_water", HERE(keys.pool_low_water), "10", {"0", "100000", {}},
+   "When fewer keys than this are in the pool, it is filled."},
+  {"keys.pool_size", HERE(keys.pool_size), "50", {"0", "100000", {}},
+   "How many keys are in the pool when it was filled; 0: it is only filled by hand or by import."},
+  {"keys.reminders", HERE(keys.reminders), "7d,3d,1d", {},
+   "How long before a key expires this is told, longest first."},
+  {"keys.longest_grace", HERE(keys.longest_grace), "1d", {"0s", "30d", {}},
+   "How long after a rotation the old key may work besides the new one at most."},
+  {"keys.reconcile_interval", HERE(keys.reconcile_interval), "1min", {"1s", "1d", {}},
+   "How often a node's keys are compared with what they should be."},
+
   {"gateway.listen", HERE(gateway.listen), "127.0.0.1:8390", {},
    "Where the page, the API and the WebSocket are served; port 0 takes any free one. Keep it on loopback: there "
    "is no sign-in yet."},
@@ -176,6 +189,7 @@ constexpr section_row sections[] = {
   {"collect", "Taking usage out of the queue of nodes that keep no totals (CLIProxyAPI 6.9.38 and newer)."},
   {"snapshot", "Snapshots of each node's usage, kept in the data folder."},
   {"restore", "Putting usage back into a node that lost it."},
+  {"keys", "Keys of people: how they are made, how many wait in the pool, how they end."},
   {"gateway", "The page, the API and the WebSocket."},
   {"compat", "The listener for tools that were made for CLIProxyAPI. Each key has its own place in the queue."},
   {"nats", "Events on NATS JetStream."},

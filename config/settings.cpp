@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include "config/value.hpp"
+
 namespace keyportal {
 
 namespace {
@@ -171,6 +173,24 @@ void check_nats(const settings::nats_settings& nats, std::vector<finding>& error
     errors.push_back({"nats.server_binary", "it needs a name or path"});
 }
 
+void check_keys(settings& values, std::vector<finding>& errors) {
+  auto& keys = values.keys;
+  if (keys.prefix.size() < 2 || keys.prefix.size() > 16 || !only_of(keys.prefix, "-"))
+    errors.push_back({"keys.prefix", "it is 2 to 16 of A-Z, a-z, 0-9 and -"});
+  if (keys.pool_size != 0 && keys.pool_size < keys.pool_low_water)
+    errors.push_back({"keys.pool_size", "it is not below keys.pool_low_water"});
+  keys.reminded.clear();
+  for (const auto& text : keys.reminders) {
+    const auto before = parse_duration(text);
+    if (!before || before->count() <= 0 || keys.reminders.size() > 16) {
+      errors.push_back({"keys.reminders", "each is a time such as 7d or 12h; 16 at most"});
+      break;
+    }
+    keys.reminded.push_back(*before);
+  }
+  std::sort(keys.reminded.rbegin(), keys.reminded.rend());
+}
+
 void check_compat(settings& values, std::vector<finding>& errors, std::vector<finding>& warnings) {
   auto& compat = values.compat;
   if (compat.listen.empty())
@@ -299,6 +319,7 @@ void check(settings& values, std::vector<finding>& errors, std::vector<finding>&
     if (host.empty() || host.size() > 253 || !only_of(host, ".-:[]"))
       errors.push_back({"gateway.hosts", "each is the name of a host, with or without :port"});
 
+  check_keys(values, errors);
   check_compat(values, errors, warnings);
 
   const auto& zone = values.display.time_zone;

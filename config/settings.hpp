@@ -67,6 +67,16 @@ struct settings {
     bool boot_marker = false;
   } restore;
 
+  struct keys_settings {
+    std::string prefix;
+    int pool_low_water = 0;
+    int pool_size = 0;
+    std::vector<std::string> reminders;              ///< as written
+    std::vector<std::chrono::milliseconds> reminded; ///< of them, longest first
+    std::chrono::milliseconds longest_grace{};
+    std::chrono::milliseconds reconcile_interval{};
+  } keys;
+
   struct gateway_settings {
     std::string listen;     ///< as written: address:port
     std::string address;    ///< of it: an IP address without brackets

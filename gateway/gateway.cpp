@@ -1,79 +1,24 @@
 #include "gateway/gateway.hpp"
 
 #include <caf/send.hpp>
-#include <caf/stateful_actor.hpp>
-#include <caf/typed_event_based_actor.hpp>
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "gateway/handlers.hpp"
 #include "gateway/problem.hpp"
+#include "gateway/registry_routes.hpp"
 #include "gateway/routes.hpp"
+#include "gateway/visit.hpp"
 
 namespace keyportal::gateway {
 
 namespace {
 
-using self_pointer = gateway_actor::stateful_pointer<gateway_state>;
+using self_pointer = gateway_pointer;
 using exchange_pointer = std::shared_ptr<http_exchange>;
-
-// Short for what is at hand; long for what moves a whole ledger to a node.
-constexpr auto short_wait = std::chrono::seconds(5);
-constexpr auto file_wait = std::chrono::seconds(60);
-constexpr auto long_wait = std::chrono::seconds(300);
 
 /// More at once would slow every answer: the bookkeeping of open requests in an actor is linear.
 constexpr std::size_t most_waiting = 512;
-
-/// One request on its way through the actor.
-struct visit {
-  self_pointer self;
-  exchange_pointer exchange;
-  question asked;
-  caf::actor_clock::time_point began;
-
-  void answer(http_response response) const {
-    const auto& told = self->state.hooks.on_answer;
-    const std::chrono::duration<double> took = self->clock().now() - began;
-    if (told)
-      told(asked.row ? asked.row->pattern : std::string_view{}, response.status, took.count());
-    exchange->reply(std::move(response));
-  }
-
-  void fail(const caf::error& error) const { answer(problem(error)); }
-
-  /// Asks `whom` and makes the answer into a response; every way out answers.
-  template <class Answer, class Handle, class Message, class Make>
-  void ask(const Handle& whom, Message message, std::chrono::seconds at_most, Make make) const {
-    if (!whom)
-      return fail(make_error(errc::shutting_down, "not started yet"));
-    ask_or<Answer>(whom, std::move(message), at_most, std::move(make),
-                   [here = *this](const caf::error& error) { here.fail(error); });
-  }
-
-  template <class Answer, class Handle, class Message, class Make, class Otherwise>
-  void ask_or(const Handle& whom, Message message, std::chrono::seconds at_most, Make make, Otherwise otherwise) const {
-    auto* const state = &self->state;
-    ++state->waiting;
-    self->request(whom, at_most, std::move(message))
-      .then(
-        [state, make = std::move(make)](const Answer& value) {
-          --state->waiting;
-          make(value);
-        },
-        [state, otherwise = std::move(otherwise)](const caf::error& error) {
-          --state->waiting;
-          otherwise(error);
-        });
-  }
-
-  /// Answers with what `make` makes of the answer.
-  template <class Answer, class Handle, class Message, class Make>
-  void relay(const Handle& whom, Message message, std::chrono::seconds at_most, Make make) const {
-    ask<Answer>(whom, std::move(message), at_most,
-                [here = *this, make = std::move(make)](const Answer& value) { here.answer(make(here.asked, value)); });
-  }
-};
 
 const node_handles* find_node(const gateway_state& state, const node_name& node) {
   for (const auto& one : state.handles.nodes)
@@ -202,7 +147,7 @@ void about_node(const visit& here) {
       return here.relay<restore_report>(
         of->keeper, restore_now{}, long_wait,
         [](const question&, const restore_report& report) { return json_answer(to_json(report)); });
-    default: return here.fail(make_error(errc::not_found, here.asked.path));
+    default: return about_keys_of(here, *of);
   }
 }
 
@@ -239,7 +184,7 @@ void handle(const visit& here) {
         state.handles.ledger, just(here.asked.id, true), short_wait,
         [](const question& q, const auto& found) { return letter_answer(found, q.id); });
     case topic::drop_letter: return drop_letter(here);
-    default: return about_node(here);
+    default: return here.asked.node.empty() ? about_registry(here) : about_node(here);
   }
 }
 

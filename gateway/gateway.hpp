@@ -18,6 +18,8 @@ struct gateway_handles {
   ledger_actor ledger;
   publisher_actor publisher;
   node_directory nodes;
+  key_registry_actor registry = {};
+  auditor_actor auditor = {};
 };
 
 struct gateway_hooks {

@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::size_t small = 4 << 10;
 constexpr std::size_t list = 64 << 10;
+constexpr std::size_t piece = 4 << 20;
 constexpr std::size_t file = 64 << 20;
 
 constexpr route table[] = {
@@ -62,6 +63,48 @@ constexpr route table[] = {
    "what could not be decoded and why, oldest first, without the payloads (after=0, limit=100)"},
   {"GET", "/api/v1/deadletters/{id}", topic::letter, access::control, small, "the payload of one, as it came"},
   {"DELETE", "/api/v1/deadletters/{id}", topic::drop_letter, access::control, small, "gives one up for good"},
+
+  {"GET", "/api/v1/users", topic::users, access::control, small,
+   "people, in the order of their ids (state=, text=, after=, limit=100)"},
+  {"POST", "/api/v1/users", topic::add_user, access::control, list, "adds a person"},
+  {"GET", "/api/v1/users/{name}", topic::user, access::control, small, "one person, by id or e-mail address"},
+  {"PATCH", "/api/v1/users/{name}", topic::change_user, access::control, list, "changes what is given of a person"},
+  {"POST", "/api/v1/users/{name}/state", topic::user_state, access::control, list,
+   "approves, suspends, resumes or deletes a person: {\"to\":\"suspended\"}"},
+  {"GET", "/api/v1/keys", topic::keys, access::control, small,
+   "keys without their texts, in the order of their ids (state=, owner=, text=, after=, limit=100)"},
+  {"POST", "/api/v1/keys", topic::assign_key, access::control, list,
+   "gives a person a key; the answer shows it, this once"},
+  {"POST", "/api/v1/keys/find", topic::find_key, access::control, list, "which key a text is: {\"text\":\"…\"}"},
+  {"POST", "/api/v1/keys/import", topic::import_keys, access::control, piece,
+   "takes at most 1,000 existing keys, to their owners or into the pool"},
+  {"GET", "/api/v1/keys/{name}", topic::key, access::control, small, "one key, by its id"},
+  {"PATCH", "/api/v1/keys/{name}", topic::change_key, access::control, list, "changes a key's label, budgets or nodes"},
+  {"POST", "/api/v1/keys/{name}/renew", topic::renew_key, access::control, list,
+   "lets it end later: {\"lifetime_s\":…} from now on"},
+  {"POST", "/api/v1/keys/{name}/rotate", topic::rotate_key, access::control, list,
+   "puts a new key in its place, shown this once; the old one works for \"grace_s\" besides"},
+  {"POST", "/api/v1/keys/{name}/suspend", topic::suspend_key, access::control, list, "takes it away for a time"},
+  {"POST", "/api/v1/keys/{name}/resume", topic::resume_key, access::control, list, "gives it back"},
+  {"POST", "/api/v1/keys/{name}/revoke", topic::revoke_key, access::control, list, "ends it for good"},
+  {"POST", "/api/v1/keys/{name}/adopt", topic::adopt_key, access::control, list,
+   "gives a key that was found at a node an owner"},
+  {"GET", "/api/v1/pool", topic::pool, access::control, small, "how many keys there are in which state"},
+  {"POST", "/api/v1/pool", topic::fill_pool, access::control, list, "makes keys for the pool: {\"count\":…}"},
+  {"GET", "/api/v1/policies", topic::policies, access::control, small, "every policy"},
+  {"PUT", "/api/v1/policies/{name}", topic::put_policy, access::control, list,
+   "makes it what is given, as a whole; its name is that of the group"},
+  {"DELETE", "/api/v1/policies/{name}", topic::drop_policy, access::control, small, "drops it"},
+  {"GET", "/api/v1/audit", topic::audit, access::control, small,
+   "who did what, in its order (after=0, limit=100, what=, about=); go on behind `next` while there is `more`"},
+  {"GET", "/api/v1/audit/verify", topic::verify_audit, access::control, small,
+   "proves that no entry was changed or is missing"},
+  {"GET", "/api/v1/nodes/{node}/keys", topic::node_keys, access::open, small, "whether its keys are as they should be"},
+  {"GET", "/api/v1/nodes/{node}/configs", topic::configs, access::control, small,
+   "what its config.yaml was, newest first"},
+  {"GET", "/api/v1/nodes/{node}/configs/{id}", topic::config, access::control, small, "one of them, as it was"},
+  {"POST", "/api/v1/nodes/{node}/configs/{id}/restore", topic::restore_config, access::control, small,
+   "gives it back to the node"},
 };
 
 /// Takes the next segment off a path that begins with '/'.
@@ -90,6 +133,7 @@ std::optional<T> number(std::string_view text) {
 struct places {
   std::string_view node;
   std::string_view id;
+  std::string_view name;
 };
 
 std::optional<places> match(std::string_view pattern, std::string_view path) {
@@ -101,6 +145,8 @@ std::optional<places> match(std::string_view pattern, std::string_view path) {
       found.node = given;
     else if (wanted == "{id}" && !given.empty())
       found.id = given;
+    else if (wanted == "{name}" && !given.empty())
+      found.name = given;
     else if (wanted != given)
       return std::nullopt;
   }
@@ -147,6 +193,18 @@ finding find(const http_request& request) {
   return out;
 }
 
+/// What the numbers in {id} are of.
+enum class counted : std::uint8_t { snapshots, letters, configs };
+counted counted_by(topic about) {
+  switch (about) {
+    case topic::letter:
+    case topic::drop_letter: return counted::letters;
+    case topic::config:
+    case topic::restore_config: return counted::configs;
+    default: return counted::snapshots;
+  }
+}
+
 http_response bad_request(std::string about) { return problem(make_error(errc::bad_request, std::move(about))); }
 
 } // namespace
@@ -184,16 +242,22 @@ std::variant<question, http_response> understand(const http_request& request, co
     out.node = found.in.node;
   }
   if (!found.in.id.empty()) {
-    const bool is_letter = out.row->about == topic::letter || out.row->about == topic::drop_letter;
+    const auto of = counted_by(out.row->about);
+    const bool may_be_now = of == counted::snapshots;
     const auto id =
-      found.in.id == "now" && !is_letter ? std::optional<std::uint64_t>(0) : number<std::uint64_t>(found.in.id);
-    if (!id || (is_letter && *id == 0))
-      return bad_request(is_letter ? "a dead letter's id is a number from 1 on"
-                                   : "a snapshot's id is a number or `now`");
+      found.in.id == "now" && may_be_now ? std::optional<std::uint64_t>(0) : number<std::uint64_t>(found.in.id);
+    if (!id || (!may_be_now && *id == 0))
+      return bad_request(of == counted::letters   ? "a dead letter's id is a number from 1 on"
+                         : of == counted::configs ? "a kept config's number is one from 1 on"
+                                                  : "a snapshot's id is a number or `now`");
     out.id = *id;
   }
+  out.name = found.in.name;
+  const bool by_name = out.row->about == topic::users || out.row->about == topic::keys;
   for (const auto& [name, value] : request.query) {
-    if (name == "limit") {
+    if (name == "after" && by_name) {
+      out.after_name = value;
+    } else if (name == "limit") {
       const auto limit = number<std::uint32_t>(value);
       if (!limit || *limit < 1 || *limit > 1000)
         return bad_request("limit is a number from 1 to 1000");

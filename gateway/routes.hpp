@@ -38,6 +38,34 @@ enum class topic : std::uint8_t {
   letters,
   letter,
   drop_letter,
+  users,
+  add_user,
+  user,
+  change_user,
+  user_state,
+  keys,
+  assign_key,
+  find_key,
+  import_keys,
+  key,
+  change_key,
+  renew_key,
+  rotate_key,
+  suspend_key,
+  resume_key,
+  revoke_key,
+  adopt_key,
+  pool,
+  fill_pool,
+  policies,
+  put_policy,
+  drop_policy,
+  audit,
+  verify_audit,
+  node_keys,
+  configs,
+  config,
+  restore_config,
 };
 
 /// Who may ask: anyone who reaches the address, or only who knows the control token.
@@ -45,7 +73,7 @@ enum class access : std::uint8_t { open, control };
 
 struct route {
   std::string_view method;
-  std::string_view pattern; ///< segments in braces take any one segment: {node}, {id}
+  std::string_view pattern; ///< segments in braces take any one segment: {node}, {id}, {name}
   topic about;
   access needs;
   std::size_t max_body_bytes;
@@ -61,8 +89,10 @@ struct question {
   std::string path;
   node_name node;            ///< for patterns with {node}
   std::uint64_t id = 0;      ///< for patterns with {id}; 0 for a snapshot's `now`
+  std::string name;          ///< for patterns with {name}: whose text it is, nobody has looked yet
   std::uint32_t limit = 100; ///< for lists, 1 to 1000
   std::uint64_t after = 0;   ///< for lists that are read on: numbers above it
+  std::string after_name;    ///< likewise, for lists in the order of names
   std::string if_none_match; ///< the header of that name
 };
 

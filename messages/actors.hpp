@@ -581,6 +581,17 @@ using key_registry_actor = caf::typed_actor<
   caf::reacts_to<committed>,
   caf::replies_to<drain>::with<drained>>;
 
+// --- AUDITOR: proves the registry's log; blocking ------------------------------------------------
+
+/// Walks through all of it: holes, changed entries and broken chains are audit_broken, with where.
+struct verify_audit {};
+struct audit_verified {
+  log_position position = 0; ///< up to here all is as it was written
+};
+
+using auditor_actor = caf::typed_actor<
+  caf::replies_to<verify_audit>::with<audit_verified>>;
+
 // --- KEY UPSTREAM: a connection of its own to one CPA, for its key list; blocking ---------------
 
 struct fetch_keys {};
@@ -787,6 +798,8 @@ KEYPORTAL_MESSAGE(list_policies)
 KEYPORTAL_MESSAGE(read_registry_state)
 KEYPORTAL_MESSAGE(registry_state)
 KEYPORTAL_MESSAGE(keeper_ready)
+KEYPORTAL_MESSAGE(verify_audit)
+KEYPORTAL_MESSAGE(audit_verified)
 KEYPORTAL_MESSAGE(fetch_keys)
 KEYPORTAL_MESSAGE(keys_answer)
 KEYPORTAL_MESSAGE(put_keys)

@@ -51,7 +51,7 @@ constexpr error_row rows[] = {
 
   {errc::snapshot_unknown, "snapshot_unknown", "there is no snapshot of that number; `keyportal snapshot list` lists them", 404, final_},
   {errc::snapshot_corrupt, "snapshot_corrupt", "the snapshot fails its checksum and is not used; take another one", 500, final_},
-  {errc::file_malformed, "file_malformed", "the file is not a usage export; nothing of it was taken", 400, final_},
+  {errc::file_malformed, "file_malformed", "the file is not of the kind that is taken here; nothing of it was taken", 400, final_},
   {errc::file_version, "file_version", "the file is of a version other than 1; nothing of it was taken", 400, final_},
   {errc::file_unreadable, "file_unreadable", "the file cannot be read or written; check its path and permissions", 500, final_},
   {errc::dead_letter_unknown, "dead_letter_unknown", "there is no dead letter of that number; `keyportal deadletters list` lists them", 404, final_},

@@ -22,7 +22,7 @@ enum class event_kind : std::uint8_t {
   restored = 5,       ///< what the ledger held and the node lacked was imported and read back
   gap = 6,            ///< a span of time whose records, if there were any, nobody has
   snapshot = 7,       ///< a snapshot was made
-  incomplete = 8,     ///< the node's counters say more than the ledger holds, or no longer
+  incomplete = 8,     ///< records or a restore: see incomplete_body
   account_failed = 9, ///< an upstream refused an account
   drift = 10,         ///< a node's keys are not what they should be, or are again
   open_access = 11,   ///< a node answers requests without a key, or no longer

@@ -156,6 +156,18 @@ json to_json(const incomplete_record& i) {
           {"closed_at", i.closed_at ? moment_or_null(*i.closed_at) : json(nullptr)}};
 }
 
+std::string incomplete_body(const incomplete_record& i) {
+  auto out = to_json(i);
+  out["kind"] = "records";
+  return dump(out);
+}
+
+std::string incomplete_body(const restart_record& r) {
+  auto out = to_json(r);
+  out["kind"] = "restore";
+  return dump(out);
+}
+
 json to_json(const dead_letter& d) {
   json out = {{"number", d.number}, {"node", d.node},  {"at", moment_or_null(d.at)}, {"channel", name_of(d.channel)},
               {"reason", d.reason}, {"bytes", d.bytes}};

@@ -33,6 +33,12 @@ nlohmann::json to_json(const publisher_state& p);   // connected, url, problem, 
 /// {"code","message","about"?}: the same in every answer that is an error.
 nlohmann::json to_json(const caf::error& error);
 
+/// The body of an `incomplete` event. Its `kind` says what is incomplete, and with it which other fields there are:
+/// "records": a node counted more than the ledger has; the fields of an incomplete_record.
+/// "restore": the node did not take back all that it lacked after a restart; the fields of a restart_record.
+std::string incomplete_body(const incomplete_record& i);
+std::string incomplete_body(const restart_record& r);
+
 std::string_view name_of(node_condition::light state); // "starting", "up", "down", "refused"
 std::string_view name_of(inbox_channel channel);       // "subscribe", "resp_pop", "http_pop", "errors", "beside_usage"
 std::string_view name_of(queue_mode mode);             // "off", "subscribe", "resp_pop", "http_pop"

@@ -103,21 +103,6 @@ void normalise(detail& d) {
     d.latency_ms = 0;
 }
 
-// Claude counts cached input beside the input, Gemini counts reasoning beside the output, all others within.
-token_parts parts_by_model(std::string_view model, const token_counts& t) {
-  const auto within = [](std::int64_t whole, std::int64_t part) { return part > 0 && part <= whole ? part : 0; };
-  const bool claude = model.find("claude") != std::string_view::npos;
-  const bool gemini = model.find("gemini") != std::string_view::npos;
-  token_parts p;
-  p.cache_read = claude ? t.cached : within(t.input, t.cached);
-  p.uncached_input = claude ? t.input : t.input - p.cache_read;
-  p.reasoning = gemini ? t.reasoning : within(t.output, t.reasoning);
-  p.output = gemini ? t.output : t.output - p.reasoning;
-  if (t.input == 0 && t.output == 0 && t.reasoning == 0 && t.cached == 0)
-    p.unclassified = t.total;
-  return p;
-}
-
 std::string_view trimmed(std::string_view name) {
   constexpr std::string_view blank = " \t\n\v\f\r";
   const auto first = name.find_first_not_of(blank);

@@ -74,8 +74,6 @@ record_id make_record_id(std::string_view node, std::string_view client_key, std
 /// Brings a detail into the form in which CPA's import would store it: a zero total is computed (contract 2.5),
 /// a negative latency becomes 0. Live details of CPA are in that form already.
 void normalise(detail& d);
-/// The parts of tokens of which only the model is known (`/usage`, files): its name tells the provider's habits.
-token_parts parts_by_model(std::string_view model, const token_counts& t);
 /// Names as CPA's import stores them: white space trimmed; an empty model is "unknown".
 std::string_view trimmed(std::string_view name);
 std::string_view normal_model(std::string_view model);

@@ -123,8 +123,8 @@ struct client_key {
   key_id successor, predecessor;    ///< by rotation
   std::vector<budget> budgets;      ///< beside those of the policy
   std::vector<budget_mark> told;
-  std::vector<node_name> nodes;     ///< where it should work; empty: at all
-  std::vector<node_name> in_force;  ///< where it was seen to work; sorted
+  std::vector<node_name> nodes;    ///< where it should work; empty: at all
+  std::vector<node_name> in_force; ///< where it was seen to work; sorted
   std::uint32_t reminders = 0; ///< of its expiry that were told: bits of the days before, in the order of the options
   bool operator==(const client_key&) const = default;
 };
@@ -139,29 +139,29 @@ struct command_context {
 };
 
 struct add_user {
-  std::string email, name, label;
+  std::string email = {}, name = {}, label = {};
   user_role role = user_role::user;
-  std::vector<group_name> groups;
+  std::vector<group_name> groups = {};
   bool active = true; ///< else pending, until somebody approves
 };
 /// What is not set stays.
 struct change_user {
-  user_id id;
-  std::optional<std::string> email, name, label;
-  std::optional<user_role> role;
-  std::optional<std::vector<group_name>> groups;
-  std::optional<std::vector<budget>> budgets;
+  user_id id = {};
+  std::optional<std::string> email = {}, name = {}, label = {};
+  std::optional<user_role> role = {};
+  std::optional<std::vector<group_name>> groups = {};
+  std::optional<std::vector<budget>> budgets = {};
 };
 /// Deleting revokes all keys; suspending suspends them.
 struct set_user_state {
-  user_id id;
+  user_id id = {};
   user_state to = user_state::active;
 };
 struct put_policy {
-  policy what;
+  policy what = {};
 };
 struct drop_policy {
-  group_name name;
+  group_name name = {};
 };
 /// Makes keys for the pool.
 struct make_keys {
@@ -170,71 +170,71 @@ struct make_keys {
 /// Takes existing keys of any shape: into the pool, or straight to an owner.
 struct import_keys {
   struct one {
-    secret text;
-    user_id owner; ///< empty: into the pool
-    std::string label;
-    std::optional<moment> created_at;
+    secret text = {};
+    user_id owner = {}; ///< empty: into the pool
+    std::string label = {};
+    std::optional<moment> created_at = {};
   };
-  std::vector<one> keys; ///< those that are known already are skipped
+  std::vector<one> keys = {}; ///< those that are known already are skipped
 };
 /// A key out of the pool; the answer shows it once.
 struct assign_key {
-  user_id owner;
-  std::string label;
-  std::optional<std::int64_t> lifetime_s; ///< instead of the policy's; 0: for ever
-  std::optional<std::vector<node_name>> nodes;
+  user_id owner = {};
+  std::string label = {};
+  std::optional<std::int64_t> lifetime_s = {}; ///< instead of the policy's; 0: for ever
+  std::optional<std::vector<node_name>> nodes = {};
 };
 struct renew_key {
-  key_id key;
-  std::optional<std::int64_t> lifetime_s; ///< from now on; not set: the policy's
+  key_id key = {};
+  std::optional<std::int64_t> lifetime_s = {}; ///< from now on; not set: the policy's
 };
 /// A new key takes the place of the old one, which works for so long besides.
 struct rotate_key {
-  key_id key;
+  key_id key = {};
   std::int64_t grace_s = 0;
 };
 struct suspend_key {
-  key_id key;
+  key_id key = {};
   suspension why = suspension::by_admin;
 };
 struct resume_key {
-  key_id key;
+  key_id key = {};
 };
 struct revoke_key {
-  key_id key;
+  key_id key = {};
 };
 struct change_key {
-  key_id key;
-  std::optional<std::string> label;
-  std::optional<std::vector<budget>> budgets;
-  std::optional<std::vector<node_name>> nodes;
+  key_id key = {};
+  std::optional<std::string> label = {};
+  std::optional<std::vector<budget>> budgets = {};
+  std::optional<std::vector<node_name>> nodes = {};
 };
 /// Gives a key that was found at a node an owner.
 struct adopt_key {
-  key_id key;
-  user_id owner;
-  std::string label;
+  key_id key = {};
+  user_id owner = {};
+  std::string label = {};
 };
 /// What time brings: keys that expire, reminders, the end of grace, a pool that runs low. By ourselves.
 struct pass_time {};
 /// What usage did to budgets. By ourselves.
 struct budgets_crossed {
-  std::vector<std::pair<key_id, budget_mark>> keys;
-  std::vector<std::pair<user_id, budget_mark>> users;
-  std::vector<std::pair<group_name, budget_mark>> groups;
-  std::vector<key_id> suspend; ///< a budget of theirs is used up
-  std::vector<key_id> resume;  ///< none is any more
+  std::vector<std::pair<key_id, budget_mark>> keys = {};
+  std::vector<std::pair<user_id, budget_mark>> users = {};
+  std::vector<std::pair<group_name, budget_mark>> groups = {};
+  std::vector<key_id> suspend = {}; ///< a budget of theirs is used up
+  std::vector<key_id> resume = {};  ///< none is any more
 };
 /// What a node's keys were seen to be. By ourselves.
 struct key_sighting {
   struct one {
-    key_id key;
+    key_id key = {};
     bool works = false;
   };
-  node_name node;
-  std::vector<one> keys;          ///< those that were waited for
-  std::vector<secret> strangers;  ///< keys at the node that the registry does not know
-  std::vector<key_id> taken_away; ///< keys that should be there, were there, and are not: somebody removed them
+  node_name node = {};
+  std::vector<one> keys = {};          ///< those that were waited for
+  std::vector<secret> strangers = {};  ///< keys at the node that the registry does not know
+  std::vector<key_id> taken_away = {}; ///< keys that should be there, were there, and are not: somebody removed them
 };
 
 using registry_question = std::variant<add_user, change_user, set_user_state, put_policy, drop_policy, make_keys,

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "messages/token_rules.hpp"
 #include "storage/ledger_parts.hpp"
 #include "storage/packing.hpp"
 

@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "messages/errors.hpp"
+#include "messages/token_rules.hpp"
 #include "storage/packing.hpp"
 
 namespace keyportal::storage {

@@ -55,11 +55,13 @@ caf::expected<json> fetch(const service& portal, const std::string& path) {
 }
 
 caf::expected<json> change(const context& here, const service& portal, const std::string& method,
-                           const std::string& path, const std::string& doing, std::string body) {
+                           const std::string& path, const std::string& doing, std::string body,
+                           std::string idempotency_key) {
   progress bar(here.io.err, here.io.err_is_terminal, doing);
   http_call call;
   call.method = method;
   call.body = std::move(body);
+  call.idempotency_key = std::move(idempotency_key);
   call.timeout = std::chrono::seconds{900};
   call.on_progress = [&bar](auto...) { bar.update(0, 0, std::chrono::steady_clock::now()); };
   auto answer = portal.call(std::move(call), path, true);

@@ -27,7 +27,8 @@ const nlohmann::json& items_of(const nlohmann::json& list);
 caf::expected<nlohmann::json> fetch(const service& portal, const std::string& path);
 /// Calls with the token, showing how long it takes as `doing`; the answer as JSON.
 caf::expected<nlohmann::json> change(const context& here, const service& portal, const std::string& method,
-                                     const std::string& path, const std::string& doing, std::string body = {});
+                                     const std::string& path, const std::string& doing, std::string body = {},
+                                     std::string idempotency_key = {});
 /// The node that was named, else all of them.
 caf::expected<std::vector<node_name>> chosen_nodes(const context& here, const service& portal);
 

@@ -68,6 +68,36 @@ int run(const invocation& asked, const loaded_settings& loaded, const console& i
     case command::deadletters_show: return show_letter(here);
     case command::deadletters_replay: return replay_letters(here);
     case command::deadletters_drop: return drop_letters(here);
+    case command::users_list: return list_people(here);
+    case command::users_show: return show_person(here);
+    case command::users_add: return add_person(here);
+    case command::users_change: return change_person(here);
+    case command::users_state: return set_person_state(here);
+    case command::keys_list: return list_client_keys(here);
+    case command::keys_show: return show_client_key(here);
+    case command::keys_assign: return assign_client_key(here);
+    case command::keys_renew: return renew_client_key(here);
+    case command::keys_rotate: return rotate_client_key(here);
+    case command::keys_step: return step_client_key(here);
+    case command::keys_adopt: return adopt_client_key(here);
+    case command::keys_find: return find_client_key(here);
+    case command::keys_change: return change_client_key(here);
+    case command::pool_show: return show_pool(here);
+    case command::pool_fill: return fill_pool(here);
+    case command::policies_list: return list_policies(here);
+    case command::policies_show: return show_policy(here);
+    case command::policies_set: return set_policy(here);
+    case command::policies_drop: return drop_policy(here);
+    case command::audit_list: return list_audit(here);
+    case command::audit_verify: return verify_audit(here);
+    case command::node_keys: return show_node_keys(here);
+    case command::node_config_list: return list_configs(here);
+    case command::node_config_show: return show_config(here);
+    case command::node_config_diff: return diff_configs(here);
+    case command::node_config_restore: return restore_config(here);
+    case command::import_user_keys:
+    case command::import_key_pool:
+    case command::import_user_mapping: return move_in(here);
     case command::events_tail: return tail_events(here, borrowed);
     case command::config_check: return check_config(loaded, io);
     case command::config_print: io.out << (asked.json ? print_json(loaded) : print_toml(loaded)); return exit_done;

@@ -111,6 +111,8 @@ caf::expected<http_answer> send(const http_call& call) {
   append(headers, "Expect:"); // no round trip before a body
   if (!call.bearer.empty())
     append(headers, "Authorization: Bearer " + call.bearer.reveal());
+  if (!call.idempotency_key.empty())
+    append(headers, "Idempotency-Key: " + call.idempotency_key);
   if (!call.body.empty())
     append(headers, "Content-Type: application/json");
 
@@ -126,11 +128,12 @@ caf::expected<http_answer> send(const http_call& call) {
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_bytes);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &now);
-  if (call.method == "POST") {
+  if (call.method == "POST" || (call.method != "GET" && !call.body.empty())) {
     curl_easy_setopt(curl, CURLOPT_POST, 1L);
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, call.body.data());
     curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(call.body.size()));
-  } else if (call.method != "GET") {
+  }
+  if (call.method != "GET" && call.method != "POST") {
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, call.method.c_str());
   }
   if (call.on_progress) {

@@ -20,9 +20,10 @@ struct http_answer {
 };
 
 struct http_call {
-  std::string method = "GET"; ///< "POST" sends the body; others have none
+  std::string method = "GET"; ///< all but "GET" send the body
   std::string url;
-  secret bearer; ///< empty: no Authorization header
+  secret bearer;               ///< empty: no Authorization header
+  std::string idempotency_key; ///< empty: no such header; printable ASCII
   std::string body;
   std::chrono::seconds timeout{60};    ///< of the whole call
   std::uint64_t max_bytes = 64u << 20; ///< of the answer

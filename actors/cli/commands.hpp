@@ -26,6 +26,46 @@ int show_letter(const context& here);
 int replay_letters(const context& here);
 int drop_letters(const context& here);
 
+// people.cpp
+int list_people(const context& here);
+int show_person(const context& here);
+int add_person(const context& here);
+int change_person(const context& here);
+int set_person_state(const context& here);
+
+// client_keys.cpp: keys and their pool
+int list_client_keys(const context& here);
+int show_client_key(const context& here);
+int assign_client_key(const context& here);
+int renew_client_key(const context& here);
+int rotate_client_key(const context& here);
+int step_client_key(const context& here);
+int adopt_client_key(const context& here);
+int find_client_key(const context& here);
+int change_client_key(const context& here);
+int show_pool(const context& here);
+int fill_pool(const context& here);
+
+// policies.cpp
+int list_policies(const context& here);
+int show_policy(const context& here);
+int set_policy(const context& here);
+int drop_policy(const context& here);
+
+// audit.cpp
+int list_audit(const context& here);
+int verify_audit(const context& here);
+
+// node_keys.cpp: the keys and the kept configs of one node
+int show_node_keys(const context& here);
+int list_configs(const context& here);
+int show_config(const context& here);
+int diff_configs(const context& here);
+int restore_config(const context& here);
+
+// moving_in.cpp: files of the original portal
+int move_in(const context& here);
+
 // transfer.cpp: usage in and out
 int export_usage(const context& here);
 int export_from_cpa(const context& here);

@@ -8,6 +8,7 @@
 
 #include "actors/collector/unpack.hpp"
 #include "actors/cpa/answers.hpp"
+#include "actors/telemetry/fail_point.hpp"
 #include "actors/telemetry/log.hpp"
 #include "messages/json.hpp"
 
@@ -191,6 +192,7 @@ void collector_core::pop_over_http(self_ptr self) {
 }
 
 void collector_core::came(self_ptr self, inbox_channel channel, std::shared_ptr<const payload_batch> payloads) {
+  fail_point(fail_at::received);
   if (plan.beside_usage() && channel == inbox_channel::resp_pop)
     channel = inbox_channel::beside_usage;
   undecoded += payloads->size();
@@ -225,6 +227,7 @@ void collector_core::put_into_inbox(self_ptr self, std::shared_ptr<slot> what) {
   self->request(peers.ledger, ledger_patience, received{settings.node, what->at, what->channel, what->payloads})
     .then(
       [this, self, what](const committed& done) {
+        fail_point(fail_at::kept);
         --keeping;
         what->number = done.inbox_number;
         if (what->channel != inbox_channel::http_pop)
@@ -274,6 +277,7 @@ void collector_core::decode_next(self_ptr self) {
     message->facts->events = std::move(out.events);
   }
   ++commits;
+  fail_point(fail_at::decoded);
   commit(self, std::move(message), payloads);
   decode_next(self);
 }

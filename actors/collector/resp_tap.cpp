@@ -12,7 +12,7 @@ namespace keyportal {
 namespace {
 
 using namespace std::chrono_literals;
-constexpr std::size_t pop_at_once = 5'000;                  ///< records; some 6 MB
+constexpr std::size_t pop_at_once = 2'000;                  ///< records; some 2.5 MB
 constexpr std::size_t most_in_batch = std::size_t{4} << 20; ///< bytes handed over at once
 constexpr auto read_timeout = 1s;
 constexpr auto errors_again = 60s;
@@ -116,7 +116,7 @@ private:
       }
       if (got.what == cpa::resp_batch::meaning::payloads && got.payloads.empty())
         break;
-      wait_for_room();
+      wait_for_pops_before(got.payloads);
     }
     side_.close();
     if (count > 0)
@@ -143,7 +143,7 @@ private:
       hand_over(inbox_channel::resp_pop, got.payloads);
       if (got.what == cpa::resp_batch::meaning::closed || got.what == cpa::resp_batch::meaning::refused)
         return got.problem;
-      wait_for_room();
+      wait_for_pops_before(got.payloads);
       if (got.payloads.size() < pop_at_once)
         pause(settings_.pop_interval);
     }
@@ -173,6 +173,15 @@ private:
   void wait_for_room() {
     std::unique_lock lock{mutex_};
     room_.wait(lock, [&] { return over_ || waiting_bytes_ < settings_.window_bytes; });
+  }
+  /// What was popped exists only here until it is on disk: the next pop may overlap with the syncing of this one, no
+  /// more, so that a crash costs two at most.
+  void wait_for_pops_before(std::span<const std::string_view> last) {
+    std::size_t bytes = 0;
+    for (const auto payload : last)
+      bytes += payload.size();
+    std::unique_lock lock{mutex_};
+    room_.wait(lock, [&] { return over_ || waiting_bytes_ <= std::min(bytes, settings_.window_bytes); });
   }
   void pause(std::chrono::milliseconds how_long) {
     std::unique_lock lock{mutex_};

@@ -12,8 +12,8 @@
 
 #include "actors/cpa/plain_json.hpp"
 #include "actors/cpa/record_extra.hpp"
-#include "actors/cpa/token_rules.hpp"
 #include "messages/errors.hpp"
+#include "messages/token_rules.hpp"
 
 namespace keyportal::cpa {
 

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "actors/ledger/totals_pace.hpp"
+#include "actors/telemetry/fail_point.hpp"
 #include "actors/telemetry/log.hpp"
 #include "messages/json.hpp"
 
@@ -201,9 +202,11 @@ void ledger_core::commit_waiting(self_ptr self) {
       std::make_move_iterator(done->begin() + static_cast<std::ptrdiff_t>(next + w.writes.size())));
     next += w.writes.size();
     auto answer = merged(std::move(parts));
-    if (!answer.records->empty())
+    if (!answer.records->empty()) {
+      fail_point(fail_at::committed);
       for (const auto& [node, sums] : answer.sums)
         pace.changed(node, sums);
+    }
     if (!answer.records->empty() || !answer.events->empty())
       for (const auto& who : listeners)
         self->send(who, answer);

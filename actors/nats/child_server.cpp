@@ -68,8 +68,10 @@ private:
   /// Everything between fork and exec happens in a copy of a process with other threads: no memory may be allocated
   /// and no lock taken there, hence the arguments are made before.
   int launch() {
-    auto config = (settings.folder / "nats.conf").string();
-    auto log = (settings.folder / "nats.log").string();
+    const auto folder = fs::absolute(settings.folder).string();
+    const auto path = fs::absolute(program).string();
+    auto config = folder + "/nats.conf";
+    auto log = folder + "/nats.log";
     std::string name = "nats-server", flag = "-c";
     char* arguments[] = {name.data(), flag.data(), config.data(), nullptr};
     auto parent = ::getpid();
@@ -91,7 +93,9 @@ private:
     ::dup2(out, 1);
     ::dup2(out, 2);
     ::fcntl(lock, F_SETFD, 0); // inherited: the folder stays locked while the child lives
-    ::execv(program.c_str(), arguments);
+    // It drops a file where it stands when it is started after a kill at a wrong moment.
+    if (::chdir(folder.c_str()) == 0)
+      ::execv(path.c_str(), arguments);
     ::_exit(127);
   }
 

@@ -23,6 +23,7 @@ poll_plan::step poll_plan::next(time now) {
   if (!away_ && now >= next_poll_) {
     under_way_ = step::poll;
     poll_began_ = now;
+    paused_ = 0ms;
     dropped_at_begin_ |= std::exchange(dropped_, false);
   } else if (now >= next_probe_) {
     under_way_ = step::probe;
@@ -59,7 +60,7 @@ void poll_plan::poll_succeeded(time now) {
   connection_lost_ = dropped_at_begin_ = false;
   refused_ = false;
   backoff_ = 0ms;
-  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(now - poll_began_);
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(now - poll_began_) - paused_;
   next_poll_ = dropped_ ? now : poll_began_ + std::max(settings_.interval, took * settings_.slack);
 }
 

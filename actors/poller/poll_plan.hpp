@@ -31,6 +31,8 @@ public:
   [[nodiscard]] time wake_at() const { return away_ ? next_probe_ : std::min(next_poll_, next_probe_); }
 
   void poll_succeeded(time now);
+  /// So much of the poll under way is waiting by ourselves, which costs the node nothing.
+  void paused(std::chrono::milliseconds how_long) { paused_ += how_long; }
   /// The poll raised a suspicion: look again at once.
   void poll_again();
   /// From now on polls come this far apart at the least.
@@ -64,6 +66,7 @@ private:
   poll_settings settings_;
   step under_way_ = step::nothing;
   time poll_began_{};
+  std::chrono::milliseconds paused_{0}; ///< since then
   time next_poll_{};
   time next_probe_{};
   std::chrono::milliseconds backoff_{0};

@@ -30,6 +30,7 @@ struct poller_peers {
   snapshot_keeper_actor keeper;
   feed_actor feed;
   collector_actor collector;
+  key_keeper_actor keys = {}; ///< may be unset
 };
 
 /// `own_thread`: decoding a large answer blocks, so in service each poller has its own; tests run without.

@@ -8,6 +8,7 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include "actors/publisher/cloud_event.hpp"
+#include "actors/telemetry/fail_point.hpp"
 #include "actors/telemetry/log.hpp"
 
 namespace keyportal {
@@ -136,6 +137,8 @@ publisher_actor::behavior_type publisher(publisher_pointer self, ledger_actor le
     },
     // An empty outcome is our own wake-up call.
     [self](const delivery_outcome& outcome) {
+      if (!outcome.stored.empty())
+        fail_point(fail_at::published);
       self->state.stuck = !outcome.failed.empty() || (self->state.stuck && outcome.stored.empty());
       self->state.window.stored(outcome.stored);
       self->state.window.failed(outcome.failed, self->clock().now());

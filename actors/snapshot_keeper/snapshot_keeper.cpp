@@ -208,7 +208,7 @@ void keeper_core::finish(self_ptr self, bool complete) {
     entry.restart = r;
     entry.events.push_back({0, event_kind::restored, settings.node, *r.restored_at, dump(to_json(r))});
     if (!complete)
-      entry.events.push_back({0, event_kind::incomplete, settings.node, *r.restored_at, dump(to_json(r))});
+      entry.events.push_back({0, event_kind::incomplete, settings.node, *r.restored_at, incomplete_body(r)});
     self->request(peers.ledger, ledger_patience, std::move(entry))
       .then(
         [this, self, r](const committed&) {

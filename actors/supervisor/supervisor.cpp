@@ -63,7 +63,7 @@ struct supervisor_state {
 node_directory supervisor_core::directory() const {
   node_directory out;
   for (const auto& n : nodes)
-    out.push_back({n.name, n.poller, n.keeper, n.collector});
+    out.push_back({n.name, n.poller, n.keeper, n.collector, n.keys});
   return out;
 }
 
@@ -73,6 +73,7 @@ void supervisor_core::start(self_ptr self) {
   self->monitor(shared.ledger);
   self->monitor(shared.publisher);
   self->monitor(shared.feed);
+  self->monitor(shared.registry);
   self->monitor(shared.gateway);
   for (const auto& node : around->configured.nodes) {
     nodes.push_back(spawn_node(system, *around, node, shared));
@@ -93,10 +94,15 @@ void supervisor_core::watch_node(self_ptr self, const node_actors& node) {
   self->monitor(node.keeper);
   self->monitor(node.collector);
   self->monitor(node.poller);
+  self->monitor(node.key_upstream);
+  self->monitor(node.keys);
 }
 
 void end_node(const node_actors& node) {
   node.client->stop();
+  node.key_client->stop();
+  caf::anon_send_exit(node.keys, caf::exit_reason::kill);
+  caf::anon_send_exit(node.key_upstream, caf::exit_reason::kill);
   caf::anon_send_exit(node.poller, caf::exit_reason::kill);
   caf::anon_send_exit(node.collector, caf::exit_reason::kill);
   caf::anon_send_exit(node.keeper, caf::exit_reason::kill);
@@ -110,7 +116,8 @@ void supervisor_core::on_down(self_ptr self, const caf::down_msg& down) {
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const auto& n = nodes[i];
     const auto is = [&](const auto& handle) { return handle && handle.address() == down.source; };
-    if (!is(n.upstream) && !is(n.detector) && !is(n.keeper) && !is(n.collector) && !is(n.poller))
+    if (!is(n.upstream) && !is(n.detector) && !is(n.keeper) && !is(n.collector) && !is(n.poller) && !is(n.key_upstream)
+        && !is(n.keys))
       continue;
     const auto now = std::chrono::steady_clock::now();
     auto& recent = failures[i];
@@ -127,6 +134,8 @@ void supervisor_core::on_down(self_ptr self, const caf::down_msg& down) {
     nodes[i].keeper = nullptr;
     nodes[i].collector = nullptr;
     nodes[i].poller = nullptr;
+    nodes[i].key_upstream = nullptr;
+    nodes[i].keys = nullptr;
     self->delayed_send(self, 1s, start_node{i});
     return;
   }
@@ -134,6 +143,7 @@ void supervisor_core::on_down(self_ptr self, const caf::down_msg& down) {
   const char* who = is(shared.ledger)      ? "ledger"
                     : is(shared.publisher) ? "publisher"
                     : is(shared.feed)      ? "feed"
+                    : is(shared.registry)  ? "key registry"
                     : is(shared.gateway)   ? "gateway"
                                            : nullptr;
   if (who)
@@ -197,6 +207,11 @@ void supervisor_core::next_stage(self_ptr self) {
           ask_to_drain(self, n.keeper, now);
         }
         break;
+      case stage::keys:
+        for (const auto& n : nodes)
+          ask_to_drain(self, n.keys, now);
+        break;
+      case stage::registry: ask_to_drain(self, shared.registry, now); break;
       case stage::ledger: ask_to_drain(self, shared.ledger, now); break;
       case stage::publisher: ask_to_drain(self, shared.publisher, now); break;
     }
@@ -210,6 +225,8 @@ void supervisor_core::finish(self_ptr self) {
   for (const auto& n : nodes)
     end_node(n);
   caf::anon_send_exit(shared.gateway, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(shared.auditor, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(shared.registry, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(shared.feed, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(shared.publisher, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(shared.ledger, caf::exit_reason::user_shutdown);

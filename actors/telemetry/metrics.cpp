@@ -8,6 +8,8 @@ namespace {
 
 const prometheus::Histogram::BucketBoundaries seconds{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
                                                       0.25,   0.5,   1,      2.5,   5,    10,    30};
+const prometheus::Histogram::BucketBoundaries key_seconds{0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4,
+                                                          0.5,  0.75,  1,   2,    5,   10,   30,  60};
 const prometheus::Histogram::BucketBoundaries counts{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000};
 
 template <class Builder>
@@ -42,6 +44,11 @@ metrics::metrics()
     inbox_waiting_(gauges(*registry_, "keyportal_inbox_waiting", "Payloads received and not yet decoded.")),
     queue_connected_(gauges(*registry_, "keyportal_queue_connected", "1 while the node's queue is taken from.")),
     missing_(gauges(*registry_, "keyportal_missing_records", "Records the node counted and the ledger lacks.")),
+    keys_(gauges(*registry_, "keyportal_node_keys", "Client keys of the node by kind.")),
+    open_(gauges(*registry_, "keyportal_node_open", "1 while the node lets in anybody, without a key; must be 0.")),
+    drift_(gauges(*registry_, "keyportal_node_keys_drift", "1 while the node's keys are not what they should be.")),
+    key_seconds_(histograms(*registry_, "keyportal_key_change_seconds",
+                            "From the order to the trial that shows it: a key works, or ceases to.")),
     http_(counters(*registry_, "keyportal_http_requests_total", "HTTP answers by route and status.")),
     http_seconds_(histograms(*registry_, "keyportal_http_seconds", "Time to answer by route.")),
     compat_(counters(*registry_, "keyportal_compat_requests_total", "Answers to other tools by route and status.")),
@@ -55,6 +62,11 @@ metrics::metrics()
     events_shipped(one(counters(*registry_, "keyportal_events_shipped_total", "Events acknowledged by NATS."))),
     nats_connected(one(gauges(*registry_, "keyportal_nats_connected", "1 while NATS is connected."))),
     websockets(one(gauges(*registry_, "keyportal_websockets", "Open WebSockets."))),
+    registry_position(one(gauges(*registry_, "keyportal_registry_position", "Entries in the registry's log."))),
+    registry_users(one(gauges(*registry_, "keyportal_users", "People in the registry."))),
+    keys_pooled(one(gauges(*registry_, "keyportal_keys_pooled", "Keys in the pool."))),
+    keys_live(one(gauges(*registry_, "keyportal_keys_live", "Keys that people have and that work."))),
+    keys_changing(one(gauges(*registry_, "keyportal_keys_changing", "Keys not yet at the nodes as they should be."))),
     frames_sent(one(counters(*registry_, "keyportal_websocket_frames_total", "Frames broadcast to WebSockets."))) {
   plain_.Add({{"version", KEYPORTAL_VERSION}}).Set(1);
 }
@@ -77,6 +89,21 @@ node_metrics metrics::of_node(const std::string& node) {
           inbox_waiting_.Add(labels),
           queue_connected_.Add(labels),
           missing_.Add(labels)};
+}
+
+node_key_metrics metrics::keys_of_node(const std::string& node) {
+  const auto kind = [&](const char* k) -> prometheus::Gauge& { return keys_.Add({{"node", node}, {"kind", k}}); };
+  const auto change = [&](const char* c) -> prometheus::Histogram& {
+    return key_seconds_.Add({{"node", node}, {"change", c}}, key_seconds);
+  };
+  return {kind("wanted"),
+          kind("changing"),
+          kind("external"),
+          kind("taken_away"),
+          open_.Add({{"node", node}}),
+          drift_.Add({{"node", node}}),
+          change("works"),
+          change("ceases")};
 }
 
 void metrics::http_answered(std::string_view route, int status, double took) {

@@ -32,12 +32,25 @@ struct node_metrics {
   prometheus::Gauge& missing;          ///< keyportal_missing_records{node}: it counted and the ledger lacks them
 };
 
+/// Metrics of one node's client keys.
+struct node_key_metrics {
+  prometheus::Gauge& wanted;     ///< keyportal_node_keys{node,kind="wanted"}: keys that should work there
+  prometheus::Gauge& changing;   ///< kind="changing": not yet seen to work, or to work no more
+  prometheus::Gauge& external;   ///< kind="external": made elsewhere
+  prometheus::Gauge& taken_away; ///< kind="taken_away": removed by somebody else
+  prometheus::Gauge& open;       ///< keyportal_node_open{node}: 1 lets in anybody, without a key
+  prometheus::Gauge& drift;      ///< keyportal_node_keys_drift{node}: 1 while its keys are not what they should be
+  prometheus::Histogram& works;  ///< keyportal_key_change_seconds{node,change="works"}: from the order to being let in
+  prometheus::Histogram& ceases; ///< change="ceases": to being refused
+};
+
 /// Thread-safe. Lives as long as the process.
 class metrics {
 public:
   metrics();
   /// The metrics of `node`; the same ones each time.
   node_metrics of_node(const std::string& node);
+  node_key_metrics keys_of_node(const std::string& node);
   /// keyportal_http_requests_total{route,status} and keyportal_http_seconds{route}.
   /// keyportal_compat_requests_total{route,status}
   void compat_answered(std::string_view route, int status);
@@ -61,6 +74,10 @@ private:
   prometheus::Family<prometheus::Gauge>& inbox_waiting_;
   prometheus::Family<prometheus::Gauge>& queue_connected_;
   prometheus::Family<prometheus::Gauge>& missing_;
+  prometheus::Family<prometheus::Gauge>& keys_;
+  prometheus::Family<prometheus::Gauge>& open_;
+  prometheus::Family<prometheus::Gauge>& drift_;
+  prometheus::Family<prometheus::Histogram>& key_seconds_;
   prometheus::Family<prometheus::Counter>& http_;
   prometheus::Family<prometheus::Histogram>& http_seconds_;
   prometheus::Family<prometheus::Counter>& compat_;
@@ -81,6 +98,11 @@ public:
   prometheus::Counter& events_shipped;   ///< keyportal_events_shipped_total
   prometheus::Gauge& nats_connected;     ///< keyportal_nats_connected
   prometheus::Gauge& websockets;         ///< keyportal_websockets
+  prometheus::Gauge& registry_position;  ///< keyportal_registry_position: entries in its log
+  prometheus::Gauge& registry_users;     ///< keyportal_users
+  prometheus::Gauge& keys_pooled;        ///< keyportal_keys_pooled
+  prometheus::Gauge& keys_live;          ///< keyportal_keys_live
+  prometheus::Gauge& keys_changing;      ///< keyportal_keys_changing: not yet at the nodes as they should be
   prometheus::Counter& frames_sent;      ///< keyportal_websocket_frames_total: broadcast, each counted once
 };
 

@@ -6,6 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "messages/token_rules.hpp"
+
 namespace keyportal::compat {
 
 namespace {

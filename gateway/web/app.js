@@ -84,7 +84,7 @@ function take_refusal({ node, at, data }) {
 function take_event(event) {
   if (event.kind in interesting) toast(say(`toast_${event.kind}`, { node: event.node }), interesting[event.kind]);
   if (event.kind === "incomplete") {
-    if (event.data?.credential !== undefined) return take_incomplete(event);
+    if (event.data?.kind === "records") return take_incomplete(event);
     toast(say("toast_incomplete", { node: event.node }), "bad"); // a restore that was given up
   }
   if (event.kind === "account_failed" && event.data) return take_refusal(event);

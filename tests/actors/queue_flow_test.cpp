@@ -17,6 +17,7 @@
 #include "tests/support/fixture.hpp"
 #include "tests/support/seed.hpp"
 #include "tests/support/temporary_folder.hpp"
+#include "tests/unit/storage/faulty_files.hpp"
 
 using namespace keyportal;
 using namespace std::chrono_literals;
@@ -33,12 +34,13 @@ public:
   ~fake_tap() override;
   void begin(queue_mode mode) override;
   void end() override;
-  void taken(std::size_t bytes) override { taken_bytes += bytes; }
+  void taken(std::size_t bytes) override;
 
   void deliver(inbox_channel channel, const std::vector<std::string>& payloads) {
     auto batch = std::make_shared<payload_batch>();
     for (const auto& p : payloads)
       batch->add(p);
+    handed_.emplace_back(batch->bytes.size(), batch->size());
     told_.payloads(payloads_came{channel, std::move(batch)});
   }
   void lose(errc why) {
@@ -47,9 +49,10 @@ public:
   }
 
   queue_mode running = queue_mode::off;
-  std::size_t taken_bytes = 0;
+  [[nodiscard]] bool all_taken() const { return handed_.empty(); }
 
 private:
+  std::deque<std::pair<std::size_t, std::size_t>> handed_; ///< bytes and payloads of what is not taken yet
   queue_node* node_;
   callbacks told_;
   queue_mode mode_ = queue_mode::off;
@@ -62,9 +65,11 @@ struct queue_node {
   std::map<std::string, std::pair<int, int>> counters{{"00ff00ff00ff00ff", {0, 0}}, {"11ff11ff11ff11ff", {0, 0}}};
   std::string version = "7.2.140";
   bool resp = true, pushes = true, http = true, away = false, anew = false;
+  bool management_away = false; ///< over HTTP; its queue goes on
   bool statistics = true;
   std::int64_t retention = 3600;
   int settings_mended = 0, pops = 0, lost_pops = 0;
+  std::size_t kept = 0; ///< payloads of which the tap heard that they are safe
   fake_tap* tapped = nullptr;
   std::uint64_t made = 0;
 
@@ -128,6 +133,15 @@ void fake_tap::begin(queue_mode mode) {
   if (const auto backlog = node_->take(1'000'000); !backlog.empty())
     deliver(inbox_channel::resp_pop, backlog);
 }
+void fake_tap::taken(std::size_t bytes) {
+  while (bytes > 0 && !handed_.empty()) {
+    REQUIRE(bytes >= handed_.front().first);
+    bytes -= handed_.front().first;
+    node_->kept += handed_.front().second;
+    handed_.pop_front();
+  }
+  REQUIRE(bytes == 0);
+}
 void fake_tap::end() {
   if (running == queue_mode::off)
     return;
@@ -143,16 +157,16 @@ struct upstream_memory {
 upstream_actor::behavior_type fake_upstream(upstream_actor::stateful_pointer<upstream_memory>, queue_node* node) {
   return {
     [node](const fetch_usage&) -> caf::result<usage_answer> {
-      return make_error(node->away ? errc::node_unreachable : errc::node_without_usage, "n");
+      return make_error(node->away || node->management_away ? errc::node_unreachable : errc::node_without_usage, "n");
     },
     [](const import_usage&) -> caf::result<import_answer> { return make_error(errc::node_without_usage, "n"); },
     [node](const find_era&) -> caf::result<era_answer> {
-      if (node->away)
+      if (node->away || node->management_away)
         return make_error(errc::node_unreachable, "n");
       return era_answer{false, node->http, node->version, node->statistics, node->retention};
     },
     [node](const fetch_accounts&) -> caf::result<accounts_answer> {
-      if (node->away)
+      if (node->away || node->management_away)
         return make_error(errc::node_unreachable, "n");
       json files = json::array();
       for (const auto& [index, c] : node->counters)
@@ -162,7 +176,7 @@ upstream_actor::behavior_type fake_upstream(upstream_actor::stateful_pointer<ups
     },
     [node](const pop_queue& m) -> caf::result<queue_answer> {
       ++node->pops;
-      if (node->away)
+      if (node->away || node->management_away)
         return make_error(errc::node_unreachable, "n");
       std::string body = "[";
       for (const auto& one : node->take(m.count))
@@ -180,7 +194,7 @@ upstream_actor::behavior_type fake_upstream(upstream_actor::stateful_pointer<ups
       return settings_mended{};
     },
     [node](const probe&) -> caf::result<probe_answer> {
-      if (node->away)
+      if (node->away || node->management_away)
         return make_error(errc::node_unreachable, "n");
       return probe_answer{std::exchange(node->anew, false)};
     },
@@ -194,6 +208,7 @@ struct feed_memory {
 
 struct bench {
   test::temporary_folder folder;
+  storage::test::faulty_files files;
   std::shared_ptr<storage::ledger> store;
   queue_node node;
   metrics numbers;
@@ -206,12 +221,14 @@ struct bench {
   collector_actor collector;
   poller_actor poller;
   bool mend = false;
+  bool refuse_received = false; ///< the disk, of the collector
+  bool refuse_collections = false;
 
   explicit bench(bool mend_settings = false) : mend(mend_settings) {}
   ~bench() { stop(); }
 
   void start() {
-    auto opened = storage::ledger::open({.folder = folder.path()});
+    auto opened = storage::ledger::open({.folder = folder.path(), .env = files.env()});
     REQUIRE(opened);
     store = std::move(*opened);
     actors = std::make_unique<test::fixture>();
@@ -233,10 +250,11 @@ struct bench {
     auto detector = actors->spawn(restart_detector);
     keeper = spawn_snapshot_keeper(system, false, {.node = "n", .restore_enabled = true, .retries = 3, .now = now},
                                    {up, ledger, feed}, store, numbers);
-    collector = spawn_collector(
-      system, false, {.node = "n", .now = now},
-      {up, ledger, [this](tap::callbacks told) { return std::make_unique<fake_tap>(&node, std::move(told)); }},
-      numbers);
+    collector =
+      spawn_collector(system, false, {.node = "n", .now = now},
+                      {up, sometimes_full(),
+                       [this](tap::callbacks told) { return std::make_unique<fake_tap>(&node, std::move(told)); }},
+                      numbers);
     poller = spawn_poller(system, false,
                           {.node = "n",
                            .url = "http://n",
@@ -249,7 +267,24 @@ struct bench {
     actors->tell(collector, meet_poller{poller});
     actors->settle();
   }
-  /// As after a crash: nobody is asked to finish anything.
+  /// The ledger as the collector sees it.
+  ledger_actor sometimes_full() {
+    const auto whole = ledger;
+    auto relay = actors->spawn([this, whole](caf::event_based_actor* self) -> caf::behavior {
+      const auto pass_on = [self, whole](const auto& m, bool refuse) -> caf::result<committed> {
+        if (refuse)
+          return make_error(errc::storage_full, "n");
+        return self->delegate(whole, m);
+      };
+      return {[=, this](const received& m) { return pass_on(m, refuse_received); },
+              [=, this](const collection& m) { return pass_on(m, refuse_collections); },
+              [=](const read_inbox& m) { return self->delegate(whole, m); },
+              [=](const recall_audit& m) { return self->delegate(whole, m); },
+              [=](const list_dead_letters& m) { return self->delegate(whole, m); }};
+    });
+    return caf::actor_cast<ledger_actor>(relay);
+  }
+  /// As when the power goes: nobody is asked to finish anything, and only what was synced is there afterwards.
   void stop() {
     if (!actors)
       return;
@@ -263,6 +298,7 @@ struct bench {
     ledger = nullptr;
     actors.reset();
     store.reset();
+    files.cut_power();
   }
   void pass(std::chrono::milliseconds span) {
     for (std::chrono::milliseconds done{0}; done < span; done += 50ms) {
@@ -448,6 +484,21 @@ TEST_CASE("A collector that takes records away from ours is named within a minut
   CHECK(missing == b.node.made - b.records());
 }
 
+TEST_CASE("A subscriber that gets all that our pops should get is named within a minute") {
+  bench b;
+  b.node.resp = false;
+  b.start();
+  b.pass(15s);
+  for (int i = 0; i < 45; ++i) {
+    b.node.record(2, false);
+    b.pass(1s);
+  }
+  CHECK(b.conditions.back().problem.find("another collector") != std::string::npos);
+  b.pass(15s);
+  CHECK(b.records() == 0);
+  CHECK(b.conditions.back().missing == 90);
+}
+
 TEST_CASE("An answer that was lost after the pop is told exactly") {
   bench b;
   b.node.resp = false;
@@ -478,6 +529,113 @@ TEST_CASE("Our own end, however sudden, loses nothing of what was received") {
   CHECK(b.incompletes().empty());
   CHECK(b.restarts().empty());
   CHECK_FALSE(b.store->verify());
+}
+
+TEST_CASE("What the tap was told to be safe is in the ledger, at whatever moment the power goes") {
+  auto random = test::make_seed();
+  bench b;
+  b.start();
+  b.pass(1s);
+  for (int round = 0; round < 40; ++round) {
+    b.node.record(1 + random % 40);
+    if (random % 2 == 0)
+      b.actors->run(random % 30);
+    b.node.record(1 + random % 40);
+    b.actors->run(random % 60);
+    b.stop();
+    b.start();
+    b.pass(1s);
+    REQUIRE(b.records() >= b.node.kept);
+    REQUIRE(b.store->state().inbox == 0);
+  }
+  CHECK(b.node.kept > 0);
+  b.pass(45s);
+  std::uint64_t missing = 0;
+  for (const auto& one : b.incompletes())
+    missing += one.closed_at ? 0 : one.missing_ok + one.missing_failed;
+  CHECK(b.records() + missing == b.node.made);
+  CHECK_FALSE(b.store->verify());
+}
+
+TEST_CASE("What the disk refuses waits, first to be kept and then to be entered, and is not said to be safe before") {
+  bench b;
+  b.start();
+  b.pass(1s);
+  b.refuse_received = true;
+  b.node.record(30);
+  b.pass(2s);
+  CHECK(b.node.kept == 0);
+  CHECK(b.store->state().inbox == 0);
+  b.refuse_received = false;
+  b.refuse_collections = true;
+  b.pass(2s);
+  CHECK(b.node.kept == 30);
+  CHECK(b.node.tapped->all_taken());
+  CHECK(b.records() == 0);
+  b.refuse_collections = false;
+  b.pass(2s);
+  CHECK(b.records() == 30);
+  CHECK(b.store->state().inbox == 0);
+}
+
+TEST_CASE("What a new process gave before it was looked at is not taken for its predecessor's") {
+  bench b;
+  b.start();
+  b.node.record(100);
+  b.pass(25s);
+  b.node.management_away = true;
+  b.node.restart();
+  b.pass(1s);
+  b.node.record(30); // pushed, while nobody can count them
+  b.pass(2s);
+  b.node.management_away = false;
+  b.pass(45s);
+  CHECK(b.restarts().size() == 1);
+  CHECK(b.records() == 130);
+  CHECK(b.incompletes().empty());
+}
+
+TEST_CASE("Stopping is answered when all that came is decoded and on disk") {
+  bench b;
+  b.start();
+  b.pass(1s);
+  for (int i = 0; i < 5; ++i)
+    b.node.record(100); // not run yet
+  std::optional<std::uint64_t> held_at_answer;
+  auto asker = b.actors->spawn([&](caf::event_based_actor* self) {
+    self->request(b.collector, caf::infinite, drain{}).then([&](const drained&) { held_at_answer = b.records(); });
+  });
+  b.actors->settle();
+  REQUIRE(held_at_answer);
+  CHECK(*held_at_answer == 500);
+}
+
+TEST_CASE("A dead letter that is understood after all becomes its record, once") {
+  bench b;
+  b.start();
+  b.pass(1s);
+  dead_letter letter; // as a version left it that did not understand it
+  letter.node = "n";
+  letter.at = b.wall;
+  letter.reason = "no record";
+  letter.payload = secret{b.node.payload("00ff00ff00ff00ff", false)};
+  collection old;
+  old.node = "n";
+  old.seen_at = b.wall;
+  old.from_poll = false;
+  old.groups = std::make_shared<const std::vector<record_group>>();
+  old.dead = {letter, letter};
+  old.dead.back().payload = secret{"not json"};
+  REQUIRE(b.actors->ask<committed>(b.ledger, old));
+  for (const std::uint64_t understood : {1, 0}) {
+    const auto report = b.actors->ask<replay_report>(b.collector, replay_letters{});
+    REQUIRE(report);
+    CHECK(report->replayed == understood);
+    CHECK(report->added == understood);
+    CHECK(report->still_dead == 1);
+    CHECK(b.records() == 1);
+    CHECK(b.store->state().dead_letters == 1);
+  }
 }
 
 TEST_CASE("A restart of the node while we were away is noticed, and what it lost is within the gap") {

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "figure.hpp"
-#include "messages/records.hpp"
+#include "messages/token_rules.hpp"
 #include "storage/ledger.hpp"
 
 namespace {

@@ -53,6 +53,7 @@ TEST_CASE("The child answers, its files with secrets are private, and it ends wi
   CHECK(mode_of(folder.path() / "nats") == 0700);
   CHECK(mode_of(folder.path() / "nats/nats.conf") == 0600);
   CHECK(mode_of(folder.path() / "nats/nats.password") == 0600);
+  CHECK(std::filesystem::read_symlink(fmt::format("/proc/{}/cwd", pid)) == folder.path() / "nats");
   auto password = *read_small(folder.path() / "nats/nats.password");
   CHECK(read_small(folder.path() / "nats/nats.url")->find(password) == std::string::npos);
   CHECK((*server)->reader_url().find('@') == std::string::npos);

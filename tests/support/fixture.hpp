@@ -48,6 +48,11 @@ public:
     while (scheduler_.try_run_once()) {}
   }
 
+  /// Runs the next so many messages at most, as if the process ended after them.
+  void run(std::size_t messages) {
+    while (messages-- > 0 && scheduler_.try_run_once()) {}
+  }
+
   /// Lets time pass in the steps in which timeouts are due, so that a tick that plans the next one is seen each time.
   void advance(caf::timespan span) {
     auto& clock = scheduler_.clock();

@@ -45,7 +45,7 @@ class Compat(unittest.TestCase):
         return made
 
     def test_tools_of_each_kind_see_totals_that_only_grow_while_the_node_restarts(self):
-        for version in ("6.9.49", "7.2.140"):
+        for version in ("6.9.49", "6.10.0", "7.1.17", "7.2.140"):
             with self.subTest(version=version), Place() as place:
                 sim = place.stand_in(seed=self.random.randrange(1000), more=["--version", version, "--statistics", "1"])
                 portal = place.portal(sim, settings=settings())
@@ -60,8 +60,10 @@ class Compat(unittest.TestCase):
                     sim.start()
                     sim.record(1)
                     wait_until(lambda: portal.requests() > before, "the node is back", 60)
-                wait_until(lambda: all(sum(r.records.values()) >= portal.requests() for r in readers)
-                           and poller.totals[-1] == portal.requests(),
+                *_, last = fates.read(sim.oracle_path)
+                last = (last["api"], last["model"], last["timestamp"], last["auth_index"], last["failed"])
+                wait_until(lambda: all(last in r.records and sum(r.records.values()) >= portal.requests()
+                                       for r in readers) and poller.totals[-1] == portal.requests(),
                            lambda: f"{portal.requests()}: {[(sum(r.records.values()), r.last_error) for r in readers]}, "
                                    f"{poller.totals[-1:]}, {poller.last_error}", 60)
                 for tool in tools:
@@ -72,6 +74,12 @@ class Compat(unittest.TestCase):
                 held = {(api, model, d["timestamp"], d["auth_index"], d["failed"])
                         for api, of in poller.usage["apis"].items() for model, m in of["models"].items()
                         for d in m["details"]}
+                self.assertEqual(len(held), poller.totals[-1], "each record once in what /usage says")
+                recorded = {(r["api"], r["model"], r["timestamp"], r["auth_index"], r["failed"])
+                            for r in fates.read(sim.oracle_path)}
+                self.assertEqual(held - recorded, set())
+                for tool in tools:
+                    self.assertEqual(tool.errors, 0, f"{type(tool).__name__}: {tool.last_error}")
                 for reader in readers:
                     self.assertEqual(set(reader.records.values()), {1}, type(reader).__name__)
                     self.assertEqual(set(reader.records), held, type(reader).__name__)

@@ -54,9 +54,9 @@ TEST_CASE("Stopping goes from the inputs to the ledger and the publisher within 
     CHECK(plan.deadline() > last);
     last = plan.deadline();
   }
-  CHECK(
-    order
-    == std::vector{stage::gateway, stage::pollers, stage::collectors, stage::keepers, stage::ledger, stage::publisher});
+  CHECK(order
+        == std::vector{stage::gateway, stage::pollers, stage::collectors, stage::keepers, stage::keys, stage::registry,
+                       stage::ledger, stage::publisher});
   CHECK(last - begin == 10s);
 }
 

@@ -71,6 +71,19 @@ TEST_CASE("The next poll begins no sooner than ten times the last one's duration
   CHECK(b.now - began <= 21s);
 }
 
+TEST_CASE("What we waited during a poll does not keep the next one off") {
+  bench b;
+  REQUIRE(b.wait(1s) == step::poll);
+  const auto began = b.now;
+  b.now += 2s;
+  b.plan.paused(1900ms);
+  b.plan.poll_succeeded(b.now);
+  while (b.wait(60s) == step::probe)
+    b.plan.probe_succeeded(b.now, false);
+  CHECK(b.now - began >= 3s);
+  CHECK(b.now - began <= 4s);
+}
+
 TEST_CASE("A node that is away is probed quickly and polled the moment it is back") {
   bench b;
   b.poll_once();

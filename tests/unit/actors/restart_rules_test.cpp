@@ -74,6 +74,29 @@ TEST_CASE("The estimate of what was lost follows the traffic before") {
   CHECK(v.restart.expected_loss <= 31);
 }
 
+TEST_CASE("What the restart of a node with a queue lost is at most twice its busiest traffic, and what was missing") {
+  restart_rules rules;
+  const auto look = [](std::int64_t requests, std::int64_t before) {
+    auto o = seen(requests, before, 0);
+    o.by_accounts = true;
+    o.lists_known = 0;
+    o.accounts_known = 2;
+    return o;
+  };
+  CHECK(rules.judge(look(30, 0)).is == kind::same); // ten a second
+  CHECK(rules.judge(look(33, 30)).is == kind::same);
+  auto gone = look(2, 33);
+  gone.accounts_fell = 2;
+  gone.records_came = 2;
+  gone.records_missing = 7;
+  CHECK(rules.judge(gone).is == kind::suspect);
+  const auto v = rules.judge(gone);
+  REQUIRE(v.is == kind::restarted);
+  CHECK(v.restart.state == restore_state::impossible);
+  CHECK(v.restart.expected_loss > 60);
+  CHECK(v.restart.expected_loss <= 2 * 30 - 2 + 7);
+}
+
 TEST_CASE("Fewer requests than the node counted before mean another process, when seen twice") {
   restart_rules rules;
   CHECK(rules.judge(seen(3, 90, 0)).is == kind::suspect);

@@ -30,6 +30,39 @@ TEST_CASE("every command is found by its words") {
     {{"deadletters", "show", "3"}, command::deadletters_show},
     {{"deadletters", "replay"}, command::deadletters_replay},
     {{"deadletters", "drop", "3"}, command::deadletters_drop},
+    {{"users", "list"}, command::users_list},
+    {{"users", "show", "a@b.c"}, command::users_show},
+    {{"users", "add", "a@b.c"}, command::users_add},
+    {{"users", "change", "a@b.c"}, command::users_change},
+    {{"users", "approve", "a@b.c"}, command::users_state},
+    {{"users", "delete", "a@b.c"}, command::users_state},
+    {{"keys", "list"}, command::keys_list},
+    {{"keys", "show", "k1"}, command::keys_show},
+    {{"keys", "assign", "a@b.c"}, command::keys_assign},
+    {{"keys", "renew", "k1"}, command::keys_renew},
+    {{"keys", "rotate", "k1"}, command::keys_rotate},
+    {{"keys", "revoke", "k1"}, command::keys_step},
+    {{"keys", "adopt", "k1", "a@b.c"}, command::keys_adopt},
+    {{"keys", "find"}, command::keys_find},
+    {{"keys", "label", "k1", "desk"}, command::keys_change},
+    {{"keys", "change", "k1"}, command::keys_change},
+    {{"pool", "show"}, command::pool_show},
+    {{"pool", "fill", "3"}, command::pool_fill},
+    {{"policies", "list"}, command::policies_list},
+    {{"policies", "show", "eu"}, command::policies_show},
+    {{"policies", "set", "eu"}, command::policies_set},
+    {{"policies", "drop", "eu"}, command::policies_drop},
+    {{"audit", "list"}, command::audit_list},
+    {{"audit", "verify"}, command::audit_verify},
+    {{"node", "keys", "a"}, command::node_keys},
+    {{"node", "config", "list", "a"}, command::node_config_list},
+    {{"node", "config", "show", "a"}, command::node_config_show},
+    {{"node", "config", "diff", "a", "1", "2"}, command::node_config_diff},
+    {{"node", "config", "restore", "a", "2"}, command::node_config_restore},
+    {{"import", "user-keys", "f"}, command::import_user_keys},
+    {{"import", "key-pool", "f"}, command::import_key_pool},
+    {{"import", "user-mapping", "f"}, command::import_user_mapping},
+    {{"import", "snapshot", "f"}, command::snapshot_import},
     {{"events", "tail"}, command::events_tail},
     {{"config", "check"}, command::config_check},
     {{"config", "print"}, command::config_print},
@@ -63,6 +96,33 @@ TEST_CASE("options for every command may stand before and behind it") {
 TEST_CASE("the address and the demo of serve are settings like others") {
   CHECK(parse({"serve", "--listen", "127.0.0.1:0", "--demo"}).overrides
         == overrides{{"gateway.listen", "127.0.0.1:0"}, {"demo", "true"}});
+}
+
+TEST_CASE("what is said about people and keys is taken as it was said") {
+  auto parsed = parse({"users", "change", "a@b.c", "--group", "eu,staff", "--group", "x", "--budget", "none", "--label",
+                       "", "--command", "once"})
+                  .registry;
+  CHECK(parsed.person == "a@b.c");
+  CHECK(parsed.groups == std::vector<std::string>{"eu", "staff", "x"});
+  CHECK(parsed.budgets == std::vector<std::string>{"none"});
+  CHECK(parsed.label == "");
+  CHECK_FALSE(parsed.name);
+  CHECK(parsed.word == "once");
+  CHECK(parse({"users", "suspend", "a@b.c"}).registry.to == "suspended");
+  CHECK(parse({"users", "approve", "a@b.c"}).registry.to == "active");
+  CHECK(parse({"keys", "revoke", "k1"}).registry.to == "revoke");
+  CHECK(parse({"keys", "assign", "--node", "a", "u1", "--lifetime", "90d"}).registry.person == "u1");
+  CHECK(parse({"node", "config", "diff", "a", "1", "2"}).registry.numbers == std::vector<std::uint64_t>{1, 2});
+  CHECK(parse({"import", "user-keys", "f", "--dry-run"}).registry.dry_run);
+  for (const auto& wrong : std::vector<std::vector<const char*>>{{"users", "add"},
+                                                                 {"users", "list", "--state", "asleep"},
+                                                                 {"keys", "find", "sk-secret"},
+                                                                 {"pool", "fill", "0"},
+                                                                 {"pool", "fill", "10001"},
+                                                                 {"node", "config", "show", "a", "0"},
+                                                                 {"import"},
+                                                                 {"import", "everything", "f"}})
+    CHECK(parse(wrong).exit_code == exit_wrong_usage);
 }
 
 TEST_CASE("export and import take a file and either a node or a CLIProxyAPI") {

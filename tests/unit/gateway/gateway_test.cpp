@@ -95,7 +95,9 @@ ledger_actor::behavior_type fake_ledger(ledger_pointer self) {
     [](const add_listener&) {},
     [](const append_entry&) -> caf::result<appended> { return caf::sec::unexpected_message; },
     [](const read_entries&) -> caf::result<std::vector<registry_entry>> { return caf::sec::unexpected_message; },
-    [](const load_registry&) -> caf::result<std::shared_ptr<const registry_image>> { return caf::sec::unexpected_message; },
+    [](const load_registry&) -> caf::result<std::shared_ptr<const registry_image>> {
+      return caf::sec::unexpected_message;
+    },
     [](const keep_config&) -> caf::result<config_info> { return caf::sec::unexpected_message; },
     [](const list_configs&) -> caf::result<std::vector<config_info>> { return caf::sec::unexpected_message; },
     [](const read_config&) -> caf::result<std::shared_ptr<const std::string>> { return caf::sec::unexpected_message; },

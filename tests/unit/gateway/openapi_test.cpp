@@ -6,6 +6,7 @@
 
 #include "gateway/handlers.hpp"
 #include "gateway/routes.hpp"
+#include "messages/registry_json.hpp"
 
 using namespace keyportal;
 using namespace keyportal::gateway;
@@ -32,6 +33,10 @@ std::set<std::string> described() {
       out.insert("POST " + path);
     else if (line == "    delete:")
       out.insert("DELETE " + path);
+    else if (line == "    patch:")
+      out.insert("PATCH " + path);
+    else if (line == "    put:")
+      out.insert("PUT " + path);
   }
   return out;
 }
@@ -82,6 +87,14 @@ TEST_CASE("the schemas of openapi.yaml have the fields that are sent") {
   CHECK(properties_of("dead_letter") == keys_of(to_json(dead_letter{})));
   CHECK(properties_of("replay") == keys_of(to_json(replay_report{})));
   CHECK(properties_of("snapshot") == keys_of(to_json(snapshot_info{})));
+  CHECK(properties_of("budget") == keys_of(to_json(budget{})));
+  CHECK(properties_of("user") == keys_of(to_json(user{})));
+  CHECK(properties_of("key") == keys_of(to_json(client_key{})));
+  CHECK(properties_of("policy") == keys_of(to_json(policy{})));
+  CHECK(properties_of("registry") == keys_of(to_json(registry_state{})));
+  CHECK(properties_of("entry") == keys_of(to_json(registry_entry{})));
+  CHECK(properties_of("node_keys") == keys_of(to_json(node_keys{})));
+  CHECK(properties_of("config") == keys_of(to_json(config_info{})));
   CHECK(properties_of("node") == keys_of(to_json(node_overview{})));
   CHECK(properties_of("summary") == keys_of(nlohmann::json::parse(*summary_answer({}).body)));
 }

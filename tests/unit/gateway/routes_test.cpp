@@ -40,6 +40,8 @@ std::string filled(std::string_view pattern) {
     out.replace(at, 6, "cpa-1");
   if (const auto at = out.find("{id}"); at != std::string::npos)
     out.replace(at, 4, "7");
+  if (const auto at = out.find("{name}"); at != std::string::npos)
+    out.replace(at, 6, "kabc");
   return out;
 }
 
@@ -58,7 +60,10 @@ TEST_CASE("every route of the table leads to itself and to no other") {
 TEST_CASE("whatever changes something or shows client keys needs the control token") {
   for (const auto& row : routes()) {
     CAPTURE(row.method, row.pattern);
-    if (row.method != "GET" || row.about == topic::export_file || row.about == topic::letter)
+    const bool about_people = row.pattern.starts_with("/api/v1/users") || row.pattern.starts_with("/api/v1/keys")
+                              || row.pattern.starts_with("/api/v1/audit");
+    if (row.method != "GET" || row.about == topic::export_file || row.about == topic::letter
+        || row.about == topic::config || about_people)
       CHECK(row.needs == access::control);
     const auto without = refusal(request(std::string(row.method), filled(row.pattern)));
     CHECK(without == (row.needs == access::control ? 401 : 0));
@@ -130,6 +135,27 @@ TEST_CASE("a dead letter's id is a number from 1 on") {
   CHECK(understood(at("18446744073709551615")).id == ~std::uint64_t{0});
   for (const char* bad : {"0", "now", "x", "-1", "1x", "18446744073709551616"})
     CHECK(refusal(at(bad)) == 400);
+}
+
+TEST_CASE("a kept config's number is one from 1 on") {
+  const auto at = [](std::string id) {
+    return request("GET", "/api/v1/nodes/a/configs/" + id, "Bearer the-control-token");
+  };
+  CHECK(understood(at("42")).id == 42);
+  for (const char* bad : {"0", "now", "x", "-1"})
+    CHECK(refusal(at(bad)) == 400);
+}
+
+TEST_CASE("people and keys are named in the address, and their lists are read on behind a name") {
+  auto asked = request("GET", "/api/v1/users/someone@example.com", "Bearer the-control-token");
+  CHECK(understood(asked).name == "someone@example.com");
+  for (const char* path : {"/api/v1/users", "/api/v1/keys"}) {
+    asked.path = path;
+    asked.query = {{"after", "kabc"}};
+    CHECK(understood(asked).after_name == "kabc");
+  }
+  asked.path = "/api/v1/audit";
+  CHECK(refusal(asked) == 400);
 }
 
 TEST_CASE("a list is read on behind any number") {

@@ -42,6 +42,25 @@ TEST_CASE("An error as JSON has code, message and what it is about") {
   CHECK(j["about"] == "nowhere");
 }
 
+TEST_CASE("An incomplete event says of what: records that never came, or a restore") {
+  incomplete_record records;
+  records.node = "n1";
+  records.credential = "00ff";
+  records.missing_ok = 3;
+  const auto of_records = json::parse(incomplete_body(records));
+  CHECK(of_records["kind"] == "records");
+  CHECK(of_records["credential"] == "00ff");
+  CHECK(of_records["missing"] == 3);
+
+  restart_record restart;
+  restart.node = "n1";
+  restart.state = restore_state::incomplete;
+  restart.still_lacking = 5;
+  const auto of_restore = json::parse(incomplete_body(restart));
+  CHECK(of_restore["kind"] == "restore");
+  CHECK(of_restore["restore"]["still_lacking"] == 5);
+}
+
 TEST_CASE("An overview adds its nodes up") {
   overview o;
   o.nodes.resize(2);

@@ -52,6 +52,20 @@ TEST_CASE("Nothing is sent before the end of the stream was read") {
   CHECK_FALSE(window.wants_page());
 }
 
+TEST_CASE("Only what follows on what was read to the end is taken without reading it back") {
+  auto window = connected_window();
+  REQUIRE(window.wants_page());
+  CHECK_FALSE(window.can_add(1, 1)); // being read
+  window.page({});
+  CHECK(window.can_add(1, 1));
+  CHECK_FALSE(window.can_add(2, 1)); // lacks one
+  window.added({item(1)});
+  CHECK_FALSE(window.can_add(1, 1)); // has it
+  CHECK(window.can_add(2, 1));
+  window.link(false, start);
+  CHECK_FALSE(window.can_add(2, 1)); // the stream must be read first, and then all that waits
+}
+
 TEST_CASE("Items that are in the stream already are forgotten without being sent") {
   delivery_window window(delivery_limits{});
   window.link(true, start);

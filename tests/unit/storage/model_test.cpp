@@ -6,6 +6,7 @@
 #include <set>
 #include <tuple>
 
+#include "messages/token_rules.hpp"
 #include "sample.hpp"
 
 namespace keyportal::storage::test {

@@ -1,9 +1,9 @@
-#include "actors/cpa/token_rules.hpp"
+#include "messages/token_rules.hpp"
 
 #include <algorithm>
 #include <limits>
 
-namespace keyportal::cpa {
+namespace keyportal {
 
 namespace {
 
@@ -109,4 +109,11 @@ token_parts normalise_tokens(const token_evidence& e) {
   return parts;
 }
 
-} // namespace keyportal::cpa
+token_parts parts_by_model(std::string_view model, const token_counts& raw) {
+  token_evidence evidence;
+  evidence.model = model;
+  evidence.raw = raw;
+  return normalise_tokens(evidence);
+}
+
+} // namespace keyportal

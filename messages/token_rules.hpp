@@ -6,7 +6,7 @@
 
 #include "messages/records.hpp"
 
-namespace keyportal::cpa {
+namespace keyportal {
 
 /// CPA's own division of a record's tokens (`token_breakdown`, from 7.2.97).
 struct token_breakdown {
@@ -37,4 +37,7 @@ struct token_evidence {
 /// Negative counts stay negative; sums stop at the ends of 64 bits.
 token_parts normalise_tokens(const token_evidence& evidence);
 
-} // namespace keyportal::cpa
+/// The same where only the model and the counts are known: details of `/usage`, and of files.
+token_parts parts_by_model(std::string_view model, const token_counts& raw);
+
+} // namespace keyportal

@@ -1,11 +1,10 @@
-#include "actors/cpa/token_rules.hpp"
+#include "messages/token_rules.hpp"
 
 #include <limits>
 
 #include <catch2/catch_test_macros.hpp>
 
 using namespace keyportal;
-using namespace keyportal::cpa;
 
 namespace {
 

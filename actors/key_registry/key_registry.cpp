@@ -1,0 +1,341 @@
+#include "actors/key_registry/key_registry.hpp"
+
+#include <deque>
+
+#include <caf/all.hpp>
+
+#include "actors/key_registry/budget_book.hpp"
+#include "actors/telemetry/log.hpp"
+
+namespace keyportal {
+namespace {
+struct registry_tick {};
+} // namespace
+} // namespace keyportal
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyportal::registry_tick)
+
+namespace keyportal {
+namespace {
+
+using namespace std::chrono_literals;
+using registry_impl = key_registry_actor::extend<caf::reacts_to<registry_tick>>;
+struct registry_holder;
+using self_ptr = registry_impl::stateful_pointer<registry_holder>;
+using promise = caf::typed_response_promise<command_done>;
+
+constexpr auto tick = 1s;
+constexpr std::size_t orders_at_once = 10'000;
+
+struct registry_core {
+  registry_core(key_registry_settings s, key_vault vault, ledger_actor l, metrics& m)
+    : settings(std::move(s)), book(settings.rules, std::move(vault)), budgets(book), ledger(std::move(l)), numbers(m) {}
+
+  key_registry_settings settings;
+  registry_book book; ///< with what is on its way to the disk
+  budget_book budgets;
+  ledger_actor ledger;
+  metrics& numbers;
+  std::vector<keeper_ready> keepers;
+  bool reloading = false; ///< the disk refused something: what is known is read anew
+  bool draining = false;
+  caf::typed_response_promise<drained> drain_promise;
+
+  /// A decided command. In order; answered when it and all before it are on disk, since it builds upon them.
+  struct waiting {
+    log_position position = 0;
+    promise answer; ///< not pending for our own
+    command_done done;
+    std::shared_ptr<const registry_entry> entry;
+    std::optional<registry_command> replay; ///< the entry that answers it is to be read
+  };
+  std::deque<waiting> queue;
+  log_position durable = 0;
+
+  void work(self_ptr self, const registry_command& what, promise answer);
+  void append(self_ptr self, const registry_book::decision& decided);
+  void advance(self_ptr self);
+  void replay(self_ptr self, waiting what);
+  void give_up(self_ptr self, const caf::error& why);
+  void reload(self_ptr self);
+  void tell_keepers(self_ptr self, const registry_entry& entry);
+  void introduce(self_ptr self, const keeper_ready& who);
+  void by_ourselves(self_ptr self, registry_question what);
+  void pass(self_ptr self);
+  void note(const registry_entry& entry);
+  void show_numbers();
+  [[nodiscard]] key_orders::one order_for(const client_key& key, const node_name& node) const;
+};
+
+struct registry_holder {
+  registry_holder() = default;
+  static inline const char* name = "key-registry";
+  std::unique_ptr<registry_core> core;
+};
+
+void registry_core::work(self_ptr self, const registry_command& what, promise answer) {
+  const auto refuse = [&answer](caf::error why) {
+    if (answer.pending())
+      answer.deliver(std::move(why));
+  };
+  if (draining)
+    return refuse(make_error(errc::shutting_down));
+  if (reloading)
+    return refuse(make_error(errc::storage_failed, "the registry is being read anew"));
+  if (const auto& command = what.by.command; !command.empty()) {
+    if (const auto before = book.position_of(command); before > 0) {
+      queue.push_back({before, std::move(answer), {}, nullptr, what});
+      return advance(self);
+    }
+  }
+  auto decided = book.decide(what, settings.now());
+  if (!decided)
+    return refuse(std::move(decided.error()));
+  queue.push_back({decided->done.position, std::move(answer), std::move(decided->done), decided->entry, {}});
+  if (!decided->entry)
+    return advance(self);
+  book.apply(*decided->entry);
+  note(*decided->entry);
+  append(self, *decided);
+}
+
+void registry_core::append(self_ptr self, const registry_book::decision& decided) {
+  self->request(ledger, caf::infinite, append_entry{decided.entry->position - 1, decided.entry, decided.events})
+    .then(
+      [this, self](const appended& done) {
+        durable = std::max(durable, done.position);
+        advance(self);
+      },
+      [this, self](const caf::error& why) { give_up(self, why); });
+}
+
+/// Answers what is on disk.
+void registry_core::advance(self_ptr self) {
+  while (!queue.empty() && queue.front().position <= durable) {
+    auto one = std::move(queue.front());
+    queue.pop_front();
+    if (one.replay) {
+      replay(self, std::move(one));
+      continue;
+    }
+    if (one.entry)
+      tell_keepers(self, *one.entry);
+    if (one.answer.pending())
+      one.answer.deliver(std::move(one.done));
+  }
+  show_numbers();
+  if (draining && queue.empty() && drain_promise.pending())
+    drain_promise.deliver(drained{});
+}
+
+void registry_core::replay(self_ptr self, waiting what) {
+  self->request(ledger, caf::infinite, read_entries{what.position - 1, 1})
+    .then(
+      [this, what](const std::vector<registry_entry>& entries) mutable {
+        caf::expected<command_done> again{make_error(errc::command_differs)};
+        if (entries.size() != 1 || entries[0].position != what.position)
+          again = make_error(errc::internal, "an entry of the log is missing");
+        else if (registry_book::answers(entries[0], what.replay->what))
+          again = book.answer_again(entries[0]);
+        if (again)
+          what.answer.deliver(std::move(*again));
+        else
+          what.answer.deliver(std::move(again.error()));
+      },
+      [what](caf::error& why) mutable { what.answer.deliver(std::move(why)); });
+}
+
+/// The disk refused an entry, and with it all that were built upon it.
+void registry_core::give_up(self_ptr self, const caf::error& why) {
+  if (reloading)
+    return;
+  log::error("key-registry", "append", "{}", render(why));
+  reloading = true;
+  for (auto& one : std::exchange(queue, {}))
+    if (one.answer.pending())
+      one.answer.deliver(why);
+  reload(self);
+}
+
+void registry_core::reload(self_ptr self) {
+  self->request(ledger, caf::infinite, load_registry{})
+    .then(
+      [this, self](const std::shared_ptr<const registry_image>& image) {
+        book.load(*image);
+        durable = image->position;
+        reloading = false;
+        for (const auto& who : keepers)
+          introduce(self, who);
+        advance(self);
+      },
+      [this, self](const caf::error&) { self->delayed_send(self, tick, registry_tick{}); });
+}
+
+// --- keepers ---------------------------------------------------------------------------
+
+key_orders::one registry_core::order_for(const client_key& key, const node_name& node) const {
+  auto text = book.text_of(key);
+  if (!text)
+    log::error("key-registry", "seal", "key {}: {}", key.id, render(text.error()));
+  return {key.id, text ? *text : secret{}, registry_book::belongs_at(key, node),
+          std::binary_search(key.in_force.begin(), key.in_force.end(), node)};
+}
+
+void registry_core::tell_keepers(self_ptr self, const registry_entry& entry) {
+  for (const auto& who : keepers) {
+    key_orders orders;
+    for (const auto& change : entry.keys) {
+      if (!change.after)
+        continue;
+      const auto& after = *change.after;
+      const bool before = change.before && registry_book::belongs_at(*change.before, who.node);
+      const bool now = registry_book::belongs_at(after, who.node);
+      // What works there though it should not: an ended key that somebody put back, or one found and now revoked.
+      const bool stray = !now && after.state != key_state::external
+                         && std::binary_search(after.in_force.begin(), after.in_force.end(), who.node);
+      if (now != before || stray)
+        orders.keys.push_back(order_for(after, who.node));
+    }
+    if (!orders.keys.empty())
+      self->send(who.keeper, std::move(orders));
+  }
+}
+
+/// All that should be at the node, and what should not be and may be.
+void registry_core::introduce(self_ptr self, const keeper_ready& who) {
+  key_orders orders;
+  orders.whole = true;
+  orders.sentinel = settings.sentinel;
+  for (const auto& [id, key] : book.all_keys()) {
+    const bool there = std::binary_search(key.in_force.begin(), key.in_force.end(), who.node);
+    if (registry_book::belongs_at(key, who.node) || (there && key.state != key_state::external))
+      orders.keys.push_back(order_for(key, who.node));
+  }
+  self->send(who.keeper, std::move(orders));
+}
+
+// --- by ourselves -------------------------------------------------------------------------
+
+void registry_core::by_ourselves(self_ptr self, registry_question what) {
+  work(self, registry_command{{"system", "local", {}}, std::move(what)}, {});
+}
+
+void registry_core::note(const registry_entry& entry) {
+  for (const auto& change : entry.keys)
+    if (change.after && change.after->state == key_state::live)
+      budgets.touch(change.after->id);
+}
+
+void registry_core::pass(self_ptr self) {
+  const auto now = settings.now();
+  if (const auto due = book.due_at(); due && *due <= now)
+    by_ourselves(self, pass_time{});
+  auto crossed = budgets.judge(now);
+  if (!crossed.keys.empty() || !crossed.users.empty() || !crossed.groups.empty() || !crossed.suspend.empty()
+      || !crossed.resume.empty())
+    by_ourselves(self, std::move(crossed));
+}
+
+void registry_core::show_numbers() {
+  const auto state = book.state();
+  numbers.registry_position.Set(static_cast<double>(state.position));
+  numbers.registry_users.Set(static_cast<double>(state.users));
+  numbers.keys_pooled.Set(static_cast<double>(state.keys[static_cast<std::size_t>(key_state::pooled)]));
+  numbers.keys_live.Set(static_cast<double>(state.keys[static_cast<std::size_t>(key_state::live)]));
+  numbers.keys_changing.Set(static_cast<double>(state.changing));
+}
+
+template <class T>
+caf::result<T> found_or(const T* found, errc otherwise) {
+  if (found == nullptr)
+    return make_error(otherwise);
+  return *found;
+}
+
+registry_impl::behavior_type key_registry(self_ptr self, key_registry_settings settings, key_vault vault,
+                                          key_registry_start start, ledger_actor ledger, metrics* numbers) {
+  self->state.core =
+    std::make_unique<registry_core>(std::move(settings), std::move(vault), std::move(ledger), *numbers);
+  auto* core = self->state.core.get();
+  core->book.load(*start.image);
+  core->durable = start.image->position;
+  const auto now = core->settings.now();
+  for (const auto& one : start.used)
+    core->budgets.add(one.key, one.from, one.requests, one.tokens, now);
+  core->show_numbers();
+  self->delayed_send(self, tick, registry_tick{});
+  /// For people: without the sealed text, and with the nodes that "all" means.
+  const auto shown = [core](client_key key) {
+    key.sealed.clear();
+    if (key.nodes.empty())
+      key.nodes = core->book.rules().nodes;
+    return key;
+  };
+  return {
+    [core, self](const registry_command& m) -> caf::result<command_done> {
+      auto answer = self->make_response_promise<command_done>();
+      core->work(self, m, answer);
+      return answer;
+    },
+    [core, shown](const find_key& m) -> caf::result<client_key> {
+      if (m.text.empty()) {
+        const auto* key = core->book.find(m.id);
+        if (key == nullptr)
+          return make_error(errc::key_unknown);
+        return shown(*key);
+      }
+      auto key = core->book.find_text(m.text.reveal());
+      if (!key)
+        return key.error();
+      return shown(**key);
+    },
+    [core, shown](const list_keys& m) -> caf::result<key_page> {
+      auto page = core->book.keys(m);
+      for (auto& key : page.keys)
+        key = shown(std::move(key));
+      return page;
+    },
+    [core](const find_user& m) -> caf::result<user> {
+      const auto* who = core->book.find_user(m.id_or_email);
+      return found_or(who != nullptr ? who : core->book.find_email(m.id_or_email), errc::user_unknown);
+    },
+    [core](const list_users& m) -> caf::result<user_page> { return core->book.users(m); },
+    [core](const list_policies&) -> caf::result<std::vector<policy>> { return core->book.policies(); },
+    [core](const read_registry_state&) -> caf::result<registry_state> { return core->book.state(); },
+    [core, self](const keeper_ready& m) {
+      std::erase_if(core->keepers, [&m](const keeper_ready& one) { return one.node == m.node; });
+      core->keepers.push_back(m);
+      core->introduce(self, m);
+    },
+    [core](const committed& m) {
+      const auto at = core->settings.now();
+      for (const auto& record : *m.records)
+        core->budgets.add(record.key, moment{std::chrono::nanoseconds{record.at.unix_ns}}, 1, record.tokens.total, at);
+    },
+    [core, self](const drain&) -> caf::result<drained> {
+      core->draining = true;
+      core->drain_promise = self->make_response_promise<drained>();
+      core->advance(self);
+      return core->drain_promise;
+    },
+    [core, self](const registry_tick&) {
+      if (core->reloading)
+        return core->reload(self);
+      if (!core->draining)
+        core->pass(self);
+      self->delayed_send(self, tick, registry_tick{});
+    },
+  };
+}
+
+} // namespace
+
+key_registry_actor spawn_key_registry(caf::actor_system& system, bool own_thread, key_registry_settings settings,
+                                      key_vault vault, key_registry_start start, ledger_actor ledger,
+                                      metrics& numbers) {
+  return own_thread ? system.spawn<caf::detached>(key_registry, std::move(settings), std::move(vault), std::move(start),
+                                                  std::move(ledger), &numbers)
+                    : system.spawn(key_registry, std::move(settings), std::move(vault), std::move(start),
+                                   std::move(ledger), &numbers);
+}
+
+} // namespace keyportal

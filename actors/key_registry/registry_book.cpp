@@ -1,0 +1,333 @@
+#include "actors/key_registry/registry_book.hpp"
+
+#include <algorithm>
+
+#include "actors/key_registry/registry_draft.hpp"
+
+namespace keyportal {
+
+namespace {
+
+constexpr std::uint32_t largest_page = 1000;
+const std::vector<key_id> no_keys;
+
+bool holds(std::string_view where, std::string_view what) { return where.find(what) != std::string_view::npos; }
+
+} // namespace
+
+std::string_view name_of(const registry_question& what) {
+  static constexpr std::string_view names[] = {
+    "user.add",   "user.change", "user.state", "policy.put",  "policy.drop",    "pool.fill",
+    "key.import", "key.assign",  "key.renew",  "key.rotate",  "key.suspend",    "key.resume",
+    "key.revoke", "key.change",  "key.adopt",  "time.passed", "budget.crossed", "node.keys"};
+  static_assert(std::size(names) == std::variant_size_v<registry_question>);
+  return names[what.index()];
+}
+
+void registry_book::load(const registry_image& image) {
+  position_ = image.position;
+  keys_.clear();
+  users_.clear();
+  policies_.clear();
+  by_email_.clear();
+  by_owner_.clear();
+  commands_.clear();
+  pool_.clear();
+  schedule_.clear();
+  over_budget_.clear();
+  counts_ = {};
+  origins_ = {};
+  changing_ = 0;
+  keys_.reserve(image.keys.size());
+  for (const auto& person : image.users)
+    put(person);
+  for (const auto& key : image.keys)
+    put(key);
+  for (const auto& one : image.policies)
+    policies_[one.name] = one;
+  for (const auto& [command, position] : image.commands)
+    commands_[command] = position;
+}
+
+void registry_book::apply(const registry_entry& entry) {
+  position_ = entry.position;
+  for (const auto& change : entry.users)
+    if (change.after)
+      put(*change.after);
+  for (const auto& change : entry.keys) {
+    if (change.before)
+      take_out(*change.before);
+    if (change.after)
+      put(*change.after);
+  }
+  for (const auto& change : entry.policies) {
+    if (change.after)
+      policies_[change.after->name] = *change.after;
+    else if (change.before)
+      policies_.erase(change.before->name);
+  }
+  if (!entry.command.empty())
+    commands_[entry.command] = entry.position;
+}
+
+void registry_book::count(const client_key& key, int by) {
+  counts_[static_cast<std::size_t>(key.state)] += static_cast<std::uint64_t>(by);
+  origins_[static_cast<std::size_t>(key.origin)] += static_cast<std::uint64_t>(by);
+  changing_ += static_cast<std::uint64_t>(changing(key) ? by : 0);
+}
+
+void registry_book::put(const client_key& key) {
+  count(key, 1);
+  if (key.state == key_state::pooled)
+    pool_.insert(key.id);
+  if (key.why_suspended == suspension::by_budget)
+    over_budget_.insert(key.id);
+  if (const auto at = due(key))
+    schedule_.emplace(*at, key.id);
+  if (!key.owner.empty()) {
+    auto& mine = by_owner_[key.owner];
+    if (std::find(mine.begin(), mine.end(), key.id) == mine.end())
+      mine.push_back(key.id);
+  }
+  keys_[key.id] = key;
+}
+
+void registry_book::take_out(const client_key& key) {
+  count(key, -1);
+  pool_.erase(key.id);
+  over_budget_.erase(key.id);
+  if (const auto at = due(key))
+    schedule_.erase({*at, key.id});
+}
+
+void registry_book::put(const user& person) {
+  auto& there = users_[person.id];
+  if (!there.email.empty())
+    by_email_.erase(there.email);
+  there = person;
+  if (!there.email.empty() && there.state != user_state::deleted)
+    by_email_[there.email] = there.id;
+}
+
+bool registry_book::belongs_at(const client_key& key, const node_name& node) {
+  return key.state == key_state::live
+         && (key.nodes.empty() || std::find(key.nodes.begin(), key.nodes.end(), node) != key.nodes.end());
+}
+
+bool registry_book::changing(const client_key& key) const {
+  if (key.state == key_state::external)
+    return false;
+  return std::any_of(rules_.nodes.begin(), rules_.nodes.end(), [&](const node_name& node) {
+    return belongs_at(key, node) != std::binary_search(key.in_force.begin(), key.in_force.end(), node);
+  });
+}
+
+/// The next moment at which time changes something about the key.
+std::optional<moment> registry_book::due(const client_key& key) const {
+  if (key.state != key_state::live && key.state != key_state::suspended)
+    return std::nullopt;
+  auto next = key.retires_at;
+  if (key.expires_at) {
+    auto at = *key.expires_at;
+    for (std::size_t i = 0; i < rules_.reminders.size(); ++i)
+      if ((key.reminders >> i & 1U) == 0) {
+        at = *key.expires_at - rules_.reminders[i];
+        break; // the longest one that was not told comes first
+      }
+    next = next ? std::min(*next, at) : at;
+  }
+  return next;
+}
+
+log_position registry_book::position_of(const std::string& command) const {
+  const auto found = commands_.find(command);
+  return found == commands_.end() ? 0 : found->second;
+}
+
+bool registry_book::answers(const registry_entry& entry, const registry_question& what) {
+  if (entry.what != name_of(what))
+    return false;
+  const auto is_of_key = [&entry](const key_id& id) {
+    return std::any_of(entry.keys.begin(), entry.keys.end(),
+                       [&id](const auto& c) { return c.before && c.before->id == id; });
+  };
+  const auto is_of_user = [&entry](const user_id& id) {
+    return std::any_of(entry.users.begin(), entry.users.end(),
+                       [&id](const auto& c) { return c.before && c.before->id == id; });
+  };
+  if (const auto* assign = std::get_if<assign_key>(&what))
+    return entry.keys.size() == 1 && entry.keys[0].after->owner == assign->owner
+           && entry.keys[0].after->label == trimmed(assign->label);
+  if (const auto* rotate = std::get_if<rotate_key>(&what))
+    return is_of_key(rotate->key);
+  if (const auto* renew = std::get_if<renew_key>(&what))
+    return is_of_key(renew->key);
+  if (const auto* suspend = std::get_if<suspend_key>(&what))
+    return is_of_key(suspend->key);
+  if (const auto* resume = std::get_if<resume_key>(&what))
+    return is_of_key(resume->key);
+  if (const auto* revoke = std::get_if<revoke_key>(&what))
+    return is_of_key(revoke->key);
+  if (const auto* change = std::get_if<change_key>(&what))
+    return is_of_key(change->key);
+  if (const auto* adopt = std::get_if<adopt_key>(&what))
+    return is_of_key(adopt->key);
+  if (const auto* change = std::get_if<change_user>(&what))
+    return is_of_user(change->id);
+  if (const auto* state = std::get_if<set_user_state>(&what))
+    return is_of_user(state->id);
+  return true;
+}
+
+caf::expected<command_done> registry_book::answer_again(const registry_entry& entry) const {
+  command_done out;
+  out.position = entry.position;
+  out.replayed = true;
+  for (const auto& change : entry.users)
+    if (change.after)
+      out.users.push_back(*change.after);
+  for (const auto& change : entry.keys) {
+    if (!change.after)
+      continue;
+    out.keys.push_back(*change.after);
+    // Given out: it is live now and was nobody's before.
+    const bool given =
+      change.after->state == key_state::live && (!change.before || change.before->state == key_state::pooled);
+    if (given && (entry.what == "key.assign" || entry.what == "key.rotate")) {
+      auto text = text_of(*change.after);
+      if (!text)
+        return text.error();
+      out.shown.push_back(std::move(*text));
+    }
+    out.keys.back().sealed.clear();
+  }
+  return out;
+}
+
+std::optional<moment> registry_book::due_at() const {
+  if (rules_.pool_size > 0 && pool_.size() < rules_.pool_low_water)
+    return moment{};
+  return schedule_.empty() ? std::nullopt : std::optional{schedule_.begin()->first};
+}
+
+const client_key* registry_book::find(const key_id& id) const {
+  const auto found = keys_.find(id);
+  return found == keys_.end() ? nullptr : &found->second;
+}
+
+const user* registry_book::find_user(const user_id& id) const {
+  const auto found = users_.find(id);
+  return found == users_.end() ? nullptr : &found->second;
+}
+
+const user* registry_book::find_email(const std::string& email) const {
+  const auto found = by_email_.find(email);
+  return found == by_email_.end() ? nullptr : find_user(found->second);
+}
+
+caf::expected<const client_key*> registry_book::find_text(std::string_view text) const {
+  if (const auto* key = find(vault_.id_of(text)))
+    return key;
+  return judge_key(rules_.prefix, text) == key_writing::mistyped ? make_error(errc::key_mistyped)
+                                                                 : make_error(errc::key_unknown);
+}
+
+const policy& registry_book::policy_of(const user& whose) const {
+  static const policy built_in = [] {
+    policy out;
+    out.name = "default";
+    return out;
+  }();
+  for (const auto& group : whose.groups)
+    if (const auto found = policies_.find(group); found != policies_.end())
+      return found->second;
+  const auto found = policies_.find("default");
+  return found == policies_.end() ? built_in : found->second;
+}
+
+std::vector<policy> registry_book::policies() const {
+  std::vector<policy> out;
+  for (const auto& [name, one] : policies_)
+    out.push_back(one);
+  return out;
+}
+
+const std::vector<key_id>& registry_book::keys_of(const user_id& whose) const {
+  const auto found = by_owner_.find(whose);
+  return found == by_owner_.end() ? no_keys : found->second;
+}
+
+key_page registry_book::keys(const list_keys& which) const {
+  const auto limit = std::clamp(which.limit, 1U, largest_page);
+  const auto fits = [&which](const client_key& key) {
+    return key.id > which.after && (!which.state || key.state == *which.state)
+           && (which.owner.empty() || key.owner == which.owner)
+           && (which.text.empty() || holds(key.label, which.text) || holds(key.shown, which.text)
+               || holds(key.id, which.text));
+  };
+  std::vector<const client_key*> found;
+  if (!which.owner.empty()) {
+    for (const auto& id : keys_of(which.owner))
+      if (const auto* key = find(id); key != nullptr && fits(*key))
+        found.push_back(key);
+  } else {
+    for (const auto& [id, key] : keys_)
+      if (fits(key))
+        found.push_back(&key);
+  }
+  const auto shown = std::min<std::size_t>(limit, found.size());
+  std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(shown), found.end(),
+                    [](const auto* a, const auto* b) { return a->id < b->id; });
+  key_page out;
+  out.more = found.size() > shown;
+  for (std::size_t i = 0; i < shown; ++i) {
+    out.keys.push_back(*found[i]);
+    out.keys.back().sealed.clear();
+  }
+  return out;
+}
+
+user_page registry_book::users(const list_users& which) const {
+  const auto limit = std::clamp(which.limit, 1U, largest_page);
+  user_page out;
+  for (auto at = users_.upper_bound(which.after); at != users_.end(); ++at) {
+    const auto& one = at->second;
+    if ((which.state && one.state != *which.state)
+        || (!which.text.empty() && !holds(one.email, which.text) && !holds(one.name, which.text)
+            && !holds(one.label, which.text)))
+      continue;
+    if (out.users.size() == limit) {
+      out.more = true;
+      break;
+    }
+    out.users.push_back(one);
+  }
+  return out;
+}
+
+registry_state registry_book::state() const {
+  registry_state out;
+  out.position = position_;
+  out.users = users_.size();
+  out.keys = counts_;
+  out.made = origins_[0];
+  out.imported = origins_[1];
+  out.found = origins_[2];
+  out.low_water = rules_.pool_low_water;
+  out.changing = changing_;
+  return out;
+}
+
+// --- deciding ----------------------------------------------------------------------
+
+caf::expected<registry_book::decision> registry_book::decide(const registry_command& what, moment now) const {
+  const auto& command = what.by.command;
+  if (command.size() > 128 || !std::all_of(command.begin(), command.end(), [](char c) { return c > ' ' && c <= '~'; }))
+    return make_error(errc::bad_request, "an idempotency key is 1 to 128 printable ASCII characters");
+  draft out{*this, what.by, now};
+  if (auto failed = std::visit([&out](const auto& question) { return out.work(question); }, what.what))
+    return failed;
+  return out.finish(name_of(what.what));
+}
+
+} // namespace keyportal

@@ -1,0 +1,36 @@
+// For tests only: named points on a record's way at which the process ends itself as by `kill -9`.
+//
+//     KEYPORTAL_END_AT=kept:3 keyportal serve        ends at the third passing of `kept`
+//
+// Without the variable a point costs the reading of one byte.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string_view>
+
+namespace keyportal {
+
+enum class fail_at : std::uint8_t {
+  nowhere,
+  received,  ///< taken from the node, not yet in the inbox
+  kept,      ///< synced in the inbox, not decoded
+  decoded,   ///< not yet committed
+  committed, ///< synced in the ledger, nobody was told
+  published, ///< JetStream has it, the outbox does not know
+};
+
+namespace fail_point_detail {
+inline std::atomic<fail_at> chosen{fail_at::nowhere};
+void passed(); ///< the chosen one
+} // namespace fail_point_detail
+
+inline void fail_point(fail_at here) {
+  if (fail_point_detail::chosen.load(std::memory_order_relaxed) == here)
+    fail_point_detail::passed();
+}
+
+/// "point:n", the value of KEYPORTAL_END_AT. False, and nothing is changed, when it is not understood.
+bool choose_fail_point(std::string_view text);
+
+} // namespace keyportal

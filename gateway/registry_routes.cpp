@@ -1,0 +1,340 @@
+#include "gateway/registry_routes.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "gateway/handlers.hpp"
+#include "gateway/registry_answers.hpp"
+#include "gateway/registry_bodies.hpp"
+#include "messages/registry_json.hpp"
+
+namespace keyportal::gateway {
+
+namespace {
+
+// A command that is not answered may be done all the same, so it is waited for as long as a disk may take.
+constexpr std::chrono::seconds command_wait{30};
+constexpr std::size_t longest_text = 512; ///< of what is looked for
+constexpr std::uint32_t audit_page = 1000;
+constexpr std::size_t most_audit_pages = 20;       ///< read for one answer
+constexpr std::size_t most_audit_objects = 20'000; ///< in one answer
+
+std::string header_of(const visit& here, std::string_view name) {
+  for (const auto& [key, value] : here.exchange->request.headers)
+    if (key == name)
+      return value;
+  return {};
+}
+
+std::string asked_for(const visit& here, std::string_view name) {
+  for (const auto& [key, value] : here.exchange->request.query)
+    if (key == name)
+      return value;
+  return {};
+}
+
+const std::string& body_of(const visit& here) { return here.exchange->request.body; }
+
+const key_registry_actor& registry_of(const visit& here) { return here.self->state.handles.registry; }
+
+void command(
+  const visit& here, registry_question what,
+  http_response (*make)(const command_done&) = [](const command_done& done) { return done_answer(done); }) {
+  const auto& peer = here.exchange->request.peer;
+  here.relay<command_done>(
+    registry_of(here),
+    registry_command{{"cli", peer.empty() ? "local" : peer, header_of(here, "idempotency-key")}, std::move(what)},
+    command_wait, [make](const question&, const command_done& done) { return make(done); });
+}
+
+http_response made_one(const command_done& done) { return done_answer(done, done.replayed ? 200 : 201); }
+
+/// The command that the body is, or its error.
+template <class Question>
+void command(const visit& here, caf::expected<Question> what) {
+  if (!what)
+    return here.fail(what.error());
+  command(here, registry_question{std::move(*what)});
+}
+
+/// As the registry keeps e-mail addresses; ids are in lower case anyway.
+std::string in_lower_case(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
+  return text;
+}
+
+template <class Then>
+void with_person(const visit& here, const person_name& who, Then then) {
+  if (who.empty() || who.size() > longest_text)
+    return here.fail(make_error(errc::user_unknown));
+  here.ask<user>(registry_of(here), find_user{in_lower_case(who)}, short_wait, std::move(then));
+}
+
+/// The key of the path, for which the body is a command.
+template <class Question>
+void key_command(const visit& here, caf::expected<Question> what) {
+  if (what)
+    what->key = here.asked.name;
+  command(here, std::move(what));
+}
+
+/// Likewise, where the body has no fields.
+template <class Question>
+void key_step(const visit& here) {
+  if (auto wrong = read_nothing(body_of(here)))
+    return here.fail(wrong);
+  Question what;
+  what.key = here.asked.name;
+  command(here, registry_question{std::move(what)});
+}
+
+// --- people ------------------------------------------------------------------------
+
+void list_people(const visit& here) {
+  list_users which;
+  which.text = asked_for(here, "text");
+  which.after = here.asked.after_name;
+  which.limit = here.asked.limit;
+  if (const auto state = asked_for(here, "state"); !state.empty() && !(which.state = user_state_of(state)))
+    return here.fail(make_error(errc::bad_request, "state is pending, active, suspended or deleted"));
+  if (which.text.size() > longest_text || which.after.size() > longest_text)
+    return here.fail(make_error(errc::bad_request, "text or after is too long"));
+  here.relay<user_page>(registry_of(here), std::move(which), short_wait,
+                        [](const question&, const user_page& page) { return users_answer(page); });
+}
+
+void change_person(const visit& here) {
+  auto what = read_change_user(body_of(here));
+  if (!what)
+    return here.fail(what.error());
+  with_person(here, here.asked.name, [here, changes = std::move(*what)](const user& who) {
+    auto theirs = changes;
+    theirs.id = who.id;
+    command(here, registry_question{std::move(theirs)});
+  });
+}
+
+void change_state(const visit& here) {
+  const auto to = read_user_state(body_of(here));
+  if (!to)
+    return here.fail(to.error());
+  with_person(here, here.asked.name, [here, to = *to](const user& who) {
+    command(here, registry_question{set_user_state{who.id, to}});
+  });
+}
+
+// --- keys ------------------------------------------------------------------------------
+
+void list_all_keys(const visit& here) {
+  list_keys which;
+  which.text = asked_for(here, "text");
+  which.after = here.asked.after_name;
+  which.limit = here.asked.limit;
+  if (const auto state = asked_for(here, "state"); !state.empty() && !(which.state = key_state_of(state)))
+    return here.fail(make_error(errc::bad_request, "state is pooled, live, suspended, expired, rotated, revoked or "
+                                                   "external"));
+  if (which.text.size() > longest_text || which.after.size() > longest_text)
+    return here.fail(make_error(errc::bad_request, "text or after is too long"));
+  const auto tell = [](const question&, const key_page& page) { return keys_answer_of(page); };
+  const auto owner = asked_for(here, "owner");
+  if (owner.empty())
+    return here.relay<key_page>(registry_of(here), std::move(which), short_wait, tell);
+  with_person(here, owner, [here, which, tell](const user& who) {
+    auto theirs = which;
+    theirs.owner = who.id;
+    here.relay<key_page>(registry_of(here), std::move(theirs), short_wait, tell);
+  });
+}
+
+void assign(const visit& here) {
+  auto read = read_assign_key(body_of(here));
+  if (!read)
+    return here.fail(read.error());
+  const auto owner = read->owner;
+  with_person(here, owner, [here, wanted = std::move(read->what)](const user& who) {
+    auto what = wanted;
+    what.owner = who.id;
+    command(here, registry_question{std::move(what)}, made_one);
+  });
+}
+
+void adopt(const visit& here) {
+  const auto read = read_adopt_key(body_of(here));
+  if (!read)
+    return here.fail(read.error());
+  with_person(here, read->owner, [here, label = read->label](const user& who) {
+    command(here, registry_question{adopt_key{here.asked.name, who.id, label}});
+  });
+}
+
+void find(const visit& here) {
+  auto text = read_find_key(body_of(here));
+  if (!text)
+    return here.fail(text.error());
+  here.relay<client_key>(registry_of(here), find_key{{}, std::move(*text)}, short_wait,
+                         [](const question&, const client_key& key) { return json_answer(to_json(key)); });
+}
+
+/// An import whose owners are looked up, one after the other, before anything is asked for.
+struct owners_wanted {
+  import_list list;
+  std::map<person_name, user_id> found;
+  std::size_t at = 0;
+};
+
+void import_on(const visit& here, const std::shared_ptr<owners_wanted>& all) {
+  auto& keys = all->list.keys;
+  while (all->at < keys.size()) {
+    const auto owner = in_lower_case(keys[all->at].owner);
+    if (!owner.empty()) {
+      const auto known = all->found.find(owner);
+      if (known == all->found.end())
+        return here.ask_or<user>(
+          registry_of(here), find_user{owner}, short_wait,
+          [here, all, owner](const user& who) {
+            all->found[owner] = who.id;
+            import_on(here, all);
+          },
+          [here, at = all->at](const caf::error& error) {
+            const bool unknown = code_of(error) == errc::user_unknown;
+            here.fail(unknown ? make_error(errc::user_unknown, fmt::format("keys[{}].owner", at)) : error);
+          });
+      keys[all->at].what.owner = known->second;
+    }
+    ++all->at;
+  }
+  import_keys what;
+  for (auto& one : keys)
+    what.keys.push_back(std::move(one.what));
+  command(here, registry_question{std::move(what)}, import_answer);
+}
+
+void take_in(const visit& here) {
+  auto list = read_import_keys(body_of(here));
+  if (!list)
+    return here.fail(list.error());
+  import_on(here, std::make_shared<owners_wanted>(owners_wanted{std::move(*list), {}, 0}));
+}
+
+// --- audit ------------------------------------------------------------------------------
+
+struct audit_walk {
+  audit_filter wanted;
+  nlohmann::json items = nlohmann::json::array();
+  log_position seen = 0; ///< all up to here was looked at
+  std::size_t pages = 0, objects = 0;
+};
+
+void audit_on(const visit& here, const std::shared_ptr<audit_walk>& walk) {
+  const bool all = walk->wanted.what.empty() && walk->wanted.about.empty();
+  here.ask<std::vector<registry_entry>>(
+    here.self->state.handles.ledger, read_entries{walk->seen, all ? here.asked.limit : audit_page}, short_wait,
+    [here, walk](const std::vector<registry_entry>& entries) {
+      bool full = false;
+      for (const auto& entry : entries) {
+        if (full)
+          break;
+        walk->seen = entry.position;
+        if (!fits(walk->wanted, entry))
+          continue;
+        walk->items.push_back(to_json(entry));
+        walk->objects += size_of(entry);
+        full = walk->items.size() >= here.asked.limit || walk->objects >= most_audit_objects;
+      }
+      if (!entries.empty() && !full && ++walk->pages < most_audit_pages)
+        return audit_on(here, walk);
+      here.answer(json_answer({{"items", std::move(walk->items)}, {"next", walk->seen}, {"more", !entries.empty()}}));
+    });
+}
+
+void list_audit(const visit& here) {
+  auto walk = std::make_shared<audit_walk>();
+  walk->wanted = {asked_for(here, "what"), asked_for(here, "about")};
+  if (walk->wanted.what.size() > longest_text || walk->wanted.about.size() > longest_text)
+    return here.fail(make_error(errc::bad_request, "what or about is too long"));
+  walk->seen = here.asked.after;
+  audit_on(here, walk);
+}
+
+} // namespace
+
+void about_registry(const visit& here) {
+  const auto& body = body_of(here);
+  const auto& registry = registry_of(here);
+  switch (here.asked.row->about) {
+    case topic::users: return list_people(here);
+    case topic::add_user: {
+      auto what = read_add_user(body);
+      return what ? command(here, registry_question{std::move(*what)}, made_one) : here.fail(what.error());
+    }
+    case topic::user:
+      return with_person(here, here.asked.name, [here](const user& who) { here.answer(json_answer(to_json(who))); });
+    case topic::change_user: return change_person(here);
+    case topic::user_state: return change_state(here);
+    case topic::keys: return list_all_keys(here);
+    case topic::key:
+      return here.relay<client_key>(registry, keyportal::find_key{here.asked.name, {}}, short_wait,
+                                    [](const question&, const client_key& key) { return json_answer(to_json(key)); });
+    case topic::assign_key: return assign(here);
+    case topic::find_key: return find(here);
+    case topic::import_keys: return take_in(here);
+    case topic::change_key: return key_command(here, read_change_key(body));
+    case topic::renew_key: return key_command(here, read_renew_key(body));
+    case topic::rotate_key: return key_command(here, read_rotate_key(body));
+    case topic::suspend_key: return key_step<suspend_key>(here);
+    case topic::resume_key: return key_step<resume_key>(here);
+    case topic::revoke_key: return key_step<revoke_key>(here);
+    case topic::adopt_key: return adopt(here);
+    case topic::pool:
+      return here.relay<registry_state>(
+        registry, read_registry_state{}, short_wait,
+        [](const question&, const registry_state& now) { return json_answer(to_json(now)); });
+    case topic::fill_pool: {
+      auto what = read_make_keys(body);
+      return what ? command(here, registry_question{*what}, made_answer) : here.fail(what.error());
+    }
+    case topic::policies:
+      return here.relay<std::vector<policy>>(registry, list_policies{}, short_wait,
+                                             [](const question&, const auto& all) { return list_answer(all); });
+    case topic::put_policy: {
+      auto what = read_policy(body, here.asked.name);
+      return what ? command(here, registry_question{put_policy{std::move(*what)}}) : here.fail(what.error());
+    }
+    case topic::drop_policy: return command(here, registry_question{drop_policy{here.asked.name}});
+    case topic::audit: return list_audit(here);
+    case topic::verify_audit:
+      return here.relay<audit_verified>(here.self->state.handles.auditor, keyportal::verify_audit{}, long_wait,
+                                        [](const question&, const audit_verified& to) {
+                                          return json_answer({{"position", to.position}});
+                                        });
+    default: return here.fail(make_error(errc::not_found, here.asked.path));
+  }
+}
+
+void about_keys_of(const visit& here, const node_handles& node) {
+  const auto& ledger = here.self->state.handles.ledger;
+  const auto number = here.asked.id;
+  switch (here.asked.row->about) {
+    case topic::node_keys:
+      return here.relay<node_keys>(node.keys, read_node_keys{}, short_wait,
+                                   [](const question&, const node_keys& now) { return json_answer(to_json(now)); });
+    case topic::configs:
+      return here.relay<std::vector<config_info>>(ledger, list_configs{node.name}, short_wait,
+                                                  [](const question&, const auto& all) { return list_answer(all); });
+    case topic::config:
+      return here.relay<std::shared_ptr<const std::string>>(
+        ledger, read_config{node.name, number}, short_wait,
+        [](const question&, const auto& text) { return config_answer(text); });
+    case topic::restore_config:
+      return here.relay<key_written>(node.keys, keyportal::restore_config{number}, file_wait,
+                                     [](const question& q, const key_written&) {
+                                       return json_answer({{"node", q.node}, {"number", q.id}});
+                                     });
+    default: return here.fail(make_error(errc::not_found, here.asked.path));
+  }
+}
+
+} // namespace keyportal::gateway

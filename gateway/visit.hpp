@@ -1,0 +1,76 @@
+// One request on its way through the actor: for gateway.cpp and what it hands requests to.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include "gateway/gateway.hpp"
+#include "gateway/problem.hpp"
+#include "gateway/routes.hpp"
+
+namespace keyportal::gateway {
+
+using gateway_pointer = gateway_actor::stateful_pointer<gateway_state>;
+
+// Short for what is at hand; long for what moves a whole ledger to a node.
+inline constexpr std::chrono::seconds short_wait{5};
+inline constexpr std::chrono::seconds file_wait{60};
+inline constexpr std::chrono::seconds long_wait{300};
+
+/// Plain values and a handle, copied into whatever waits. Every way out answers the exchange.
+struct visit {
+  gateway_pointer self;
+  std::shared_ptr<http_exchange> exchange;
+  question asked;
+  caf::actor_clock::time_point began;
+
+  void answer(http_response response) const {
+    const auto& told = self->state.hooks.on_answer;
+    const std::chrono::duration<double> took = self->clock().now() - began;
+    if (told)
+      told(asked.row ? asked.row->pattern : std::string_view{}, response.status, took.count());
+    exchange->reply(std::move(response));
+  }
+
+  void fail(const caf::error& error) const { answer(problem(error)); }
+
+  /// Asks `whom` and hands the answer to `make`, which answers in its turn.
+  template <class Answer, class Handle, class Message, class Make>
+  void ask(const Handle& whom, Message message, std::chrono::seconds at_most, Make make) const {
+    ask_or<Answer>(whom, std::move(message), at_most, std::move(make),
+                   [here = *this](const caf::error& error) { here.fail(error); });
+  }
+
+  /// A handle that is not there is an error like others.
+  template <class Answer, class Handle, class Message, class Make, class Otherwise>
+  void ask_or(const Handle& whom, Message message, std::chrono::seconds at_most, Make make, Otherwise otherwise) const {
+    if (!whom)
+      return otherwise(make_error(errc::shutting_down, "not started yet"));
+    auto* const state = &self->state;
+    ++state->waiting;
+    self->request(whom, at_most, std::move(message))
+      .then(
+        [state, make = std::move(make)](const Answer& value) {
+          --state->waiting;
+          make(value);
+        },
+        [state, otherwise = std::move(otherwise)](const caf::error& error) {
+          --state->waiting;
+          otherwise(error);
+        });
+  }
+
+  /// Answers with what `make` makes of the answer.
+  template <class Answer, class Handle, class Message, class Make>
+  void relay(const Handle& whom, Message message, std::chrono::seconds at_most, Make make) const {
+    ask<Answer>(whom, std::move(message), at_most,
+                [here = *this, make = std::move(make)](const Answer& value) { here.answer(make(here.asked, value)); });
+  }
+};
+
+} // namespace keyportal::gateway

@@ -1,0 +1,235 @@
+#include <catch2/catch_test_macros.hpp>
+
+#include "tests/unit/registry/world.hpp"
+
+using namespace keyportal;
+using namespace keyportal::test;
+using namespace std::chrono_literals;
+
+TEST_CASE("A key out of the pool becomes the person's, is shown once and works when it was seen to") {
+  world w;
+  const auto ann = w.person();
+  w.fill(2);
+  const auto given = w.ask(assign_key{.owner = ann, .label = " laptop "});
+  REQUIRE(given);
+  REQUIRE(given->done.shown.size() == 1);
+  CHECK(given->done.keys[0].sealed.empty());
+  CHECK(told(*given, event_kind::key_assigned));
+  const auto& key = *w.book.find(given->done.keys[0].id);
+  CHECK(key.state == key_state::live);
+  CHECK(key.label == "laptop");
+  CHECK((*w.book.find_text(given->done.shown[0].reveal()))->id == key.id);
+  CHECK(w.book.state().changing == 1);
+  const auto half = w.ask(key_sighting{.node = "beta", .keys = {{key.id, true}}});
+  CHECK_FALSE(told(*half, event_kind::key_active));
+  const auto whole = w.ask(key_sighting{.node = "alpha", .keys = {{key.id, true}}});
+  CHECK(told(*whole, event_kind::key_active));
+  CHECK(w.book.find(key.id)->in_force == std::vector<node_name>{"alpha", "beta"});
+  CHECK(w.book.state().changing == 0);
+  CHECK_FALSE(w.ask(key_sighting{.node = "alpha", .keys = {{key.id, true}}})->entry); // nothing new
+}
+
+TEST_CASE("What cannot be done is refused with its own error and changes nothing") {
+  world w;
+  const auto ann = w.person();
+  CHECK(w.refusal(assign_key{.owner = "unknown"}) == errc::user_unknown);
+  CHECK(w.refusal(assign_key{.owner = ann}) == errc::pool_empty);
+  w.fill(10);
+  CHECK(w.refusal(assign_key{.owner = ann, .label = "<script>"}) == errc::name_refused);
+  CHECK(w.refusal(assign_key{.owner = ann, .lifetime_s = -1}) == errc::bad_request);
+  CHECK(w.refusal(assign_key{.owner = ann, .nodes = std::vector<node_name>{"elsewhere"}}) == errc::node_unknown);
+  const auto first = w.assigned(ann).id;
+  w.assigned(ann);
+  w.assigned(ann);
+  CHECK(w.refusal(assign_key{.owner = ann}) == errc::key_limit_reached);
+  CHECK(w.refusal(add_user{.email = "ANN@example.com"}) == errc::user_exists);
+  CHECK(w.refusal(add_user{.email = "nobody"}) == errc::name_refused);
+  CHECK(w.refusal(renew_key{"unknown"}) == errc::key_unknown);
+  CHECK(w.refusal(resume_key{w.book.keys({.state = key_state::pooled}).keys[0].id}) == errc::key_wrong_state);
+  CHECK(w.refusal(rotate_key{first, 25 * 3600}) == errc::bad_request);
+  CHECK(w.refusal(adopt_key{first, ann}) == errc::key_wrong_state);
+  CHECK(w.refusal(drop_policy{"default"}) == errc::policy_unknown);
+  CHECK(w.refusal(make_keys{0}) == errc::bad_request);
+  CHECK(w.refusal(make_keys{1'000'000}) == errc::bad_request);
+  (void)w.ask(revoke_key{first});
+  for (const registry_question& late : {registry_question{renew_key{first}},
+                                        {rotate_key{first}},
+                                        {suspend_key{first}},
+                                        {resume_key{first}},
+                                        {change_key{.key = first, .label = "x"}}})
+    CHECK(w.refusal(late) == errc::key_wrong_state);
+  CHECK_FALSE(w.ask(revoke_key{first})->entry); // revoking again is done already
+}
+
+TEST_CASE("A key that had an owner is never given to anybody else") {
+  world w;
+  const auto ann = w.person(), bob = w.person("bob@example.com");
+  w.fill(1);
+  const auto key = w.assigned(ann).id;
+  (void)w.ask(revoke_key{key});
+  CHECK(w.refusal(assign_key{.owner = bob}) == errc::pool_empty);
+  CHECK(w.ask(import_keys{{{*w.book.text_of(*w.book.find(key)), bob, "", {}}}})->done.skipped == 1);
+  CHECK(w.book.find(key)->owner == ann);
+  CHECK(w.book.find(key)->state == key_state::revoked);
+}
+
+TEST_CASE("A rotation gives a new key first; both work in the time of grace, never three") {
+  world w;
+  const auto ann = w.person();
+  w.fill(1);
+  const auto old = w.assigned(ann, "laptop").id;
+  const auto turned = w.ask(rotate_key{old, 3600});
+  REQUIRE(turned);
+  const auto fresh = w.book.find(old)->successor;
+  CHECK(turned->done.shown.size() == 1);
+  CHECK(w.book.find(fresh)->label == "laptop");
+  CHECK(w.book.find(old)->state == key_state::live);
+  CHECK(w.refusal(rotate_key{old, 0}) == errc::rotation_running);
+  CHECK(w.refusal(rotate_key{fresh, 0}) == errc::rotation_running);
+  w.now += 59min;
+  CHECK_FALSE(w.ask(pass_time{})->entry);
+  w.now += 1min;
+  REQUIRE(w.book.due_at());
+  CHECK(*w.book.due_at() <= w.now);
+  CHECK(told(*w.ask(pass_time{}), event_kind::key_rotated));
+  CHECK(w.book.find(old)->state == key_state::rotated);
+  CHECK(w.book.find(fresh)->state == key_state::live);
+  CHECK(w.ask(rotate_key{fresh, 0}));
+  CHECK(w.book.find(fresh)->state == key_state::rotated);
+}
+
+TEST_CASE("Expiry: reminders once each, the end, and renewal within the policy") {
+  world w;
+  policy rules;
+  rules.name = "default";
+  rules.key_lifetime_s = 30 * 86'400;
+  REQUIRE(w.ask(put_policy{rules}));
+  const auto ann = w.person();
+  w.fill(2);
+  const auto key = w.assigned(ann).id;
+  const auto begin = w.now;
+  std::vector<std::int64_t> reminded;
+  for (int hour = 0; hour < 30 * 24; ++hour) {
+    w.now = begin + std::chrono::hours{hour};
+    if (const auto due = w.book.due_at(); due && *due <= w.now && told(*w.ask(pass_time{}), event_kind::key_expiring))
+      reminded.push_back(30 - hour / 24);
+  }
+  CHECK(reminded == std::vector<std::int64_t>{7, 3, 1});
+  CHECK(w.refusal(renew_key{key, 31 * 86'400}, ann) == errc::renewal_refused);
+  CHECK(w.refusal(renew_key{key, 0}, ann) == errc::renewal_refused);
+  REQUIRE(w.ask(renew_key{key, {}}, ann));
+  CHECK(*w.book.find(key)->expires_at == w.now + 30 * 24h);
+  CHECK(w.book.find(key)->reminders == 0);
+  w.now += 30 * 24h;
+  CHECK(told(*w.ask(pass_time{}), event_kind::key_expired));
+  CHECK(w.book.find(key)->state == key_state::expired);
+  CHECK(w.refusal(renew_key{key}) == errc::key_wrong_state);
+  // A short life has no reminders of a week before it began.
+  const auto brief = w.ask(assign_key{.owner = ann, .lifetime_s = 2 * 86'400})->done.keys[0].id;
+  CHECK_FALSE(told(*w.ask(pass_time{}), event_kind::key_expiring));
+  w.now += 25h;
+  CHECK(told(*w.ask(pass_time{}), event_kind::key_expiring));
+  CHECK(w.book.find(brief)->state == key_state::live);
+}
+
+TEST_CASE("Suspending a person suspends their keys, and only those come back with them") {
+  world w;
+  const auto ann = w.person();
+  w.fill(3);
+  const auto one = w.assigned(ann).id, other = w.assigned(ann).id;
+  (void)w.ask(suspend_key{other});
+  (void)w.ask(set_user_state{ann, user_state::suspended});
+  CHECK(w.book.find(one)->state == key_state::suspended);
+  CHECK(w.refusal(assign_key{.owner = ann}) == errc::user_wrong_state);
+  CHECK(w.refusal(resume_key{one}) == errc::key_wrong_state);
+  (void)w.ask(set_user_state{ann, user_state::active});
+  CHECK(w.book.find(one)->state == key_state::live);
+  CHECK(w.book.find(other)->state == key_state::suspended);
+  (void)w.ask(set_user_state{ann, user_state::deleted});
+  CHECK(w.book.find(one)->state == key_state::revoked);
+  CHECK(w.book.find(other)->state == key_state::revoked);
+  CHECK(w.refusal(set_user_state{ann, user_state::active}) == errc::user_wrong_state);
+  CHECK(w.person() != ann); // the address is free again, for somebody new
+}
+
+TEST_CASE("Keys made elsewhere are left alone until they are adopted; those removed by hand wait for a choice") {
+  world w;
+  const auto ann = w.person();
+  w.fill(1);
+  const auto mine = w.assigned(ann).id;
+  const auto found = w.ask(key_sighting{.node = "alpha", .strangers = {secret{"made-by-hand-1"}, secret{"x y"}}});
+  REQUIRE(found->done.keys.size() == 1);
+  const auto stranger = found->done.keys[0].id;
+  CHECK(w.book.find(stranger)->state == key_state::external);
+  CHECK(w.book.find(stranger)->in_force == std::vector<node_name>{"alpha"});
+  CHECK_FALSE(w.ask(key_sighting{.node = "alpha", .strangers = {secret{"made-by-hand-1"}}})->entry);
+  CHECK(told(*w.ask(adopt_key{stranger, ann, "old key"}), event_kind::key_adopted));
+  CHECK(w.book.find(stranger)->state == key_state::live);
+  // An ended key that somebody put back is recognised: it is not external, it is to be removed again.
+  (void)w.ask(revoke_key{stranger});
+  w.saw(stranger, false, "alpha");
+  (void)w.ask(key_sighting{.node = "beta", .strangers = {secret{"made-by-hand-1"}}});
+  CHECK(w.book.find(stranger)->state == key_state::revoked);
+  CHECK(w.book.find(stranger)->in_force == std::vector<node_name>{"beta"});
+
+  w.saw(mine, true, "alpha");
+  CHECK(told(*w.ask(key_sighting{.node = "alpha", .taken_away = {mine}}), event_kind::key_suspended));
+  CHECK(w.book.find(mine)->why_suspended == suspension::by_hand);
+  CHECK(w.ask(resume_key{mine}));
+  CHECK(w.book.find(mine)->state == key_state::live);
+}
+
+TEST_CASE("The pool fills itself to its size when it is below its low water") {
+  auto rules = toy_rules();
+  rules.pool_low_water = 3;
+  rules.pool_size = 8;
+  world w{rules};
+  const auto filled = [&w] { return w.book.state().keys[0]; };
+  CHECK(*w.book.due_at() <= w.now);
+  (void)w.ask(pass_time{});
+  CHECK(filled() == 8);
+  CHECK_FALSE(w.book.due_at());
+  const auto ann = w.person();
+  policy many;
+  many.name = "default";
+  many.keys_per_user = 100;
+  (void)w.ask(put_policy{many});
+  for (int i = 0; i < 6; ++i)
+    w.assigned(ann);
+  CHECK(filled() == 2);
+  (void)w.ask(pass_time{});
+  CHECK(filled() == 8);
+}
+
+TEST_CASE("A command that was given before is recognised by its name, and by what it was") {
+  world w;
+  const auto ann = w.person();
+  w.fill(2);
+  const auto first = w.ask(assign_key{.owner = ann, .label = "laptop"}, "cli", "claim-1");
+  CHECK(w.book.position_of("claim-1") == first->entry->position);
+  CHECK(registry_book::answers(*first->entry, assign_key{.owner = ann, .label = "laptop"}));
+  CHECK_FALSE(registry_book::answers(*first->entry, assign_key{.owner = ann, .label = "phone"}));
+  CHECK_FALSE(registry_book::answers(*first->entry, revoke_key{first->done.keys[0].id}));
+  const auto again = w.book.answer_again(*first->entry);
+  REQUIRE(again);
+  CHECK(again->replayed);
+  CHECK(again->shown == first->done.shown);
+  CHECK(w.refusal(make_keys{1}) == errc::none);
+  CHECK(code_of(w.ask(make_keys{1}, "cli", "with blank").error()) == errc::bad_request);
+}
+
+TEST_CASE("The first group that has a policy decides") {
+  world w;
+  policy team;
+  team.name = "team";
+  team.keys_per_user = 1;
+  team.nodes = {"beta"};
+  REQUIRE(w.ask(put_policy{team}));
+  const auto ann = w.person("ann@example.com", {"guests", "team"});
+  w.fill(2);
+  CHECK(w.assigned(ann).nodes == std::vector<node_name>{"beta"});
+  CHECK(w.refusal(assign_key{.owner = ann}) == errc::key_limit_reached);
+  CHECK_FALSE(w.ask(put_policy{team})->entry);
+  team.nodes = {"elsewhere"};
+  CHECK(w.refusal(put_policy{team}) == errc::node_unknown);
+}
