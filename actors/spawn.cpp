@@ -84,8 +84,9 @@ shared_actors spawn_shared(caf::actor_system& system, const surroundings& around
       return broken;
     return store->registry_position();
   });
-  a.gateway = system.spawn(gateway::gateway, gateway::gateway_handles{a.feed, a.ledger, a.publisher, {}, a.registry, a.auditor},
-                           around.gateway_hooks);
+  a.gateway =
+    system.spawn(gateway::gateway, gateway::gateway_handles{a.feed, a.ledger, a.publisher, {}, a.registry, a.auditor},
+                 around.gateway_hooks);
   caf::anon_send(a.ledger, add_listener{a.feed});
   caf::anon_send(a.ledger, add_listener{a.registry});
   return a;
@@ -129,9 +130,10 @@ node_actors spawn_node(caf::actor_system& system, const surroundings& around, co
   a.key_client = std::make_shared<cpa::key_client>(
     cpa::key_client_settings{.node = node.name, .url = node.url, .management_key = node.management_key});
   a.key_upstream = spawn_key_upstream(system, a.key_client);
-  a.keys = spawn_key_keeper(system, own_thread,
-                            {.node = node.name, .reconcile_interval = s.keys.reconcile_interval, .now = around.now},
-                            {a.key_upstream, shared.ledger, shared.registry}, *around.numbers);
+  a.keys = spawn_key_keeper(
+    system, own_thread,
+    {.node = node.name, .reconcile_interval = s.keys.reconcile_interval, .after_first_look = true, .now = around.now},
+    {a.key_upstream, shared.ledger, shared.registry}, *around.numbers);
   a.poller =
     spawn_poller(system, own_thread,
                  {.node = node.name,

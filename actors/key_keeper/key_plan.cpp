@@ -35,6 +35,7 @@ constexpr auto config_renewed_after = 5min; ///< at a quiet moment, so that no w
 constexpr auto config_of_new_list = 2s;     ///< what is kept then has the sentinel, and can be brought back
 constexpr auto overdue = 10s;
 constexpr auto forbidden_pause = 60s;
+constexpr auto wrong_key_pause = 31min; // five within half an hour are a ban, and others try too
 constexpr auto never = std::chrono::hours{24 * 365};
 
 std::chrono::milliseconds call_backoff(std::uint32_t failures) {
@@ -118,7 +119,8 @@ void key_plan::order(const key_orders::one& o, bool whole, time now) {
   }
   entry& e = at->second;
   const bool same = known && e.should_work == o.should_work;
-  const bool in_force = o.should_work && o.was_seen;
+  // Where the opposite was ordered before, the registry has seen less than we have done.
+  const bool in_force = o.should_work && o.was_seen && (!known || same);
   ours_ |= in_force;
   untold_keys_.erase(e.id);
   untold_taken_.erase(e.id);
@@ -134,11 +136,10 @@ void key_plan::order(const key_orders::one& o, bool whole, time now) {
     untold_taken_.insert(e.id); // the registry has not heard of it
     return;
   }
-  if (same && e.is != state::taken && e.is != state::suspect)
+  if (same && e.is != state::taken && (e.is != state::suspect || whole))
     return;
   if (changing() == 0)
     unsettled_at_ = now;
-  const auto was = e.is;
   enter(e, state::done);
   e.number = ++numbers_;
   e.failures = 0;
@@ -146,7 +147,7 @@ void key_plan::order(const key_orders::one& o, bool whole, time now) {
   e.ordered_at = in_force ? std::nullopt : std::optional{now};
   if (o.should_work && !cpa::is_usable_key(o.text.reveal()))
     return enter(e, state::unwritable);
-  if (in_force && was != state::taken) {
+  if (in_force && !known) {
     if (have_list_ && !e.at_node)
       look_at_ = now;
     return enter(e, state::presumed);
@@ -162,8 +163,8 @@ void key_plan::node_may_be_new(time now) {
   failures_ = rounds_failed_ = 0;
   write_at_ = try_at_ = now;
   manage_at_ = now;
-  if (std::exchange(wrong_key_, false)) // five wrong keys are a ban
-    manage_at_ = std::max(now, wrong_key_at_ + forbidden_pause);
+  if (wrong_key_)
+    manage_at_ = std::max(now, wrong_key_at_ + wrong_key_pause);
 }
 
 void key_plan::config_restored(time now) {
@@ -401,6 +402,7 @@ void key_plan::judge(entry& e, bool lost, bool ours_lately, time now) {
 }
 
 void key_plan::listed(const std::vector<secret>& keys, time now) {
+  wrong_key_ = false;
   under_way_ = {};
   failures_ = 0;
   struct place {
