@@ -25,30 +25,25 @@ caf::expected<registry_value> read_position(const database& db, const view& as_o
   return out;
 }
 
-// Calls `visit(image)` with what lies under each row of the kind.
-template <class Key, class T, class Visit>
-caf::error each_image(const database& db, const view& as_of, std::string_view kind, Visit visit) {
-  return db.each(
-    family::registry, key_prefix<Key>(), {},
-    [&](std::string_view key, std::string_view bytes, bool&) -> caf::error {
-      Key of;
-      T image;
-      if (!decode_key(key, of) || !decode(bytes, image))
-        return damaged(kind);
-      name_of(image) = std::move(std::get<0>(of.fields()));
-      return visit(std::move(image));
-    },
-    as_of.get());
+template <class Key, class T>
+caf::error read_image(std::string_view key, std::string_view bytes, std::string_view kind, T& out) {
+  Key of;
+  if (!decode_key(key, of) || !decode(bytes, out))
+    return damaged(kind);
+  name_of(out) = std::move(std::get<0>(of.fields()));
+  return {};
 }
 
 template <class Key, class T>
 caf::error read_images(const database& db, const view& as_of, std::string_view kind, std::uint64_t expected,
                        std::vector<T>& out) {
   out.reserve(std::min<std::uint64_t>(expected, 10'000'000)); // no more than needed, and damage asks for no terabyte
-  return each_image<Key, T>(db, as_of, kind, [&](T&& image) {
-    out.push_back(std::move(image));
-    return caf::error{};
-  });
+  return db.each(
+    family::registry, key_prefix<Key>(), {},
+    [&](std::string_view key, std::string_view bytes, bool&) {
+      return read_image<Key>(key, bytes, kind, out.emplace_back());
+    },
+    as_of.get());
 }
 
 // Calls `visit(position, command)` for the commands that still count.
@@ -201,13 +196,19 @@ private:
 
   template <class Key, class T>
   static caf::error compare_rows(const database& db, const view& as_of, std::string_view kind, images& fold) {
-    auto failed = each_image<Key, T>(db, as_of, kind, [&](T&& image) -> caf::error {
-      const auto there = fold.find(name_of(image));
-      if (there == fold.end() || there->second != encode(image))
-        return differs(fmt::format("{} {} is not what the log comes to", kind, name_of(image)));
-      fold.erase(there);
-      return {};
-    });
+    auto failed = db.each(
+      family::registry, key_prefix<Key>(), {},
+      [&](std::string_view key, std::string_view bytes, bool&) -> caf::error {
+        T image;
+        if (auto unreadable = read_image<Key>(key, bytes, kind, image))
+          return unreadable;
+        const auto there = fold.find(name_of(image));
+        if (there == fold.end() || there->second != encode(image))
+          return differs(fmt::format("{} {} is not what the log comes to", kind, name_of(image)));
+        fold.erase(there);
+        return {};
+      },
+      as_of.get());
     if (!failed && !fold.empty())
       return differs(fmt::format("{} rows of kind '{}' are missing", fold.size(), kind));
     return failed;

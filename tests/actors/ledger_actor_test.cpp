@@ -124,3 +124,57 @@ TEST_CASE("A commit does not wait for long reads that were asked for before") {
   CHECK(read == reads);
   CHECK(read_before < reads);
 }
+
+TEST_CASE(
+  "An entry of the registry is answered with its place, and its events are told; one too late is told to nobody") {
+  ledger_world world;
+  const auto me = caf::actor_cast<caf::strong_actor_ptr>(world.self.ptr());
+  world.self->send(world.books, add_listener{caf::actor_cast<listener_actor>(me)});
+  user person;
+  person.id = "u1";
+  registry_entry entry;
+  entry.command = "add-1";
+  entry.users = {{std::nullopt, person}};
+  const auto append = [&](log_position expected) {
+    return append_entry{expected,
+                        std::make_shared<const registry_entry>(entry),
+                        {{0, event_kind::user_registered, {}, moment{}, "{}", person.id}}};
+  };
+  int conflicts = 0;
+  for (const log_position expected : {0, 0, 2})
+    world.self->request(world.books, 30s, append(expected))
+      .receive([&](const appended& done) { CHECK(done.position == 1); },
+               [&](const caf::error& error) { conflicts += code_of(error) == errc::registry_conflict ? 1 : 0; });
+  CHECK(conflicts == 2);
+  world.ask<committed>(payload(1)); // a commit behind them
+  int told = 0;
+  bool more = true;
+  while (more)
+    world.self->receive(
+      [&](const committed& m) {
+        ++told;
+        REQUIRE(m.events->size() == 1);
+        CHECK(m.events->front().about == "u1");
+        CHECK(m.events->front().seq == 1);
+      },
+      caf::after(0s) >> [&] { more = false; });
+  CHECK(told == 1);
+  CHECK(world.ask<std::vector<registry_entry>>(read_entries{0, 10}).size() == 1);
+  const auto image = world.ask<std::shared_ptr<const registry_image>>(load_registry{});
+  REQUIRE(image);
+  CHECK(image->position == 1);
+  CHECK(image->users == std::vector{person});
+  CHECK(image->commands.size() == 1);
+}
+
+TEST_CASE("A node's config is kept, listed and read over messages") {
+  ledger_world world;
+  const auto text = std::make_shared<const std::string>("port: 8317\n");
+  CHECK(world.ask<config_info>(keep_config{"alpha", moment{}, text}).number == 1);
+  CHECK(world.ask<std::vector<config_info>>(list_configs{"alpha"}).size() == 1);
+  CHECK(*world.ask<std::shared_ptr<const std::string>>(read_config{"alpha", 1}) == *text);
+  errc code = errc::none;
+  world.self->request(world.books, 30s, read_config{"alpha", 2})
+    .receive([](const std::shared_ptr<const std::string>&) {}, [&](const caf::error& error) { code = code_of(error); });
+  CHECK(code == errc::config_unknown);
+}
