@@ -118,7 +118,8 @@ void key_plan::order(const key_orders::one& o, bool whole, time now) {
   }
   entry& e = at->second;
   const bool same = known && e.should_work == o.should_work;
-  const bool in_force = o.should_work && o.was_seen;
+  // Where the opposite was ordered before, the registry has seen less than we have done.
+  const bool in_force = o.should_work && o.was_seen && (!known || same);
   ours_ |= in_force;
   untold_keys_.erase(e.id);
   untold_taken_.erase(e.id);
@@ -134,11 +135,10 @@ void key_plan::order(const key_orders::one& o, bool whole, time now) {
     untold_taken_.insert(e.id); // the registry has not heard of it
     return;
   }
-  if (same && e.is != state::taken && e.is != state::suspect)
+  if (same && e.is != state::taken && (e.is != state::suspect || whole))
     return;
   if (changing() == 0)
     unsettled_at_ = now;
-  const auto was = e.is;
   enter(e, state::done);
   e.number = ++numbers_;
   e.failures = 0;
@@ -146,7 +146,7 @@ void key_plan::order(const key_orders::one& o, bool whole, time now) {
   e.ordered_at = in_force ? std::nullopt : std::optional{now};
   if (o.should_work && !cpa::is_usable_key(o.text.reveal()))
     return enter(e, state::unwritable);
-  if (in_force && was != state::taken) {
+  if (in_force && !known) {
     if (have_list_ && !e.at_node)
       look_at_ = now;
     return enter(e, state::presumed);

@@ -108,6 +108,7 @@ TEST_CASE("Whatever goes wrong at CPA, its list ends as the sentinel, the live k
   cpa.clear_faults();
   caf::anon_send(stand.node(0).keeper, node_seen{});
   CHECK(stand.wait_for_all(60s));
+  CHECK(test::eventually([&] { return stand.state(0).changing == 0; }));
   auto client = client_of(stand, 0);
   auto expected = live(stand);
   expected.insert("sk-elsewhere-1");
@@ -225,7 +226,10 @@ TEST_CASE("A key removed by hand stays away; one made by hand is found and left 
 }
 
 TEST_CASE("The client of a node's keys speaks to both eras, and refuses what must not be written") {
-  key_stand stand{1, of_version(GENERATE("6.9.49", "7.2.140"))};
+  auto options = of_version(GENERATE("6.9.49", "7.2.140"));
+  options.reload_run = 0ms; // no write is lost here
+  key_stand stand{1, options};
+  REQUIRE(stand.wait_until([](auto& s) { return !s.strangers_.empty(); })); // the keeper has looked, and is quiet now
   auto client = client_of(stand, 0);
   CHECK(listed(client) == texts{"sk-elsewhere-1"});
   REQUIRE(client.swap(secret{"sk-\"quoted\""}, secret{"sk-\"quoted\""}));

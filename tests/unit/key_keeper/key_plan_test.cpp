@@ -408,6 +408,22 @@ TEST_CASE("An order that is taken back in the middle of its write ends right") {
   }
 }
 
+TEST_CASE("A key that is suspended and resumed before the registry heard of either is not said to be taken away") {
+  const bool era_a = GENERATE(true, false);
+  for (int at = 0; at < 8; ++at) {
+    auto n = in_step(era_a);
+    n.order({planned_node::one("a", false, true)});
+    for (int i = 0; i < at; ++i)
+      n.step(n.now + 1s);
+    n.order({planned_node::one("a", true, true)});
+    INFO("after " << at << " steps");
+    n.run_for(5min);
+    CHECK(n.taken.empty());
+    CHECK(n.cpa.lets_in(a, n.now));
+    CHECK(n.works("a"));
+  }
+}
+
 TEST_CASE("Orders that come while a list is being written are not forgotten") {
   auto n = in_step(true);
   bool come = false;
