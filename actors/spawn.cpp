@@ -84,8 +84,9 @@ shared_actors spawn_shared(caf::actor_system& system, const surroundings& around
       return broken;
     return store->registry_position();
   });
-  a.gateway = system.spawn(gateway::gateway, gateway::gateway_handles{a.feed, a.ledger, a.publisher, {}, a.registry, a.auditor},
-                           around.gateway_hooks);
+  a.gateway =
+    system.spawn(gateway::gateway, gateway::gateway_handles{a.feed, a.ledger, a.publisher, {}, a.registry, a.auditor},
+                 around.gateway_hooks);
   caf::anon_send(a.ledger, add_listener{a.feed});
   caf::anon_send(a.ledger, add_listener{a.registry});
   return a;

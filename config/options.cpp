@@ -189,6 +189,7 @@ constexpr section_row sections[] = {
   {"collect", "Taking usage out of the queue of nodes that keep no totals (CLIProxyAPI 6.9.38 and newer)."},
   {"snapshot", "Snapshots of each node's usage, kept in the data folder."},
   {"restore", "Putting usage back into a node that lost it."},
+  {"keys", "Keys of people: how they are made, how many wait in the pool, how they end."},
   {"gateway", "The page, the API and the WebSocket."},
   {"compat", "The listener for tools that were made for CLIProxyAPI. Each key has its own place in the queue."},
   {"nats", "Events on NATS JetStream."},

@@ -35,6 +35,7 @@ constexpr auto config_renewed_after = 5min; ///< at a quiet moment, so that no w
 constexpr auto config_of_new_list = 2s;     ///< what is kept then has the sentinel, and can be brought back
 constexpr auto overdue = 10s;
 constexpr auto forbidden_pause = 60s;
+constexpr auto wrong_key_pause = 31min; // five within half an hour are a ban, and others try too
 constexpr auto never = std::chrono::hours{24 * 365};
 
 std::chrono::milliseconds call_backoff(std::uint32_t failures) {
@@ -162,8 +163,8 @@ void key_plan::node_may_be_new(time now) {
   failures_ = rounds_failed_ = 0;
   write_at_ = try_at_ = now;
   manage_at_ = now;
-  if (std::exchange(wrong_key_, false)) // five wrong keys are a ban
-    manage_at_ = std::max(now, wrong_key_at_ + forbidden_pause);
+  if (wrong_key_)
+    manage_at_ = std::max(now, wrong_key_at_ + wrong_key_pause);
 }
 
 void key_plan::config_restored(time now) {
@@ -401,6 +402,7 @@ void key_plan::judge(entry& e, bool lost, bool ours_lately, time now) {
 }
 
 void key_plan::listed(const std::vector<secret>& keys, time now) {
+  wrong_key_ = false;
   under_way_ = {};
   failures_ = 0;
   struct place {

@@ -148,6 +148,38 @@ TEST_CASE("Killed at any moment, each payload received is in the inbox or decode
   CHECK(next > 0);
 }
 
+TEST_CASE("Killed at any moment, the registry has every entry that was told, without a hole, and its fold") {
+  const auto seed = std::random_device{}();
+  INFO("seed " << seed);
+  std::mt19937_64 random{seed};
+  const scratch_folder folder;
+  std::uint64_t next = 0;
+  for (int kill = 0; kill < 20; ++kill) {
+    const auto told = write_until_killed(folder.path(), next, "registry", static_cast<int>(random() % 30),
+                                         static_cast<int>(random() % 3000));
+    const auto books = must_open(small_settings(folder.path()));
+    INFO("kill " << kill << ", told " << told);
+    const auto image = must(books->load_registry());
+    CHECK(image.position >= told);
+    CHECK(image.position % 4 == 0);
+    const auto log = all_entries(*books, 1000);
+    REQUIRE(log.size() == image.position);
+    for (std::uint64_t i = 0; i < log.size(); ++i)
+      if (log[i].position != i + 1 || log[i].command != "command-" + std::to_string(i + 1))
+        FAIL("entry " << i + 1 << " is " << log[i].command << " at " << log[i].position);
+    REQUIRE(image.users.size() == image.position);
+    for (const auto& person : image.users) {
+      const auto number = std::stoull(person.id.substr(1));
+      if (person != numbered_user(number, number < image.position ? 1 : 0))
+        FAIL("user " << person.id << " is not what the entries say");
+    }
+    CHECK(books->state().outbox == image.position + books->state().records); // an event each
+    must(books->verify());
+    next = image.position;
+  }
+  CHECK(next > 0);
+}
+
 TEST_CASE("Power that goes takes nothing that was received, nor what it became") {
   const auto seed = std::random_device{}();
   INFO("seed " << seed);

@@ -1,6 +1,7 @@
 // Commits numbered records one collection after the other and tells each on standard output once it is on disk, until
-// it is killed. Usage: storage_crash_writer FOLDER FIRST usage|queue
+// it is killed. Usage: storage_crash_writer FOLDER FIRST usage|queue|registry
 // With `queue` it tells of what was received instead, and decodes each some commits later, as a collector does.
+// With `registry` it appends entries: each brings a person and changes the one before.
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
@@ -87,6 +88,28 @@ int write_queue(ledger& books, std::uint64_t number) {
   }
 }
 
+int write_registry(ledger& books, std::uint64_t number) {
+  for (;; number += 4) {
+    std::vector<ledger::write> writes;
+    for (auto i = number; i < number + 4; ++i) {
+      registry_entry entry;
+      entry.at = test::at_seconds(static_cast<std::int64_t>(i) * 3600); // so that commands get old
+      entry.command = "command-" + std::to_string(i + 1);
+      entry.users = {{std::nullopt, test::numbered_user(i + 1)}};
+      if (i > 0)
+        entry.users.push_back({test::numbered_user(i), test::numbered_user(i, 1)});
+      node_event event{0, event_kind::user_registered, {}, entry.at, "{}", entry.users[0].after->id};
+      writes.emplace_back(test::entry_of(i, entry, {event}));
+      writes.emplace_back(test::entry_of(i, std::move(entry), {std::move(event)})); // too late by one
+      if (i % 4 == 0)
+        writes.emplace_back(test::polled("alpha", test::numbered_groups("alpha", i, 1)));
+    }
+    test::must(books.commit(writes, test::at_seconds(static_cast<std::int64_t>(number) * 3600)));
+    if (!tell(number + 4) || number > 1'000'000)
+      return 1;
+  }
+}
+
 } // namespace
 
 int main(int count, char** arguments) {
@@ -96,5 +119,8 @@ int main(int count, char** arguments) {
   how.write_buffer_bytes = std::size_t{256} << 10; // so that the kill also meets flushes and merges
   const auto books = test::must_open(how);
   const auto first = std::strtoull(arguments[2], nullptr, 10);
-  return arguments[3] == std::string{"queue"} ? write_queue(*books, first) : write_usage(*books, first);
+  const std::string mode = arguments[3];
+  if (mode == "registry")
+    return write_registry(*books, first);
+  return mode == "queue" ? write_queue(*books, first) : write_usage(*books, first);
 }
