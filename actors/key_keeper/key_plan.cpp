@@ -20,7 +20,7 @@ constexpr std::size_t sampled = 3;     ///< of each kind, of a list that was wri
 constexpr std::size_t tried_at_once = 1'000;
 
 // CPA up to 7.2.18 enforces a write after 150 ms, later ones after 3 ms.
-constexpr std::chrono::milliseconds gaps[] = {2ms, 5ms, 10ms, 20ms, 20ms, 20ms, 20ms, 20ms, 20ms, 20ms, 20ms, 50ms};
+constexpr std::chrono::milliseconds gaps[] = {2ms, 3ms, 5ms, 10ms, 20ms, 20ms, 20ms, 20ms, 20ms, 20ms, 20ms, 50ms};
 constexpr auto patience = 1'000ms;        ///< until a write counts as lost
 constexpr auto patience_of_trial = 300ms; ///< until what is in the list counts as not in force
 /// After a write that changes nothing that can be tried: another one would be lost if it came during CPA's reload.
