@@ -206,13 +206,13 @@ bool key_plan::full_write_wanted(time now) const {
 }
 
 /// Every key that is not ours in its order, ours as they should be, the sentinel always, examples never.
-std::vector<secret> key_plan::merged() const {
+std::vector<secret> key_plan::merged(const std::vector<secret>& list) const {
   std::vector<secret> out;
   std::unordered_set<std::string_view> there;
   const auto stays = [](const entry& e) {
     return e.should_work && e.is != state::unwritable && e.is != state::taken && e.is != state::suspect;
   };
-  for (const auto& key : list_) {
+  for (const auto& key : list) {
     const auto text = trimmed(key.reveal());
     if (text.empty() || cpa::is_template_key(text))
       continue;
@@ -278,7 +278,7 @@ key_plan::call key_plan::next(time now) {
     if (full) {
       if (!list_fresh_ || now - list_at_ > list_good_for)
         return begin({.is = kind::list});
-      return begin({.is = kind::put, .keys = merged()});
+      return begin({.is = kind::put, .keys = merged(list_)});
     }
     const auto* e = first_due(now);
     under_way_id_ = e->id;
