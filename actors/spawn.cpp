@@ -130,9 +130,10 @@ node_actors spawn_node(caf::actor_system& system, const surroundings& around, co
   a.key_client = std::make_shared<cpa::key_client>(
     cpa::key_client_settings{.node = node.name, .url = node.url, .management_key = node.management_key});
   a.key_upstream = spawn_key_upstream(system, a.key_client);
-  a.keys = spawn_key_keeper(system, own_thread,
-                            {.node = node.name, .reconcile_interval = s.keys.reconcile_interval, .now = around.now},
-                            {a.key_upstream, shared.ledger, shared.registry}, *around.numbers);
+  a.keys = spawn_key_keeper(
+    system, own_thread,
+    {.node = node.name, .reconcile_interval = s.keys.reconcile_interval, .after_first_look = true, .now = around.now},
+    {a.key_upstream, shared.ledger, shared.registry}, *around.numbers);
   a.poller =
     spawn_poller(system, own_thread,
                  {.node = node.name,

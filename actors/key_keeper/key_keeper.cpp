@@ -396,6 +396,8 @@ key_keeper_impl::behavior_type key_keeper(self_ptr self, key_keeper_settings set
       core->act(self);
     },
     [core, self](const node_seen&) {
+      if (std::exchange(core->settings.after_first_look, false))
+        self->send(self, announce{});
       core->plan.node_may_be_new(self->clock().now());
       core->act(self);
     },
@@ -423,7 +425,7 @@ key_keeper_impl::behavior_type key_keeper(self_ptr self, key_keeper_settings set
         core->act(self);
     },
     [core, self](const announce&) {
-      if (core->ordered || core->draining)
+      if (core->ordered || core->draining || core->settings.after_first_look)
         return;
       self->send(core->peers.registry,
                  keeper_ready{core->settings.node, caf::actor_cast<key_keeper_actor>(self->ctrl())});

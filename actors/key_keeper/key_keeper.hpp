@@ -14,6 +14,9 @@ namespace keyportal {
 struct key_keeper_settings {
   node_name node;
   std::chrono::milliseconds reconcile_interval{60'000};
+  /// Whether to do nothing before the first node_seen: a management key that the poller was refused is not tried again
+  /// here, since five wrong ones are a ban.
+  bool after_first_look = false;
   std::function<moment()> now; ///< wall clock
 };
 

@@ -172,7 +172,7 @@ void poller_core::tell_link(self_ptr self) {
   nlohmann::json data = {{"node", settings.node}, {"since", to_rfc3339_ms(condition.since)}};
   journal_entry entry;
   entry.events.push_back({0, *change ? event_kind::up : event_kind::down, settings.node, now, dump(data)});
-  if (*change && peers.keys)
+  if (*change && peers.keys && looked)
     self->send(peers.keys, node_seen{}); // perhaps with another list of keys
   // Should the disk refuse it, the condition is still shown; the next change is told again.
   self->request(peers.ledger, ledger_patience, std::move(entry))

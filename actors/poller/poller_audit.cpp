@@ -255,6 +255,8 @@ void poller_core::audited(self_ptr self, std::uint64_t missing, const queue_stat
   condition.collecting = std::string(name_of(queue.mode));
   if (std::exchange(keeper_waits, false))
     self->send(peers.keeper, node_seen{});
+  if (!std::exchange(looked, true) && peers.keys)
+    self->send(peers.keys, node_seen{});
   const bool starved = missing > 0 && queue.connected && queue.mode != queue_mode::subscribe;
   tell(self, node_condition::light::up,
        !queue.problem.empty() ? queue.problem

@@ -58,6 +58,7 @@ struct poller_core {
   bool draining = false;
   bool busy = false;
   bool keeper_waits = false; ///< for our next look at the node
+  bool looked = false;       ///< the node let us look, at least once
   std::uint64_t newest_tick = 0;
   caf::typed_response_promise<drained> drain_promise;
 

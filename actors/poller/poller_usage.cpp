@@ -91,6 +91,8 @@ void poller_core::commit(self_ptr self, std::shared_ptr<cpa::usage_reading> read
         }
         if (std::exchange(keeper_waits, false))
           self->send(peers.keeper, node_seen{});
+        if (!std::exchange(looked, true) && peers.keys)
+          self->send(peers.keys, node_seen{});
         if (settings.boot_marker && !reading->marker_here)
           self->send(peers.keeper, place_marker{});
         condition.last_poll = seen_at;
