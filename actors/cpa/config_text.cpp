@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "messages/json.hpp"
 #include "messages/records.hpp"
 
 namespace keyportal::cpa {
@@ -185,6 +186,38 @@ std::optional<config_facts> read_config_text(std::string_view text) {
     }
   }
   return any ? std::optional{std::move(out)} : std::nullopt;
+}
+
+std::optional<std::string> with_keys(std::string_view text, const std::vector<secret>& keys) {
+  if (!read_config_text(text))
+    return std::nullopt;
+  std::string out;
+  bool among_keys = false, done = false;
+  const auto add_keys = [&] {
+    out += "api-keys:\n";
+    for (const auto& key : keys) {
+      out += "  - ";
+      append_json_string(out, key.reveal());
+      out.push_back('\n');
+    }
+    done = true;
+  };
+  lines all{text};
+  std::string_view line;
+  while (all.next(line)) {
+    if (among_keys && (line.starts_with(' ') || line.starts_with('-')))
+      continue;
+    among_keys &= line.empty() || line.starts_with('#');
+    if (line.starts_with("api-keys:")) {
+      among_keys = true;
+      add_keys();
+    } else {
+      out.append(line).push_back('\n');
+    }
+  }
+  if (!done)
+    add_keys();
+  return out;
 }
 
 std::string config_danger(std::string_view text, const secret& sentinel) {

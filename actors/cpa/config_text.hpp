@@ -28,6 +28,10 @@ struct config_facts {
 /// Nothing for what it does not understand, which may still be YAML: a file that is not understood is not written.
 std::optional<config_facts> read_config_text(std::string_view text);
 
+/// The file with these keys instead of its own; all else stays as it is but for the comments among its keys. Nothing for
+/// a file that is not understood.
+std::optional<std::string> with_keys(std::string_view text, const std::vector<secret>& keys);
+
 /// Why the file must not be written to a node; empty when it may. `sentinel`: a key it has to hold; empty: any.
 std::string config_danger(std::string_view text, const secret& sentinel);
 

@@ -79,6 +79,7 @@ struct key_keeper_core {
   void failed(self_ptr self, const caf::error& why);
   void config_came(self_ptr self, const config_ptr& text, std::function<void()> then);
   void restore(self_ptr self, std::uint64_t number, caf::typed_response_promise<key_written> answer);
+  [[nodiscard]] caf::expected<config_ptr> renewed(const restore_run& run) const;
   void restore_next(self_ptr self);
   void end_restore(self_ptr self, caf::error why);
   void report(self_ptr self);
@@ -210,9 +211,8 @@ void key_keeper_core::restore(self_ptr self, std::uint64_t number, caf::typed_re
   self->request(peers.ledger, patience, read_config{settings.node, number})
     .then(
       [this, self, number, answer](const config_ptr& text) mutable {
-        if (const auto danger = cpa::config_danger(*text, plan.sentinel()); !danger.empty()) {
-          answer.deliver(
-            make_error(errc::config_unsafe, fmt::format("{}: number {}: {}", settings.node, number, danger)));
+        if (draining) {
+          answer.deliver(make_error(errc::shutting_down, settings.node));
           return;
         }
         restores.push_back({answer, text, number});
@@ -221,11 +221,30 @@ void key_keeper_core::restore(self_ptr self, std::uint64_t number, caf::typed_re
       [answer](caf::error& e) mutable { answer.deliver(std::move(e)); });
 }
 
+/// The file of then with the keys of now: a key that was revoked since must not come back with it, not even for a moment.
+caf::expected<config_ptr> key_keeper_core::renewed(const restore_run& run) const {
+  const auto unsafe = [&](std::string_view why) {
+    return make_error(errc::config_unsafe, fmt::format("{}: number {}: {}", settings.node, run.number, why));
+  };
+  const auto facts = cpa::read_config_text(*run.text);
+  if (!facts)
+    return unsafe(cpa::config_danger(*run.text, {}));
+  std::vector<secret> then;
+  for (const auto& key : facts->api_keys)
+    then.emplace_back(key);
+  const auto text = std::make_shared<const std::string>(*cpa::with_keys(*run.text, plan.keys_of_now(then)));
+  if (const auto danger = cpa::config_danger(*text, plan.sentinel()); !danger.empty())
+    return unsafe(danger);
+  return text;
+}
+
 void key_keeper_core::restore_next(self_ptr self) {
   restoring = true;
   const auto put = [this, self] {
-    const auto& run = restores.front();
-    self->request(peers.upstream, caf::infinite, put_config{run.text})
+    const auto text = renewed(restores.front());
+    if (!text)
+      return end_restore(self, text.error());
+    self->request(peers.upstream, caf::infinite, put_config{*text})
       .then(
         [this, self](const key_written&) {
           config_empty = false;

@@ -20,7 +20,7 @@ constexpr std::size_t sampled = 3;     ///< of each kind, of a list that was wri
 constexpr std::size_t tried_at_once = 1'000;
 
 // CPA up to 7.2.18 enforces a write after 150 ms, later ones after 3 ms.
-constexpr std::chrono::milliseconds gaps[] = {2ms, 5ms, 10ms, 20ms, 20ms, 20ms, 20ms, 20ms, 20ms, 20ms, 20ms, 50ms};
+constexpr std::chrono::milliseconds gaps[] = {2ms, 3ms, 5ms, 10ms, 20ms, 20ms, 20ms, 20ms, 20ms, 20ms, 20ms, 50ms};
 constexpr auto patience = 1'000ms;        ///< until a write counts as lost
 constexpr auto patience_of_trial = 300ms; ///< until what is in the list counts as not in force
 /// After a write that changes nothing that can be tried: another one would be lost if it came during CPA's reload.
@@ -206,13 +206,13 @@ bool key_plan::full_write_wanted(time now) const {
 }
 
 /// Every key that is not ours in its order, ours as they should be, the sentinel always, examples never.
-std::vector<secret> key_plan::merged() const {
+std::vector<secret> key_plan::merged(const std::vector<secret>& list) const {
   std::vector<secret> out;
   std::unordered_set<std::string_view> there;
   const auto stays = [](const entry& e) {
     return e.should_work && e.is != state::unwritable && e.is != state::taken && e.is != state::suspect;
   };
-  for (const auto& key : list_) {
+  for (const auto& key : list) {
     const auto text = trimmed(key.reveal());
     if (text.empty() || cpa::is_template_key(text))
       continue;
@@ -278,7 +278,7 @@ key_plan::call key_plan::next(time now) {
     if (full) {
       if (!list_fresh_ || now - list_at_ > list_good_for)
         return begin({.is = kind::list});
-      return begin({.is = kind::put, .keys = merged()});
+      return begin({.is = kind::put, .keys = merged(list_)});
     }
     const auto* e = first_due(now);
     under_way_id_ = e->id;

@@ -50,6 +50,10 @@ public:
   void ordered(const key_orders& orders, time now);
   /// The node may be another process: look at once, also where the next try was not due.
   void node_may_be_new(time now);
+  /// The keys for an earlier config.yaml that had these: what should be at the node, whatever was there at the time.
+  [[nodiscard]] std::vector<secret> keys_of_now(const std::vector<secret>& then) const {
+    return merged(have_list_ && !lost_ ? list_ : then);
+  }
   /// An earlier config.yaml was written: what is missing now was not taken away by anybody.
   void config_restored(time now);
 
@@ -155,7 +159,7 @@ private:
   [[nodiscard]] bool full_write_wanted(time now) const;
   [[nodiscard]] std::size_t due(time now) const;
   [[nodiscard]] entry* first_due(time now) const;
-  [[nodiscard]] std::vector<secret> merged() const;
+  [[nodiscard]] std::vector<secret> merged(const std::vector<secret>& list) const;
   void begin_round(bool of_write, bool read_back, std::vector<std::pair<key_id, bool>> keys, std::vector<probe> sample,
                    time now);
   [[nodiscard]] std::vector<probe> sample_of(std::vector<entry*> from, std::size_t most) const;

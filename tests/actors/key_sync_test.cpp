@@ -1,4 +1,9 @@
 // Keys at the stand-in of CPA over real sockets, with everything that goes wrong there.
+#include <arpa/inet.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <fstream>
 #include <random>
 
@@ -55,6 +60,95 @@ private:
   cpa::key_client client_;
   std::atomic<bool> stop_{false};
   std::atomic<int> let_in_{0}, tries_{0};
+  std::thread thread_;
+};
+
+/// Answers every request with `{"status":"ok","api-keys":[]}` and keeps what it was sent, byte for byte.
+class witness {
+public:
+  witness() {
+    listen_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* any = reinterpret_cast<sockaddr*>(&address);
+    REQUIRE(::bind(listen_, any, size) == 0);
+    REQUIRE(::listen(listen_, 8) == 0);
+    ::getsockname(listen_, any, &size);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] { run(); });
+  }
+  ~witness() {
+    stop_ = true;
+    thread_.join();
+    ::close(listen_);
+  }
+  std::string url() const { return fmt::format("http://127.0.0.1:{}", port_); }
+  std::vector<std::string> requests() {
+    const std::lock_guard guard(lock_);
+    return requests_;
+  }
+  int connections() const { return connections_; }
+  bool connected() const { return connected_; }
+  bool silent_one() const { return silent_; }
+
+private:
+  static bool readable(int fd) {
+    pollfd p{fd, POLLIN, 0};
+    return ::poll(&p, 1, 50) == 1;
+  }
+  void run() {
+    while (!stop_) {
+      if (!readable(listen_))
+        continue;
+      const int fd = ::accept(listen_, nullptr, nullptr);
+      ++connections_;
+      connected_ = true;
+      converse(fd);
+      ::close(fd);
+      connected_ = false;
+    }
+  }
+  void converse(int fd) {
+    std::string got;
+    bool any = false;
+    while (!stop_) {
+      if (!readable(fd)) {
+        silent_ = silent_ || !any;
+        continue;
+      }
+      char bytes[4096];
+      const auto n = ::recv(fd, bytes, sizeof bytes, 0);
+      if (n <= 0)
+        return;
+      any = true;
+      got.append(bytes, static_cast<std::size_t>(n));
+      const auto head = got.find("\r\n\r\n");
+      if (head == std::string::npos)
+        continue;
+      std::size_t body = 0;
+      if (const auto at = got.find("Content-Length: "); at < head)
+        body = std::stoul(got.substr(at + 16));
+      if (got.size() < head + 4 + body)
+        continue;
+      {
+        const std::lock_guard guard(lock_);
+        requests_.push_back(std::exchange(got, {}));
+      }
+      const std::string answer = R"({"status":"ok","api-keys":[]})";
+      const auto text = fmt::format("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", answer.size(), answer);
+      if (::send(fd, text.data(), text.size(), MSG_NOSIGNAL) < 0)
+        return;
+    }
+  }
+
+  int listen_ = -1;
+  std::uint16_t port_ = 0;
+  std::atomic<bool> stop_{false}, connected_{false}, silent_{false};
+  std::atomic<int> connections_{0};
+  std::mutex lock_;
+  std::vector<std::string> requests_;
   std::thread thread_;
 };
 
@@ -268,4 +362,55 @@ TEST_CASE("The client of a node's keys speaks to both eras, and refuses what mus
   CHECK(client.keys());
   client.stop();
   CHECK(code_of(client.keys().error()) == errc::shutting_down);
+}
+
+TEST_CASE("Keys travel in bodies and headers only, over one connection that is closed when nothing is asked") {
+  witness cpa;
+  caf::actor_system_config config;
+  caf::actor_system system{config};
+  auto client = std::make_shared<cpa::key_client>(
+    cpa::key_client_settings{.node = "n", .url = cpa.url() + "/", .management_key = secret{"sk-management-1"}});
+  {
+    auto upstream = spawn_key_upstream(system, client);
+    caf::scoped_actor self{system};
+    const auto ask = [&]<class Answer>(auto question, Answer*) {
+      bool good = false;
+      self->request(upstream, 10s, std::move(question))
+        .receive([&](const Answer&) { good = true; }, [](const caf::error& e) { FAIL(render(e)); });
+      return good;
+    };
+    CHECK(cpa.connections() == 0); // none is opened before there is something to say
+    CHECK(ask(fetch_keys{}, static_cast<keys_answer*>(nullptr)));
+    CHECK(ask(put_keys{{secret{"sk-1"}, secret{"sk-2"}}}, static_cast<key_written*>(nullptr)));
+    CHECK(ask(swap_key{secret{"sk-1"}, secret{"sk-3"}}, static_cast<key_written*>(nullptr)));
+    CHECK(ask(try_key{secret{"sk-3"}}, static_cast<key_trial*>(nullptr)));
+    CHECK(ask(try_key{}, static_cast<key_trial*>(nullptr)));
+    CHECK(ask(fetch_config{}, static_cast<std::shared_ptr<const std::string>*>(nullptr)));
+    caf::anon_send_exit(upstream, caf::exit_reason::user_shutdown);
+    const auto requests = cpa.requests();
+    REQUIRE(requests.size() == 6);
+    CHECK(cpa.connections() == 1);
+    CHECK_FALSE(cpa.silent_one());
+    const auto line = [&](std::size_t i) { return requests[i].substr(0, requests[i].find("\r\n")); };
+    const auto body = [&](std::size_t i) { return requests[i].substr(requests[i].find("\r\n\r\n") + 4); };
+    CHECK(line(0) == "GET /v0/management/api-keys HTTP/1.1");
+    CHECK(line(1) == "PUT /v0/management/api-keys HTTP/1.1");
+    CHECK(body(1) == R"(["sk-1","sk-2"])");
+    CHECK(line(2) == "PATCH /v0/management/api-keys HTTP/1.1");
+    CHECK(body(2) == R"({"old":"sk-1","new":"sk-3"})");
+    CHECK(line(3) == "GET /v1/models HTTP/1.1");
+    CHECK(requests[3].find("Authorization: Bearer sk-3\r\n") != std::string::npos);
+    CHECK(requests[3].find("sk-management") == std::string::npos);
+    CHECK(line(4) == "GET /v1/models HTTP/1.1");
+    CHECK(requests[4].find("Authorization") == std::string::npos);
+    CHECK(line(5) == "GET /v0/management/config.yaml HTTP/1.1");
+    for (const auto& r : requests)
+      CHECK(r.find("X-Forwarded-For") == std::string::npos);
+  }
+  auto upstream = spawn_key_upstream(system, client);
+  caf::scoped_actor self{system};
+  self->request(upstream, 10s, try_key{}).receive([](const key_trial&) {}, [](const caf::error&) {});
+  REQUIRE(cpa.connected());
+  CHECK(test::eventually([&] { return !cpa.connected(); })); // after five quiet seconds
+  caf::anon_send_exit(upstream, caf::exit_reason::user_shutdown);
 }

@@ -71,6 +71,22 @@ TEST_CASE("What is not understood is not taken for a config.yaml") {
   }
 }
 
+TEST_CASE("The keys of a config.yaml are replaced, and every other line stays") {
+  const std::vector<secret> keys{secret{"sk-new"}, secret{"sk-\"quoted\""}};
+  const auto out = cpa::with_keys(good, keys);
+  REQUIRE(out);
+  CHECK(cpa::read_config_text(*out)->api_keys == strings{"sk-new", "sk-\"quoted\""});
+  CHECK(out->starts_with(good.substr(0, good.find("api-keys:"))));
+  CHECK(out->ends_with(good.substr(good.find("openai-compatibility:"))));
+  CHECK(*cpa::with_keys("api-keys: [a, b]\nport: 1", keys)
+        == "api-keys:\n  - \"sk-new\"\n  - \"sk-\\\"quoted\\\"\"\nport: 1\n");
+  CHECK(*cpa::with_keys("api-keys:\n- a\n\n# b\n- c\nport: 1\n", {secret{"x"}})
+        == "api-keys:\n  - \"x\"\n\n# b\nport: 1\n");
+  CHECK(*cpa::with_keys("port: 1\n", {secret{"x"}}) == "port: 1\napi-keys:\n  - \"x\"\n");
+  CHECK_FALSE(cpa::with_keys("", keys));
+  CHECK_FALSE(cpa::with_keys("<html>", keys));
+}
+
 TEST_CASE("A config.yaml that would lock us out or open the node is told apart") {
   CHECK(cpa::config_danger(good, sentinel).empty());
   CHECK(cpa::config_danger(good, {}).empty());
