@@ -36,6 +36,7 @@ struct registry_core {
   ledger_actor ledger;
   metrics& numbers;
   std::vector<keeper_ready> keepers;
+  std::uint64_t life = 0; ///< counts how often what is known was thrown away; answers from before mean nothing
   bool reloading = false; ///< the disk refused something: what is known is read anew
   bool draining = false;
   caf::typed_response_promise<drained> drain_promise;
@@ -101,11 +102,16 @@ void registry_core::work(self_ptr self, const registry_command& what, promise an
 void registry_core::append(self_ptr self, const registry_book::decision& decided) {
   self->request(ledger, caf::infinite, append_entry{decided.entry->position - 1, decided.entry, decided.events})
     .then(
-      [this, self](const appended& done) {
+      [this, self, then = life](const appended& done) {
+        if (then != life)
+          return;
         durable = std::max(durable, done.position);
         advance(self);
       },
-      [this, self](const caf::error& why) { give_up(self, why); });
+      [this, self, then = life](const caf::error& why) {
+        if (then == life)
+          give_up(self, why);
+      });
 }
 
 /// Answers what is on disk.
@@ -150,6 +156,7 @@ void registry_core::give_up(self_ptr self, const caf::error& why) {
     return;
   log::error("key-registry", "append", "{}", render(why));
   reloading = true;
+  ++life;
   for (auto& one : std::exchange(queue, {}))
     if (one.answer.pending())
       one.answer.deliver(why);
