@@ -119,7 +119,7 @@ caf::error ledger::parts::mend() {
   if (auto failed = to_error(db->raw().Resume()))
     return failed;
   dictionary->forget_all();
-  caches = {};
+  credentials = {};
   if (auto failed = load())
     return failed;
   broken = false;
@@ -129,7 +129,7 @@ caf::error ledger::parts::mend() {
 caf::expected<std::vector<committed>> ledger::commit(const std::vector<write>& writes, moment now) {
   if (auto failed = parts_->mend())
     return failed;
-  commit_plan plan{*parts_->db, *parts_->dictionary, parts_->memory, parts_->caches, now};
+  commit_plan plan{*parts_->db, *parts_->dictionary, parts_->memory, parts_->credentials, parts_->prices.get(), now};
   for (const auto& one : writes)
     if (auto failed = std::visit([&](const auto& what) { return plan.add(what); }, one))
       return failed;
@@ -217,6 +217,8 @@ caf::error ledger::forget_outbox(const std::vector<sequence>& shipped) {
   parts_->memory.position = position;
   return {};
 }
+
+void ledger::use_prices(std::shared_ptr<const pricing> prices) { parts_->prices = std::move(prices); }
 
 // --- reading ---------------------------------------------------------------------------
 

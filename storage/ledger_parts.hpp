@@ -10,7 +10,6 @@
 #include "storage/database.hpp"
 #include "storage/ledger.hpp"
 #include "storage/names.hpp"
-#include "storage/rollups.hpp"
 #include "storage/snapshots.hpp"
 
 namespace keyportal::storage {
@@ -27,7 +26,8 @@ struct ledger::parts {
   mutable config_shelf configs;
 
   // The writer's own.
-  row_caches caches;
+  credential_table credentials; ///< rows of the last commits
+  std::shared_ptr<const pricing> prices;
   bool broken = false; ///< a write failed and nobody knows how much of it is on disk
 
   /// What readers see of the last commit; the writer changes it under the mutex and reads it without.

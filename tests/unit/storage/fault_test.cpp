@@ -5,6 +5,7 @@
 
 #include "faulty_files.hpp"
 #include "sample.hpp"
+#include "storage/cells.hpp"
 #include "storage/database.hpp"
 #include "storage/values.hpp"
 
@@ -186,9 +187,10 @@ TEST_CASE("What verification compares, it does notice") {
     };
     switch (which) {
       case 0: drop(family::records, key_prefix<record_key>()); break;
-      case 1: drop(family::rollups, key_prefix<hour_key>()); break;
+      case 1: drop(family::rollups, key_prefix<cells_key>()); break;
       case 2:
-        batch.Put(db->handle(family::rollups), first(family::rollups, key_prefix<day_key>()), encode(rollup_value{}));
+        batch.Put(db->handle(family::rollups), first(family::rollups, key_prefix<cells_key>(std::uint8_t{2})),
+                  encode(sums_row{}, cell_view::kinds));
         break;
       case 3: drop(family::outbox, key_prefix<outbox_key>()); break;
       case 4: batch.Put(db->handle(family::meta), encode_key(node_key{1}), encode(node_value{})); break;
