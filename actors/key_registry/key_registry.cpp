@@ -5,6 +5,7 @@
 #include <caf/all.hpp>
 
 #include "actors/key_registry/budget_book.hpp"
+#include "actors/telemetry/fail_point.hpp"
 #include "actors/telemetry/log.hpp"
 
 namespace keyportal {
@@ -100,6 +101,7 @@ void registry_core::work(self_ptr self, const registry_command& what, promise an
 }
 
 void registry_core::append(self_ptr self, const registry_book::decision& decided) {
+  fail_point(fail_at::decided);
   self->request(ledger, caf::infinite, append_entry{decided.entry->position - 1, decided.entry, decided.events})
     .then(
       [this, self, then = life](const appended& done) {
