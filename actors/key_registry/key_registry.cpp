@@ -142,7 +142,7 @@ void registry_core::replay(self_ptr self, waiting what) {
         caf::expected<command_done> again{make_error(errc::command_differs)};
         if (entries.size() != 1 || entries[0].position != what.position)
           again = make_error(errc::internal, "an entry of the log is missing");
-        else if (registry_book::answers(entries[0], what.replay->what))
+        else if (book.answers(entries[0], *what.replay))
           again = book.answer_again(entries[0]);
         if (again)
           what.answer.deliver(std::move(*again));

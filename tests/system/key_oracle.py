@@ -134,7 +134,7 @@ class Client(threading.Thread):
 
     most_live = 10
     most_people = 5
-    pause = 0.01
+    pause = 0.003
 
     def __init__(self, number, rng, oracle, gate):
         super().__init__(daemon=True)

@@ -12,7 +12,7 @@ import threading
 import time
 import unittest
 
-from key_oracle import FINAL, Client, Command, Gate, Oracle, Registry, ends
+from key_oracle import FINAL, Client, Gate, Oracle, Registry, ends
 from service import PATIENCE, SECRET, Place, call, wait_until
 
 KILLS = int(os.environ.get("KEYPORTAL_KEY_KILLS", "12"))
@@ -312,6 +312,47 @@ class KeyKills(unittest.TestCase):
             print(f"{version}: {dict(self.oracle.counts)}; ended at {dict(self.at_points)}; "
                   f"{self.watch.refused} requests without a key or with an ended one refused, none let in; "
                   f"log of {self.audited} entries", flush=True)
+
+    def test_a_command_is_done_once_wherever_the_service_ends(self):
+        """One key on its way into the hands of its owner and out again, with an end at each point in between."""
+        with Place() as place:
+            self.begin(place, VERSIONS[1])
+            status, answer = self.registry.ask("POST", "/api/v1/users", {"email": "ann@example.com"})
+            self.assertEqual(status, 201, answer)
+            def settle():
+                wait_until(lambda: self.registry.get("/api/v1/pool")["changing"] == 0, "the node is in step", 30)
+            def given_twice(point, *command):
+                """The service ends on its way with it; afterwards the answer is the one that may have been heard before."""
+                settle()
+                self.portal.kill()
+                self.assertTrue(self.start(point + ":1"))
+                heard = None
+                try:
+                    heard = self.registry.ask(*command)[1]
+                except OSError:
+                    pass
+                self.assertEqual(self.portal.wait_end(30), -signal.SIGKILL, self.portal.log()[-2000:])
+                self.start()
+                status, answer = self.registry.ask(*command)
+                self.assertIn(status, (200, 201), answer)
+                self.assertEqual(answer["replayed"], point != "decided")
+                self.assertIn(heard, (None, {**answer, "replayed": False}))
+                settle()
+                return answer
+            for point in POINTS:
+                with self.subTest(point=point):
+                    pooled = self.registry.get("/api/v1/pool")["keys"]["pooled"]
+                    given = given_twice(point, "POST", "/api/v1/keys", {"owner": "ann@example.com"}, f"give-{point}")
+                    text, key = given["key"], given["keys"][0]["id"]
+                    self.assertEqual(self.registry.get("/api/v1/pool")["keys"]["pooled"], pooled - 1)
+                    self.assertEqual(self.registry.get(f"/api/v1/keys/{key}")["status"], "active")
+                    self.assertEqual(answer_of(self.sim, text), 200)
+                    taken = given_twice(point, "POST", f"/api/v1/keys/{key}/revoke", {}, f"take-{point}")
+                    self.assertEqual(taken["keys"][0]["state"], "revoked")
+                    self.assertEqual(answer_of(self.sim, text), 401)
+                    self.assertNotIn(text, keys_at(self.sim))
+            self.watch.stop.set()
+            self.assertEqual(self.watch.wrong, [])
 
     def test_kills_while_keys_change_at_a_node_of_era_a(self):
         self.kills(VERSIONS[0], (KILLS + 1) // 2)

@@ -207,9 +207,14 @@ TEST_CASE("A command that was given before is recognised by its name, and by wha
   w.fill(2);
   const auto first = w.ask(assign_key{.owner = ann, .label = "laptop"}, "cli", "claim-1");
   CHECK(w.book.position_of("claim-1") == first->entry->position);
-  CHECK(registry_book::answers(*first->entry, assign_key{.owner = ann, .label = "laptop"}));
-  CHECK_FALSE(registry_book::answers(*first->entry, assign_key{.owner = ann, .label = "phone"}));
-  CHECK_FALSE(registry_book::answers(*first->entry, revoke_key{first->done.keys[0].id}));
+  const auto answers = [&](const decision& d, registry_question what, std::string who = "cli") {
+    return w.book.answers(*d.entry, {{std::move(who), "local", "claim-1"}, std::move(what)});
+  };
+  CHECK(answers(*first, assign_key{.owner = ann, .label = " laptop"}));
+  CHECK_FALSE(answers(*first, assign_key{.owner = ann, .label = "phone"}));
+  CHECK_FALSE(answers(*first, assign_key{.owner = ann, .label = "laptop", .lifetime_s = 60}));
+  CHECK_FALSE(answers(*first, assign_key{.owner = ann, .label = "laptop"}, "somebody else"));
+  CHECK_FALSE(answers(*first, revoke_key{first->done.keys[0].id}));
   const auto again = w.book.answer_again(*first->entry);
   REQUIRE(again);
   CHECK(again->replayed);
