@@ -152,15 +152,18 @@ class KeyKills(unittest.TestCase):
         """With the clients held, and time to settle: registry, pool and node are what the oracle says. The node may have
         the sentinel several times, until somebody has the time to tidy up."""
         self.check_audit()
-        soon = [at for client in self.clients for key in client.open.values() for _, at in ends(key)]
-        wait_until(lambda: time.time() > max(soon, default=0) + 1.1, "what ends by itself ends", 10)
+        pool, people, keys = None, [], []
         def settled():
+            nonlocal pool, people, keys
             self.check_clients()
             pool = self.registry.get("/api/v1/pool")
-            return pool["changing"] == 0 and pool["keys"]["pooled"] >= 100 and pool
+            if pool["changing"] or pool["keys"]["pooled"] < 100:
+                return False
+            people, keys = self.registry.all("/api/v1/users?"), self.registry.all("/api/v1/keys?")
+            return (self.registry.get("/api/v1/pool") == pool
+                    and not any(ends(k) for k in keys if k["state"] not in FINAL))
         wait_until(settled, lambda: f"the registry is in step: {self.registry.get('/api/v1/pool')}, "
                                     f"{self.registry.get('/api/v1/nodes/default/keys')}", 60)
-        people, keys = self.registry.all("/api/v1/users?"), self.registry.all("/api/v1/keys?")
         owned = collections.defaultdict(list)
         for key in keys:
             owned[key["owner"]].append(key)
@@ -170,7 +173,6 @@ class KeyKills(unittest.TestCase):
         self.assertEqual({p["id"] for p in people}, {p for c in self.clients for p in c.people})
         self.assertEqual({k["id"] for k in keys if k["owner"]}, {k for c in self.clients for k in c.keys})
         # What was made is in the pool, at work, or over.
-        pool = self.registry.get("/api/v1/pool")
         states = collections.Counter(k["state"] for k in keys)
         self.assertEqual(states, {s: n for s, n in pool["keys"].items() if n})
         self.assertEqual({k["state"] for k in owned[""]}, {"pooled", "external"})
