@@ -227,9 +227,10 @@ class KeyKills(unittest.TestCase):
             with open(path, encoding="utf-8") as file:
                 before = file.read()
         self.sim.kill()
+        self.oracle.counts["node killed"] += 1
         time.sleep(self.random.random() * 0.2)
         if os.path.getsize(path) == 0:
-            self.oracle.counts["files of the node brought back"] += 1
+            self.oracle.counts["node's file brought back"] += 1
             with open(path, "w", encoding="utf-8") as file:
                 file.write(before)
         self.sim.start()
@@ -253,6 +254,7 @@ class KeyKills(unittest.TestCase):
         elif node < 0.25:
             try:
                 self.sim.control(f"/restart?down_ms={self.random.randrange(300)}&wait=1")
+                self.oracle.counts["node restarted"] += 1
             except OSError:
                 pass
         if point:
