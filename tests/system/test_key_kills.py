@@ -75,6 +75,7 @@ class KeyKills(unittest.TestCase):
         self.portal = place.portal(self.sim, settings=SETTINGS)
         self.registry = Registry(self.portal)
         self.oracle, self.gate = Oracle(self.registry), Gate()
+        self.first_point = 3 * VERSIONS.index(version)
         self.clients, self.sentinel, self.at_points, self.owners = [], None, collections.Counter(), {}
         self.audited, self.names = 0, {}  # positions of commands in the log
         status, answer = self.registry.ask("PUT", "/api/v1/policies/default", {"keys_per_user": 1000})
@@ -237,7 +238,7 @@ class KeyKills(unittest.TestCase):
 
     def one_life(self, number, may_end):
         """Load while the service lives, until it is killed or ends itself at a point; perhaps also without the node."""
-        point = f"{POINTS[number // 2 % len(POINTS)]}:{self.random.randrange(1, 8)}" if may_end else None
+        point = f"{POINTS[(number // 2 + self.first_point) % len(POINTS)]}:{self.random.randrange(1, 8)}" if may_end else None
         ready = self.start(point)
         if ready:
             try:
@@ -288,8 +289,10 @@ class KeyKills(unittest.TestCase):
                         for client in self.clients:
                             client.revoking = True
                         self.gate.let()
-                        wait_until(lambda: all(c.failure or not c.living() + c.living("suspended") for c in self.clients)
-                                   , "all keys are revoked", 30)
+                        def revoked():
+                            self.check_clients()
+                            return not any(c.living() + c.living("suspended") for c in self.clients)
+                        wait_until(revoked, "all keys are revoked", 30)
                         self.gate.hold(len(self.clients))
                         for client in self.clients:
                             client.revoking = False
