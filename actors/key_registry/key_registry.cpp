@@ -5,6 +5,7 @@
 #include <caf/all.hpp>
 
 #include "actors/key_registry/budget_book.hpp"
+#include "actors/telemetry/fail_point.hpp"
 #include "actors/telemetry/log.hpp"
 
 namespace keyportal {
@@ -100,6 +101,7 @@ void registry_core::work(self_ptr self, const registry_command& what, promise an
 }
 
 void registry_core::append(self_ptr self, const registry_book::decision& decided) {
+  fail_point(fail_at::decided);
   self->request(ledger, caf::infinite, append_entry{decided.entry->position - 1, decided.entry, decided.events})
     .then(
       [this, self, then = life](const appended& done) {
@@ -140,7 +142,7 @@ void registry_core::replay(self_ptr self, waiting what) {
         caf::expected<command_done> again{make_error(errc::command_differs)};
         if (entries.size() != 1 || entries[0].position != what.position)
           again = make_error(errc::internal, "an entry of the log is missing");
-        else if (registry_book::answers(entries[0], what.replay->what))
+        else if (book.answers(entries[0], *what.replay))
           again = book.answer_again(entries[0]);
         if (again)
           what.answer.deliver(std::move(*again));

@@ -147,41 +147,6 @@ log_position registry_book::position_of(const std::string& command) const {
   return found == commands_.end() ? 0 : found->second;
 }
 
-bool registry_book::answers(const registry_entry& entry, const registry_question& what) {
-  if (entry.what != name_of(what))
-    return false;
-  const auto is_of_key = [&entry](const key_id& id) {
-    return std::any_of(entry.keys.begin(), entry.keys.end(),
-                       [&id](const auto& c) { return c.before && c.before->id == id; });
-  };
-  const auto is_of_user = [&entry](const user_id& id) {
-    return std::any_of(entry.users.begin(), entry.users.end(),
-                       [&id](const auto& c) { return c.before && c.before->id == id; });
-  };
-  if (const auto* assign = std::get_if<assign_key>(&what))
-    return entry.keys.size() == 1 && entry.keys[0].after->owner == assign->owner
-           && entry.keys[0].after->label == trimmed(assign->label);
-  if (const auto* rotate = std::get_if<rotate_key>(&what))
-    return is_of_key(rotate->key);
-  if (const auto* renew = std::get_if<renew_key>(&what))
-    return is_of_key(renew->key);
-  if (const auto* suspend = std::get_if<suspend_key>(&what))
-    return is_of_key(suspend->key);
-  if (const auto* resume = std::get_if<resume_key>(&what))
-    return is_of_key(resume->key);
-  if (const auto* revoke = std::get_if<revoke_key>(&what))
-    return is_of_key(revoke->key);
-  if (const auto* change = std::get_if<change_key>(&what))
-    return is_of_key(change->key);
-  if (const auto* adopt = std::get_if<adopt_key>(&what))
-    return is_of_key(adopt->key);
-  if (const auto* change = std::get_if<change_user>(&what))
-    return is_of_user(change->id);
-  if (const auto* state = std::get_if<set_user_state>(&what))
-    return is_of_user(state->id);
-  return true;
-}
-
 caf::expected<command_done> registry_book::answer_again(const registry_entry& entry) const {
   command_done out;
   out.position = entry.position;

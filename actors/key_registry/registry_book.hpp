@@ -54,8 +54,8 @@ public:
 
   /// The entry that an earlier command of this name made; 0 when there was none.
   [[nodiscard]] log_position position_of(const std::string& command) const;
-  /// Whether the entry can be what this command came to.
-  [[nodiscard]] static bool answers(const registry_entry& entry, const registry_question& what);
+  /// Whether the entry is what this command came to, as far as the entry says: same person, same question.
+  [[nodiscard]] bool answers(const registry_entry& entry, const registry_command& what) const;
   /// What was answered to the command that made this entry: the same again, with the texts of the keys it gave out.
   [[nodiscard]] caf::expected<command_done> answer_again(const registry_entry& entry) const;
 

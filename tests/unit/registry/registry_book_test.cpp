@@ -207,15 +207,82 @@ TEST_CASE("A command that was given before is recognised by its name, and by wha
   w.fill(2);
   const auto first = w.ask(assign_key{.owner = ann, .label = "laptop"}, "cli", "claim-1");
   CHECK(w.book.position_of("claim-1") == first->entry->position);
-  CHECK(registry_book::answers(*first->entry, assign_key{.owner = ann, .label = "laptop"}));
-  CHECK_FALSE(registry_book::answers(*first->entry, assign_key{.owner = ann, .label = "phone"}));
-  CHECK_FALSE(registry_book::answers(*first->entry, revoke_key{first->done.keys[0].id}));
+  const auto answers = [&](const registry_book::decision& d, registry_question what, std::string who = "cli") {
+    return w.book.answers(*d.entry, {{std::move(who), "local", "claim-1"}, std::move(what)});
+  };
+  CHECK(answers(*first, assign_key{.owner = ann, .label = " laptop"}));
+  CHECK_FALSE(answers(*first, assign_key{.owner = ann, .label = "phone"}));
+  CHECK_FALSE(answers(*first, assign_key{.owner = ann, .label = "laptop", .lifetime_s = 60}));
+  CHECK_FALSE(answers(*first, assign_key{.owner = ann, .label = "laptop"}, "somebody else"));
+  CHECK_FALSE(answers(*first, revoke_key{first->done.keys[0].id}));
   const auto again = w.book.answer_again(*first->entry);
   REQUIRE(again);
   CHECK(again->replayed);
   CHECK(again->shown == first->done.shown);
   CHECK(w.refusal(make_keys{1}) == errc::none);
   CHECK(code_of(w.ask(make_keys{1}, "cli", "with blank").error()) == errc::bad_request);
+}
+
+TEST_CASE("Only the same command is answered again, whatever it is about") {
+  world w;
+  const auto ann = w.person(), ben = w.person("ben@example.com");
+  w.fill(5);
+  const auto live = w.assigned(ann).id, other = w.assigned(ann).id;
+  (void)w.ask(key_sighting{.node = "alpha", .strangers = {secret{"made-elsewhere"}}});
+  const auto found = w.book.keys({.state = key_state::external}).keys.at(0).id;
+  policy team;
+  team.name = "team";
+  team.models = {" a model "};
+  auto larger = team;
+  larger.keys_per_user = 9;
+  const auto import = [](auto... texts) { return import_keys{{import_keys::one{secret{texts}}...}}; };
+  const std::vector<budget> budgets = {{budget_unit::tokens, budget_window::day, 5}};
+  const user_role admin = user_role::admin;
+  struct {
+    registry_question first;
+    std::vector<registry_question> others;
+  } const rows[] = {
+    {add_user{.email = "Cas@example.com", .name = " Cas ", .groups = {"b", "a", "b"}},
+     {add_user{.email = "dan@example.com", .name = "Cas", .groups = {"b", "a"}},
+      add_user{.email = "cas@example.com", .name = "Dan", .groups = {"b", "a"}},
+      add_user{.email = "cas@example.com", .name = "Cas", .groups = {"a", "b"}},
+      add_user{.email = "cas@example.com", .name = "Cas", .groups = {"b", "a"}, .active = false},
+      add_user{.email = "cas@example.com", .name = "Cas", .role = admin, .groups = {"b", "a"}}}},
+    {change_user{.id = ben, .label = " x", .budgets = budgets},
+     {change_user{.id = ann, .label = "x", .budgets = budgets}, change_user{.id = ben, .label = "y"},
+      change_user{.id = ben, .label = "x", .role = admin}, change_user{.id = ben, .budgets = std::vector<budget>{}}}},
+    {set_user_state{ben, user_state::suspended},
+     {set_user_state{ben, user_state::deleted}, set_user_state{ann, user_state::suspended}}},
+    {put_policy{team}, {put_policy{larger}, drop_policy{"team"}}},
+    {drop_policy{"team"}, {drop_policy{"default"}, put_policy{team}}},
+    {make_keys{2}, {make_keys{3}}},
+    {import("some-key-1", "some-key-2"), {import("some-key-1"), import("some-key-1", "some-key-2", "some-key-3")}},
+    {assign_key{.owner = ann, .lifetime_s = 60},
+     {assign_key{.owner = ann, .lifetime_s = 61}, assign_key{.owner = ann, .lifetime_s = 0},
+      assign_key{.owner = ben, .lifetime_s = 60}, assign_key{.owner = ann, .nodes = std::vector<node_name>{"beta"}}}},
+    {renew_key{live, 60}, {renew_key{live, 61}, renew_key{live, 0}, renew_key{other, 60}}},
+    {rotate_key{other, 30}, {rotate_key{other, 0}, rotate_key{other, 31}, rotate_key{live, 30}}},
+    {suspend_key{live}, {suspend_key{other}, resume_key{live}}},
+    {resume_key{live}, {resume_key{other}}},
+    {change_key{.key = live, .label = " x", .nodes = std::vector<node_name>{"beta"}},
+     {change_key{.key = live, .label = "y"}, change_key{.key = live, .nodes = std::vector<node_name>{"alpha"}},
+      change_key{.key = live, .label = "x", .budgets = budgets}, change_key{.key = other, .label = "x"}}},
+    {adopt_key{found, ann, "x"}, {adopt_key{found, ben, "x"}, adopt_key{found, ann, "y"}, adopt_key{live, ann, "x"}}},
+    {revoke_key{live}, {revoke_key{other}, suspend_key{live}}},
+  };
+  for (const auto& [first, others] : rows) {
+    CAPTURE(name_of(first));
+    const auto done = w.ask(first, "cli", "a-name");
+    REQUIRE(done);
+    REQUIRE(done->entry);
+    w.now += std::chrono::hours{1};
+    CHECK(w.book.answers(*done->entry, {{"cli", "elsewhere", "a-name"}, first}));
+    CHECK_FALSE(w.book.answers(*done->entry, {{ann, "elsewhere", "a-name"}, first}));
+    for (std::size_t i = 0; i < others.size(); ++i) {
+      CAPTURE(i);
+      CHECK_FALSE(w.book.answers(*done->entry, {{"cli", "elsewhere", "a-name"}, others[i]}));
+    }
+  }
 }
 
 TEST_CASE("The first group that has a policy decides") {
