@@ -44,6 +44,7 @@ constexpr error_row rows[] = {
   {errc::storage_in_use, "storage_in_use", "another process uses this data folder; stop it or set another data_dir", 500, final_},
   {errc::seal_broken, "seal_broken", "sealed data does not open with this key; it was changed or the key file is another one", 500, final_},
   {errc::seal_key_unusable, "seal_key_unusable", "the key file cannot be used; it must be yours, mode 0600 and unchanged since it was made", 500, final_},
+  {errc::storage_stuck, "storage_stuck", "the database does not come back although its disk can be written; Key Portal ends and opens it anew when it is started again", 503, final_},
 
   {errc::nats_unavailable, "nats_unavailable", "NATS does not answer; events wait in the outbox and are sent when it is back", 503, again},
   {errc::nats_refused, "nats_refused", "NATS refused the connection or the stream; check user, password and permissions", 502, again},

@@ -40,6 +40,7 @@ enum class errc : std::uint8_t {
   storage_in_use = 54,
   seal_broken = 55,
   seal_key_unusable = 56,
+  storage_stuck = 57,
   // NATS
   nats_unavailable = 70,
   nats_refused = 71,

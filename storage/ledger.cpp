@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include <fmt/core.h>
+#include <rocksdb/env.h>
 #include <sys/stat.h>
 
 #include "storage/ledger_parts.hpp"
@@ -113,11 +114,29 @@ std::optional<name_number> ledger::parts::number_of(const node_name& node) const
 
 // --- writing ---------------------------------------------------------------------------
 
+namespace {
+
+constexpr int most_in_vain = 10;
+
+bool can_write(const settings& how) {
+  auto* env = how.env != nullptr ? how.env : rocksdb::Env::Default();
+  const auto path = (how.folder / "write.probe").string();
+  const auto done = rocksdb::WriteStringToFile(env, "can be written", path, true);
+  env->DeleteFile(path);
+  return done.ok();
+}
+
+} // namespace
+
 caf::error ledger::parts::mend() {
   if (!broken)
     return {};
-  if (auto failed = to_error(db->raw().Resume()))
-    return failed;
+  if (auto failed = to_error(db->raw().Resume())) {
+    // RocksDB 7.8 does not always come back from a failed write, however well the disk is again; opening anew does.
+    in_vain = can_write(how) ? in_vain + 1 : 0;
+    return in_vain < most_in_vain ? failed : make_error(errc::storage_stuck);
+  }
+  in_vain = 0;
   dictionary->forget_all();
   credentials = {};
   if (auto failed = load())

@@ -127,6 +127,7 @@ public:
     std::int32_t first = 0;
     std::int32_t end = 0;
     const lead_filter* leads = nullptr; ///< null: all
+    bool by_lead_only = false;          ///< only lead and outcome are told apart, so cells may come more than once
   };
   using sums_visitor = std::function<void(std::int32_t start, const cell_id& id, const cell_sums& sums)>;
   using distributions_visitor =

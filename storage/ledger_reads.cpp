@@ -65,7 +65,7 @@ std::unique_ptr<ledger::reading> ledger::read() const {
 
 caf::error ledger::reading::sums(const node_name& node, const cell_question& what, const sums_visitor& visit) const {
   return parts_->each_row(node, what, cell_part::sums, [&](std::int32_t start, std::string_view bytes) {
-    return each_cell(bytes, what.view, what.leads,
+    return each_cell(bytes, what.view, what.leads, what.by_lead_only,
                      [&](const cell_id& id, const cell_sums& sums) { visit(start, id, sums); });
   });
 }
@@ -73,7 +73,7 @@ caf::error ledger::reading::sums(const node_name& node, const cell_question& wha
 caf::error ledger::reading::distributions(const node_name& node, const cell_question& what,
                                           const distributions_visitor& visit) const {
   return parts_->each_row(node, what, cell_part::distributions, [&](std::int32_t start, std::string_view bytes) {
-    return each_cell(bytes, what.view, what.leads,
+    return each_cell(bytes, what.view, what.leads, what.by_lead_only,
                      [&](const cell_id& id, cell_distributions&& them) { visit(start, id, std::move(them)); });
   });
 }
@@ -121,6 +121,7 @@ caf::expected<totals> ledger::sums_since(const node_name& node, moment from_hour
     out.parts = all.parts;
   };
   cell_question what;
+  what.by_lead_only = true;
   what.first = start_of(granularity::hour, unix_ns(from_hour));
   what.end = INT32_MAX;
   if (auto failed = read()->sums(node, what, add))

@@ -188,6 +188,8 @@ void ledger_core::commit_waiting(self_ptr self) {
     for (auto& w : batch)
       if (w.answer)
         w.answer(done.error());
+    if (code_of(done.error()) == errc::storage_stuck)
+      self->quit(done.error()); // and with it the service: opening anew is what helps
     return;
   }
   const auto state = store->state();
