@@ -60,7 +60,7 @@ struct read_history {
   node_name node;        ///< empty: of all nodes
   std::int32_t from = 0; ///< the first day
   std::int32_t to = INT32_MAX;
-  std::string after;     ///< `next` of the page before; empty: from the first
+  std::string after; ///< `next` of the page before; empty: from the first
   std::uint32_t limit = 100;
 };
 struct history_page {

@@ -97,29 +97,28 @@ caf::expected<history_page> ledger::history(const read_history& what) const {
       return make_error(errc::bad_request, "after is not the end of a page");
     from = std::max(from, what.after + '\0');
   }
-  auto failed = parts_->db->each(where, prefix, from,
-                                 [&](std::string_view key, std::string_view bytes, bool& stop) -> caf::error {
-                                   history_key of;
-                                   history_value sums;
-                                   if (!decode_key(key, of) || !decode(bytes, sums))
-                                     return damaged("history");
-                                   if (of.day < what.from || of.day > what.to) {
-                                     stop = of.day > what.to && !what.node.empty();
-                                     return {};
-                                   }
-                                   if (out.days.size() == limit) {
-                                     stop = true;
-                                     const auto& last = out.days.back().day;
-                                     out.next = encode_key(history_key{
-                                       last.node, last.day, static_cast<std::uint8_t>(last.source), last.key, last.owner});
-                                     return {};
-                                   }
-                                   out.days.push_back({{of.node, of.day, static_cast<history_source>(of.source), of.key,
-                                                        of.owner, sums.requests, sums.ok, sums.failed, sums.tokens,
-                                                        sums.input_tokens, sums.output_tokens},
-                                                       0});
-                                   return {};
-                                 });
+  auto failed =
+    parts_->db->each(where, prefix, from, [&](std::string_view key, std::string_view bytes, bool& stop) -> caf::error {
+      history_key of;
+      history_value sums;
+      if (!decode_key(key, of) || !decode(bytes, sums))
+        return damaged("history");
+      if (of.day < what.from || of.day > what.to) {
+        stop = of.day > what.to && !what.node.empty();
+        return {};
+      }
+      if (out.days.size() == limit) {
+        stop = true;
+        const auto& last = out.days.back().day;
+        out.next =
+          encode_key(history_key{last.node, last.day, static_cast<std::uint8_t>(last.source), last.key, last.owner});
+        return {};
+      }
+      out.days.push_back({{of.node, of.day, static_cast<history_source>(of.source), of.key, of.owner, sums.requests,
+                           sums.ok, sums.failed, sums.tokens, sums.input_tokens, sums.output_tokens},
+                          0});
+      return {};
+    });
   if (failed)
     return failed;
   day_counts counts{*this};

@@ -23,7 +23,7 @@ struct key_hashes {
     name_number name = 0; ///< of the dictionary, or
     std::string id;       ///< of the registry
   };
-  std::vector<one> keys; ///< ascending by hash
+  std::vector<one> keys;              ///< ascending by hash
   log_position registry = UINT64_MAX; ///< that the keys of the registry are of
   name_number last_name = 0;
 

@@ -75,12 +75,12 @@ bool decode(std::string_view in, record_value& out) {
   char version = 0;
   std::uint8_t flags = 0;
   std::int64_t offset = 0;
-  constexpr std::uint8_t known_flags[] = {failed_flag, failed_flag | facts_flag, failed_flag | facts_flag | copied_flag};
+  constexpr std::uint8_t known_flags[] = {failed_flag, failed_flag | facts_flag,
+                                          failed_flag | facts_flag | copied_flag};
   if (!take_version(in, 3, version) || !take_byte(in, flags) || flags > known_flags[version - 1]
-      || !get_varint(in, out.seq)
-      || !get_varint(in, out.client_key) || !get_varint(in, out.model) || !get_varint(in, out.source)
-      || !get_varint(in, out.auth_index) || !get_zigzag(in, offset) || offset < INT16_MIN || offset > INT16_MAX
-      || !get_zigzag(in, out.latency_ms) || !take(in, out.tokens))
+      || !get_varint(in, out.seq) || !get_varint(in, out.client_key) || !get_varint(in, out.model)
+      || !get_varint(in, out.source) || !get_varint(in, out.auth_index) || !get_zigzag(in, offset) || offset < INT16_MIN
+      || offset > INT16_MAX || !get_zigzag(in, out.latency_ms) || !take(in, out.tokens))
     return false;
   out.failed = (flags & failed_flag) != 0;
   out.copied = (flags & copied_flag) != 0;

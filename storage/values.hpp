@@ -113,7 +113,7 @@ struct node_value {
   std::uint64_t incompletes = 0;
   record_span plain;      ///< records without facts: from `/usage` or a file
   record_span with_facts; ///< records from the usage queue
-  record_span copied;     ///< records out of other tools' databases, which are counted above as well
+  record_span copied{};   ///< records out of other tools' databases, which are counted above as well
   bool operator==(const node_value&) const = default;
 };
 

@@ -134,9 +134,7 @@ caf::expected<appended> answer_to(const caf::expected<committed>& done, appended
   return appended{done->appended};
 }
 
-copy_report report_of(const committed& done) {
-  return {done.records->size() + done.duplicates, done.records->size()};
-}
+copy_report report_of(const committed& done) { return {done.records->size() + done.duplicates, done.records->size()}; }
 
 caf::expected<copy_report> answer_to(const caf::expected<committed>& done, copy_report*) {
   if (!done)
