@@ -45,7 +45,7 @@ enum class tag : std::uint8_t {
   entry = 0x1c,
   command = 0x1d,
   config = 0x1e,
-  history = 0x1f,
+  history = 0x2f,
 };
 
 /// What a dictionary entry names; on disk as well.

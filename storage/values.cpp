@@ -11,7 +11,7 @@ using namespace value_parts;
 namespace {
 constexpr std::uint8_t failed_flag = 1;
 constexpr std::uint8_t facts_flag = 2;
-constexpr std::uint8_t copied_flag = 4;
+constexpr std::uint8_t copied_flag = 0x80; // in every version: without copies nothing differs
 } // namespace
 
 // --- position -------------------------------------------------------------------
@@ -42,9 +42,9 @@ bool decode(std::string_view in, position_value& out) {
 
 // --- record ---------------------------------------------------------------------
 
-// Version 1 has no facts. Version 3 is a copy: as long as there is none, older programs read all of it.
+// Version 1 has no facts.
 void append(std::string& out, const record_value& value) {
-  out.push_back(value.copied ? 3 : 2);
+  out.push_back(2);
   out.push_back(static_cast<char>((value.failed ? failed_flag : 0) | (value.facts ? facts_flag : 0)
                                   | (value.copied ? copied_flag : 0)));
   put_varint(out, value.seq);
@@ -75,15 +75,16 @@ bool decode(std::string_view in, record_value& out) {
   char version = 0;
   std::uint8_t flags = 0;
   std::int64_t offset = 0;
-  constexpr std::uint8_t known_flags[] = {failed_flag, failed_flag | facts_flag,
-                                          failed_flag | facts_flag | copied_flag};
-  if (!take_version(in, 3, version) || !take_byte(in, flags) || flags > known_flags[version - 1]
-      || !get_varint(in, out.seq) || !get_varint(in, out.client_key) || !get_varint(in, out.model)
-      || !get_varint(in, out.source) || !get_varint(in, out.auth_index) || !get_zigzag(in, offset) || offset < INT16_MIN
-      || offset > INT16_MAX || !get_zigzag(in, out.latency_ms) || !take(in, out.tokens))
+  if (!take_version(in, 2, version) || !take_byte(in, flags))
+    return false;
+  out.copied = (flags & copied_flag) != 0;
+  flags &= static_cast<std::uint8_t>(~copied_flag);
+  if (flags > (version == 1 ? failed_flag : failed_flag | facts_flag) || !get_varint(in, out.seq)
+      || !get_varint(in, out.client_key) || !get_varint(in, out.model) || !get_varint(in, out.source)
+      || !get_varint(in, out.auth_index) || !get_zigzag(in, offset) || offset < INT16_MIN || offset > INT16_MAX
+      || !get_zigzag(in, out.latency_ms) || !take(in, out.tokens))
     return false;
   out.failed = (flags & failed_flag) != 0;
-  out.copied = (flags & copied_flag) != 0;
   out.offset_minutes = static_cast<std::int16_t>(offset);
   out.facts.reset();
   if ((flags & facts_flag) == 0)
