@@ -23,7 +23,8 @@ class one_object {
 public:
   one_object(const json& object, std::string where) : object_(object), where_(std::move(where)) {
     if (!object_.is_object())
-      fail("", "an object");
+      error_ =
+        make_error(errc::bad_request, where_.empty() ? "the body is no JSON object" : name_of_all() + " is no object");
   }
   [[nodiscard]] const json* find(const char* name, bool needed = false) {
     if (!object_.is_object())
@@ -72,11 +73,15 @@ public:
   /// Call last: nothing may be there that was not asked for.
   [[nodiscard]] caf::error finish() {
     if (!error_ && found_ != object_.size())
-      error_ = make_error(errc::bad_request, fmt::format("{}: a field is not known here", where_));
+      error_ = make_error(errc::bad_request, fmt::format("a field of {} is not known here", name_of_all()));
     return std::move(error_);
   }
 
 private:
+  [[nodiscard]] std::string name_of_all() const {
+    return where_.empty() ? "the body" : where_.substr(0, where_.size() - 1);
+  }
+
   const json& object_;
   std::string where_;
   std::size_t found_ = 0; ///< of its fields
