@@ -301,7 +301,9 @@ void grammar::add_node_and_import() {
   auto* back = add(*config, "restore", "Give one back to the node", command::node_config_restore);
   numbers(back, "Its number (else the newest)", 1);
 
-  auto* import = group(app, "import", "Files of the original portal: user-keys, key-pool, user-mapping, snapshot");
+  auto* import = group(app, "import",
+                       "Files of other tools: user-keys, key-pool, user-mapping, snapshot, usage-db, usage-history, "
+                       "cpa-usage-keeper, cpa-manager-plus");
   import->require_subcommand(1);
   for (const auto& [name, help, what] :
        {std::tuple{"user-keys", "People and their keys (user_keys.json)", command::import_user_keys},
@@ -311,6 +313,22 @@ void grammar::add_node_and_import() {
     sub->add_option("file", file, "File to read; - is standard input")->required();
     sub->add_flag("--dry-run", r.dry_run, "Only say what would be done");
   }
+  for (const auto& [name, help, what] :
+       {std::tuple{"usage-db", "Days that the original portal had added up (usage.db)", command::import_usage_db},
+        {"usage-history", "The same (usage_history.csv); - is standard input", command::import_usage_history},
+        {"cpa-usage-keeper", "Records of cpa-usage-keeper (app.db)", command::import_keeper},
+        {"cpa-manager-plus", "Records of CPA-Manager-Plus or CPA-Manager (usage.sqlite)",
+         command::import_manager_plus}}) {
+    auto* sub = add(*import, name, help, what);
+    sub->add_option("file", file, "File to read; it is never written to")->required();
+    sub->add_flag("--dry-run", r.dry_run, "Only say what would be done");
+    sub->add_option("-n,--node", parsed.node, "Name of the node (not needed when there is only one)")
+      ->type_name("NODE");
+  }
+  auto* days = add(app, "history", "Days that other tools had added up, which are part of no total", command::history);
+  days->add_option("-n,--node", parsed.node, "Only of this node")->type_name("NODE");
+  days->add_option("--from", parsed.from_day, "The first day, as 2026-04-02")->type_name("DAY");
+  days->add_option("--to", parsed.to_day, "The last day")->type_name("DAY");
   auto* usage =
     add(*import, "snapshot", "Usage (cliproxy_snapshot.json), as keyportal snapshot import", command::snapshot_import);
   usage->add_option("file", file, "File to read; - is standard input")->required();

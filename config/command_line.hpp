@@ -61,6 +61,11 @@ enum class command : std::uint8_t {
   import_user_keys,
   import_key_pool,
   import_user_mapping,
+  import_usage_db,
+  import_usage_history,
+  import_keeper,
+  import_manager_plus,
+  history,
   events_tail,
   config_check,
   config_print,
@@ -120,6 +125,10 @@ struct invocation {
   std::string subject;      ///< empty: all
   std::uint64_t count = 0;  ///< 0: until interrupted
   std::string nats_url;     ///< empty: found in the data folder
+
+  // history
+  std::string from_day; ///< as "2026-04-02"; empty: from the first
+  std::string to_day;   ///< likewise; empty: to the last
 
   registry_words registry; ///< of users, keys, pool, policies, audit, node and import
 

@@ -1,5 +1,6 @@
 #include "gateway/routes.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <optional>
@@ -55,6 +56,10 @@ constexpr route table[] = {
    "the snapshot as an export file that CLIProxyAPI takes; id `now` for the ledger as it is"},
   {"POST", "/api/v1/nodes/{node}/import", topic::import_file, access::control, file,
    "takes an export file into the ledger, then restores the node"},
+  {"POST", "/api/v1/nodes/{node}/records", topic::copy_records, access::control, piece,
+   "takes at most 1,000 records out of another tool's database into the ledger, each once"},
+  {"POST", "/api/v1/nodes/{node}/history", topic::keep_history, access::control, piece,
+   "keeps at most 1,000 days that another tool had added up, apart from the records"},
   {"POST", "/api/v1/nodes/{node}/restore", topic::restore, access::control, small,
    "puts back what the ledger holds and the node lacks"},
   {"POST", "/api/v1/nodes/{node}/deadletters/replay", topic::replay_letters, access::control, list,
@@ -63,6 +68,9 @@ constexpr route table[] = {
    "what could not be decoded and why, oldest first, without the payloads (after=0, limit=100)"},
   {"GET", "/api/v1/deadletters/{id}", topic::letter, access::control, small, "the payload of one, as it came"},
   {"DELETE", "/api/v1/deadletters/{id}", topic::drop_letter, access::control, small, "gives one up for good"},
+
+  {"GET", "/api/v1/history", topic::history, access::control, small,
+   "days that another tool had added up, never part of any total (node=, from=, to=, after=, limit=100)"},
 
   {"GET", "/api/v1/users", topic::users, access::control, small,
    "people, in the order of their ids (state=, text=, after=, limit=100)"},
@@ -147,7 +155,7 @@ std::optional<places> match(std::string_view pattern, std::string_view path) {
       found.id = given;
     else if (wanted == "{name}" && !given.empty())
       found.name = given;
-    else if (wanted != given)
+    else if (wanted != given) // also where `given` has an escaped slash: only names may
       return std::nullopt;
   }
   return pattern.empty() && path.empty() ? std::optional(found) : std::nullopt;
@@ -253,7 +261,9 @@ std::variant<question, http_response> understand(const http_request& request, co
     out.id = *id;
   }
   out.name = found.in.name;
-  const bool by_name = out.row->about == topic::users || out.row->about == topic::keys;
+  std::replace(out.name.begin(), out.name.end(), escaped_slash, '/');
+  const bool by_name =
+    out.row->about == topic::users || out.row->about == topic::keys || out.row->about == topic::history;
   for (const auto& [name, value] : request.query) {
     if (name == "after" && by_name) {
       out.after_name = value;

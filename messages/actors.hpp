@@ -17,6 +17,7 @@
 
 #include "messages/errors.hpp"
 #include "messages/events.hpp"
+#include "messages/history.hpp"
 #include "messages/http.hpp"
 #include "messages/registry.hpp"
 
@@ -304,6 +305,22 @@ struct collection {
   std::vector<dead_letter> dead;               ///< what could not be; their numbers are given by the ledger
   std::vector<std::uint64_t> replayed_letters; ///< dead letters that could be decoded after all
 };
+/// Records out of another tool's database. Which of them are there already is found by what such tools keep of them.
+struct copy_records {
+  struct group {
+    secret client_key;      ///< or
+    std::string key_sha256; ///< 64 hex digits, where the tool kept no more; a key nobody knows stands as "sha256:<hex>"
+    std::string model;
+    std::vector<detail> details; ///< without ids
+  };
+  node_name node;
+  std::vector<group> groups;
+  bool dry_run = false; ///< only says what it would do
+};
+struct copy_report {
+  std::uint64_t records = 0;
+  std::uint64_t added = 0; ///< the others are there already
+};
 /// How far a consumer of the ledger's records has come; it goes on behind there, also after our own restart.
 struct consumer_progress {
   std::string name;
@@ -463,6 +480,9 @@ using ledger_actor = caf::typed_actor<
   caf::replies_to<keep_config>::with<config_info>,
   caf::replies_to<list_configs>::with<std::vector<config_info>>,
   caf::replies_to<read_config>::with<std::shared_ptr<const std::string>>,
+  caf::replies_to<copy_records>::with<copy_report>,
+  caf::replies_to<keep_history>::with<history_report>,
+  caf::replies_to<read_history>::with<history_page>,
   // Commits what waits, then closes the database.
   caf::replies_to<drain>::with<drained>>;
 
@@ -752,6 +772,12 @@ KEYPORTAL_MESSAGE(recall_audit)
 KEYPORTAL_MESSAGE(audit_memory)
 KEYPORTAL_MESSAGE(list_dead_letters)
 KEYPORTAL_MESSAGE(consumer_progress)
+KEYPORTAL_MESSAGE(copy_records)
+KEYPORTAL_MESSAGE(copy_report)
+KEYPORTAL_MESSAGE(keep_history)
+KEYPORTAL_MESSAGE(history_report)
+KEYPORTAL_MESSAGE(read_history)
+KEYPORTAL_MESSAGE(history_page)
 KEYPORTAL_MESSAGE(read_arrivals)
 KEYPORTAL_MESSAGE(list_consumers)
 KEYPORTAL_MESSAGE(recall)

@@ -145,13 +145,45 @@ caf::error ledger::parts::mend() {
   return {};
 }
 
+namespace {
+
+bool has_copies(const ledger::write& write) {
+  const auto* what = std::get_if<collection>(&write);
+  if (what == nullptr || !what->groups)
+    return false;
+  // A collection is copied as a whole or not at all.
+  for (const auto& group : *what->groups)
+    if (!group.details.empty())
+      return group.details.front().copied;
+  return false;
+}
+
+caf::error add_all(commit_plan& plan, const std::vector<ledger::write>& writes) {
+  if (std::any_of(writes.begin(), writes.end(), has_copies))
+    plan.expect_copies();
+  for (const auto& one : writes)
+    if (auto failed = std::visit([&](const auto& what) { return plan.add(what); }, one))
+      return failed;
+  return {};
+}
+
+} // namespace
+
+caf::expected<std::vector<committed>> ledger::rehearse(const std::vector<write>& writes, moment now) const {
+  if (auto failed = parts_->mend())
+    return failed;
+  commit_plan plan{*parts_->db, *parts_->dictionary, parts_->memory, parts_->credentials, parts_->prices.get(), now};
+  if (auto failed = add_all(plan, writes))
+    return failed;
+  return plan.take_results();
+}
+
 caf::expected<std::vector<committed>> ledger::commit(const std::vector<write>& writes, moment now) {
   if (auto failed = parts_->mend())
     return failed;
   commit_plan plan{*parts_->db, *parts_->dictionary, parts_->memory, parts_->credentials, parts_->prices.get(), now};
-  for (const auto& one : writes)
-    if (auto failed = std::visit([&](const auto& what) { return plan.add(what); }, one))
-      return failed;
+  if (auto failed = add_all(plan, writes))
+    return failed;
   if (!plan.changes_anything())
     return plan.take_results();
   if (auto failed = plan.close())

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 #include <variant>
 #include <vector>
@@ -56,6 +57,17 @@ public:
 
   /// What records that come from now on cost; null: nothing has a price. The writing thread.
   void use_prices(std::shared_ptr<const pricing> prices);
+  /// What `commit` would answer now, but nothing is done. Like `commit`, one thread at a time.
+  [[nodiscard]] caf::expected<std::vector<committed>> rehearse(const std::vector<write>& writes, moment now) const;
+  /// The texts of the client keys with these SHA-256 (64 lower-case hex digits), as far as records or the registry have
+  /// them. The first call after new keys came reads all keys, the others one row a key.
+  [[nodiscard]] caf::expected<std::unordered_map<std::string, secret>>
+  keys_by_sha256(const std::unordered_set<std::string>& wanted) const;
+
+  /// Keeps days that another tool had added up, apart from the records. On disk when it returns; a day that is there
+  /// with the same sums stays as it is, one with others becomes what is given. `dry_run`: only says what it would do.
+  [[nodiscard]] caf::expected<history_report> keep_history(const keyportal::keep_history& what) const;
+  [[nodiscard]] caf::expected<history_page> history(const read_history& what) const;
 
   /// The stream has these. Unknown ones are no error. Not synced: forgotten twice costs a duplicate, which is dropped.
   [[nodiscard]] caf::error forget_outbox(const std::vector<sequence>& shipped);
@@ -185,7 +197,7 @@ public:
     explicit scan(std::unique_ptr<parts> with);
     std::unique_ptr<parts> parts_;
   };
-  /// Leaves out the records in `present`, which may be null. `facts->extra` is filled only `with_extra`: it lies
+  /// Leaves out the records in `present`, and then copies too: they never go back to a node. Null: all. `facts->extra` is filled only `with_extra`: it lies
   /// elsewhere.
   [[nodiscard]] std::unique_ptr<scan> records(const node_name& node,
                                               std::shared_ptr<const std::unordered_set<record_id>> present,

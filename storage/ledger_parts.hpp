@@ -10,9 +10,24 @@
 #include "storage/database.hpp"
 #include "storage/ledger.hpp"
 #include "storage/names.hpp"
+#include "storage/sha256.hpp"
 #include "storage/snapshots.hpp"
 
 namespace keyportal::storage {
+
+/// Client keys by their SHA-256, read when they are first asked for.
+struct key_hashes {
+  struct one {
+    sha256_hash hash{};
+    name_number name = 0; ///< of the dictionary, or
+    std::string id;       ///< of the registry
+  };
+  std::vector<one> keys;              ///< ascending by hash
+  log_position registry = UINT64_MAX; ///< that the keys of the registry are of
+  name_number last_name = 0;
+
+  [[nodiscard]] caf::error read(const database& db, const names& dictionary, log_position registry_now);
+};
 
 struct ledger::parts {
   parts(const settings& with, std::shared_ptr<database> opened, const sealer& seal)
@@ -24,6 +39,10 @@ struct ledger::parts {
   std::shared_ptr<names> dictionary;
   mutable snapshot_shelf shelf;
   mutable config_shelf configs;
+
+  mutable std::mutex history_mutex; // days are kept by one at a time: it compares with what is there
+  mutable std::mutex hashes_mutex;
+  mutable key_hashes hashes;
 
   // The writer's own.
   credential_table credentials; ///< rows of the last commits

@@ -187,7 +187,7 @@ caf::expected<std::vector<record_group>> ledger::scan::next(std::size_t max_reco
     record_value value;
     if (!decode_key(row.key().ToStringView(), key) || !decode(row.value().ToStringView(), value))
       return damaged("record");
-    if (parts_->present && parts_->present->contains(key.id))
+    if (parts_->present && (value.copied || parts_->present->contains(key.id)))
       continue;
     const auto [place, is_new] = groups.try_emplace(std::uint64_t{value.client_key} << 32 | value.model, out.size());
     auto& met = *parts_->met;
@@ -224,7 +224,8 @@ caf::expected<std::vector<record_group>> ledger::scan::next(std::size_t max_reco
                              value.tokens,
                              value.failed,
                              parts_of(value, group.model),
-                             std::move(*facts)});
+                             std::move(*facts),
+                             value.copied});
     ++taken;
   }
   if (auto failed = to_error(row.status()))

@@ -66,6 +66,10 @@ int restore_config(const context& here);
 // moving_in.cpp: files of the original portal
 int move_in(const context& here);
 
+// moving_usage.cpp: usage out of other tools' files, and the days among it
+int move_usage_in(const context& here);
+int list_history(const context& here);
+
 // transfer.cpp: usage in and out
 int export_usage(const context& here);
 int export_from_cpa(const context& here);

@@ -154,6 +154,9 @@ ledger_actor::behavior_type fake_ledger() {
         return make_error(errc::config_unknown, std::to_string(m.number));
       return std::make_shared<const std::string>("port: 8317\n");
     },
+    [](const copy_records&) { return copy_report{}; },
+    [](const keep_history&) { return history_report{}; },
+    [](const read_history&) { return history_page{}; },
     [](const drain&) { return drained{}; },
   };
 }

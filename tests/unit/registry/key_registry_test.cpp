@@ -89,6 +89,9 @@ ledger_actor::behavior_type log_ledger(ledger_actor::pointer self, std::shared_p
     [=](const keep_config& m) -> caf::result<config_info> { return unused(m); },
     [=](const list_configs& m) -> caf::result<std::vector<config_info>> { return unused(m); },
     [=](const read_config& m) -> caf::result<std::shared_ptr<const std::string>> { return unused(m); },
+    [=](const copy_records& m) -> caf::result<copy_report> { return unused(m); },
+    [=](const keep_history& m) -> caf::result<history_report> { return unused(m); },
+    [=](const read_history& m) -> caf::result<history_page> { return unused(m); },
     [=](const drain&) { // gives the answers that were held back
       for (auto& answer : log->held)
         answer.deliver(appended{log->entries.size()});
