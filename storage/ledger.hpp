@@ -123,6 +123,10 @@ public:
   [[nodiscard]] caf::expected<std::vector<rollup_row>> rollups(const node_name& node, bool daily, moment from,
                                                                moment to) const;
 
+  /// The records in [from, to), each as a row of its own that starts when the record was made.
+  [[nodiscard]] caf::expected<std::vector<rollup_row>> uses_between(const node_name& node, moment from,
+                                                                    moment to) const;
+
   /// Adds everything up anew from the records and compares: roll-ups, sums, counts, arrivals, credentials,
   /// outbox, inbox, dead letters, sequences, the registry.
   [[nodiscard]] caf::error verify() const;
