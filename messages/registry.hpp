@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <string>
 #include <variant>
@@ -316,8 +317,8 @@ struct registry_entry {
 /// The fold of the log up to a position.
 struct registry_image {
   log_position position = 0;
-  std::vector<user> users;
-  std::vector<client_key> keys;
+  std::deque<user> users;
+  std::deque<client_key> keys;
   std::vector<policy> policies;
   std::vector<std::pair<std::string, log_position>> commands; ///< idempotency keys that still count, and their entries
 };

@@ -34,10 +34,8 @@ caf::error read_image(std::string_view key, std::string_view bytes, std::string_
   return {};
 }
 
-template <class Key, class T>
-caf::error read_images(const database& db, const view& as_of, std::string_view kind, std::uint64_t expected,
-                       std::vector<T>& out) {
-  out.reserve(std::min<std::uint64_t>(expected, 10'000'000)); // no more than needed, and damage asks for no terabyte
+template <class Key, class List>
+caf::error read_images(const database& db, const view& as_of, std::string_view kind, List& out) {
   return db.each(
     family::registry, key_prefix<Key>(), {},
     [&](std::string_view key, std::string_view bytes, bool&) {
@@ -100,11 +98,11 @@ caf::expected<registry_image> ledger::load_registry() const {
     return position.error();
   registry_image out;
   out.position = position->last;
-  if (auto failed = read_images<user_key>(db, as_of, "user", position->users, out.users))
+  if (auto failed = read_images<user_key>(db, as_of, "user", out.users))
     return failed;
-  if (auto failed = read_images<client_key_key>(db, as_of, "client key", position->keys, out.keys))
+  if (auto failed = read_images<client_key_key>(db, as_of, "client key", out.keys))
     return failed;
-  if (auto failed = read_images<policy_key>(db, as_of, "policy", position->policies, out.policies))
+  if (auto failed = read_images<policy_key>(db, as_of, "policy", out.policies))
     return failed;
   out.commands.reserve(std::min<std::uint64_t>(position->commands, 10'000'000));
   auto failed = each_command(db, as_of, [&](log_position at, command_value&& command) {

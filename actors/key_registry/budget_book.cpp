@@ -190,8 +190,8 @@ budgets_crossed budget_book::judge(moment now) {
       out.suspend.push_back(key.id);
   };
   const auto suspend_all_of = [&](const user& whose) {
-    for (const auto& id : registry_->keys_of(whose.id))
-      suspend(*registry_->find(id));
+    for (const auto* key : registry_->keys_of(whose.id))
+      suspend(*key);
   };
   for (const auto& id : dirty_) {
     const auto* key = registry_->find(id);

@@ -302,8 +302,8 @@ registry_impl::behavior_type key_registry(self_ptr self, key_registry_settings s
   self->state.core =
     std::make_unique<registry_core>(std::move(settings), std::move(vault), std::move(ledger), *numbers);
   auto* core = self->state.core.get();
-  core->book.load(*start.image);
   core->durable = start.image->position;
+  core->book.load(std::move(*start.image)); // of hundreds of thousands of keys there is one copy at a time
   const auto now = core->settings.now();
   for (const auto& one : start.used)
     core->budgets.add(one.key, one.from, one.requests, one.tokens, now);

@@ -26,7 +26,7 @@ struct key_registry_settings {
   std::function<moment()> now;
 };
 struct key_registry_start {
-  std::shared_ptr<const registry_image> image;
+  std::shared_ptr<registry_image> image; ///< its rows are moved out
   std::vector<past_use> used; ///< up to now; what comes later comes by `committed`
 };
 

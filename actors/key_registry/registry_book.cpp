@@ -9,7 +9,7 @@ namespace keyportal {
 namespace {
 
 constexpr std::uint32_t largest_page = 1000;
-const std::vector<key_id> no_keys;
+const std::vector<const client_key*> no_keys;
 
 bool holds(std::string_view where, std::string_view what) { return where.find(what) != std::string_view::npos; }
 
@@ -24,7 +24,7 @@ std::string_view name_of(const registry_question& what) {
   return names[what.index()];
 }
 
-void registry_book::load(const registry_image& image) {
+void registry_book::load(registry_image image) {
   position_ = image.position;
   keys_.clear();
   users_.clear();
@@ -39,12 +39,13 @@ void registry_book::load(const registry_image& image) {
   origins_ = {};
   changing_ = by_hand_ = renewals_ = 0;
   keys_.reserve(image.keys.size());
-  for (const auto& person : image.users)
-    put(person);
-  for (const auto& key : image.keys)
-    put(key);
-  for (const auto& one : image.policies)
-    policies_[one.name] = one;
+  // One by one out of the image: of hundreds of thousands there are never two copies.
+  for (; !image.users.empty(); image.users.pop_front())
+    put(std::move(image.users.front()));
+  for (; !image.keys.empty(); image.keys.pop_front())
+    put(std::move(image.keys.front()));
+  for (auto& one : image.policies)
+    policies_[one.name] = std::move(one);
   for (const auto& [command, position] : image.commands)
     commands_[command] = position;
 }
@@ -78,20 +79,21 @@ void registry_book::count(const client_key& key, int by) {
   renewals_ += static_cast<std::uint64_t>(key.renewal ? by : 0);
 }
 
-void registry_book::put(const client_key& key) {
-  count(key, 1);
-  if (key.state == key_state::pooled)
-    pool_.insert(key.id);
-  if (key.why_suspended == suspension::by_budget)
-    over_budget_.insert(key.id);
-  if (const auto at = due(key))
-    schedule_.emplace(*at, key.id);
-  if (!key.owner.empty()) {
-    auto& mine = by_owner_[key.owner];
-    if (std::find(mine.begin(), mine.end(), key.id) == mine.end())
-      mine.push_back(key.id);
+void registry_book::put(client_key key) {
+  auto& there = keys_[key.id];
+  there = std::move(key);
+  count(there, 1);
+  if (there.state == key_state::pooled)
+    pool_.insert(there.id);
+  if (there.why_suspended == suspension::by_budget)
+    over_budget_.insert(there.id);
+  if (const auto at = due(there))
+    schedule_.emplace(*at, &there);
+  if (!there.owner.empty()) {
+    auto& mine = by_owner_[there.owner];
+    if (std::find(mine.begin(), mine.end(), &there) == mine.end())
+      mine.push_back(&there);
   }
-  keys_[key.id] = key;
 }
 
 void registry_book::take_out(const client_key& key) {
@@ -99,14 +101,15 @@ void registry_book::take_out(const client_key& key) {
   pool_.erase(key.id);
   over_budget_.erase(key.id);
   if (const auto at = due(key))
-    schedule_.erase({*at, key.id});
+    if (const auto* there = find(key.id))
+      schedule_.erase({*at, there});
 }
 
-void registry_book::put(const user& person) {
+void registry_book::put(user person) {
   auto& there = users_[person.id];
   if (!there.email.empty())
     by_email_.erase(there.email);
-  there = person;
+  there = std::move(person);
   if (!there.email.empty() && there.state != user_state::deleted)
     by_email_[there.email] = there.id;
 }
@@ -282,7 +285,7 @@ std::vector<policy> registry_book::policies() const {
   return out;
 }
 
-const std::vector<key_id>& registry_book::keys_of(const user_id& whose) const {
+const std::vector<const client_key*>& registry_book::keys_of(const user_id& whose) const {
   const auto found = by_owner_.find(whose);
   return found == by_owner_.end() ? no_keys : found->second;
 }
@@ -299,8 +302,8 @@ key_page registry_book::keys(const list_keys& which) const {
   };
   std::vector<const client_key*> found;
   if (!which.owner.empty()) {
-    for (const auto& id : keys_of(which.owner))
-      if (const auto* key = find(id); key != nullptr && fits(*key))
+    for (const auto* key : keys_of(which.owner))
+      if (fits(*key))
         found.push_back(key);
   } else {
     for (const auto& [id, key] : keys_)

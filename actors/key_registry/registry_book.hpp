@@ -41,7 +41,7 @@ public:
   registry_book(registry_rules rules, key_vault vault) : rules_(std::move(rules)), vault_(std::move(vault)) {}
 
   /// What is on disk. Replaces everything.
-  void load(const registry_image& image);
+  void load(registry_image image);
 
   struct decision {
     std::shared_ptr<registry_entry> entry; ///< null: nothing changes
@@ -74,7 +74,7 @@ public:
   [[nodiscard]] key_page keys(const list_keys& which) const;
   [[nodiscard]] user_page users(const list_users& which) const;
   [[nodiscard]] registry_state state() const;
-  [[nodiscard]] const std::vector<key_id>& keys_of(const user_id& whose) const;
+  [[nodiscard]] const std::vector<const client_key*>& keys_of(const user_id& whose) const;
   [[nodiscard]] const std::unordered_map<key_id, client_key>& all_keys() const { return keys_; }
   /// Suspended because a budget is used up.
   [[nodiscard]] const std::set<key_id>& over_budget() const { return over_budget_; }
@@ -87,9 +87,14 @@ public:
 
 private:
   class draft;
-  void put(const client_key& key);
+  struct earlier {
+    bool operator()(const std::pair<moment, const client_key*>& a, const std::pair<moment, const client_key*>& b) const {
+      return a.first != b.first ? a.first < b.first : a.second->id < b.second->id;
+    }
+  };
+  void put(client_key key);
   void take_out(const client_key& key);
-  void put(const user& person);
+  void put(user person);
   void count(const client_key& key, int by);
   [[nodiscard]] std::optional<moment> due(const client_key& key) const;
   [[nodiscard]] bool changing(const client_key& key) const;
@@ -101,10 +106,10 @@ private:
   std::map<user_id, user> users_;
   std::map<group_name, policy> policies_;
   std::unordered_map<std::string, user_id> by_email_;
-  std::unordered_map<user_id, std::vector<key_id>> by_owner_;
+  std::unordered_map<user_id, std::vector<const client_key*>> by_owner_; ///< rows of `keys_`, which stay where they are
   std::unordered_map<std::string, log_position> commands_;
   std::set<key_id> pool_; ///< ids are hashes: their order tells nothing
-  std::set<std::pair<moment, key_id>> schedule_;
+  std::set<std::pair<moment, const client_key*>, earlier> schedule_;
   std::set<key_id> over_budget_;
   std::array<std::uint64_t, 7> counts_{};
   std::array<std::uint64_t, 3> origins_{};

@@ -96,9 +96,9 @@ std::size_t registry_book::draft::keys_held(const user_id& owner) const {
     return !is_final(key.state) && !key.retires_at; // a key in its time of grace has a successor that counts
   };
   std::size_t held = 0;
-  for (const auto& id : book_.keys_of(owner)) {
-    const auto mine = keys_.find(id);
-    const auto& key = mine == keys_.end() ? *book_.find(id) : mine->second.after;
+  for (const auto* held_now : book_.keys_of(owner)) {
+    const auto mine = keys_.find(held_now->id);
+    const auto& key = mine == keys_.end() ? *held_now : mine->second.after;
     held += counts(key) ? 1 : 0;
   }
   for (const auto& [id, one] : keys_)
@@ -256,8 +256,8 @@ caf::error registry_book::draft::work(const set_user_state& what) {
     return {};
   const bool approved = who->state == user_state::pending && what.to == user_state::active;
   who->state = what.to;
-  for (const auto& id : book_.keys_of(who->id)) {
-    auto* mine = key(id);
+  for (const auto* there : book_.keys_of(who->id)) {
+    auto* mine = key(there->id);
     if (what.to == user_state::deleted && !is_final(mine->state))
       end(*mine, key_state::revoked, event_kind::key_revoked);
     else if (what.to == user_state::suspended && mine->state == key_state::live)
@@ -674,10 +674,10 @@ void registry_book::draft::pass_time_of(client_key& key) {
 
 caf::error registry_book::draft::work(const pass_time&) {
   std::size_t count = 0;
-  for (const auto& [at, id] : book_.schedule_) {
+  for (const auto& [at, due] : book_.schedule_) {
     if (at > now_ || ++count > most_due_at_once)
       break;
-    pass_time_of(*key(id));
+    pass_time_of(*key(due->id));
   }
   const auto left = book_.pool_.size();
   caf::error failed;

@@ -33,7 +33,7 @@ caf::expected<key_registry_start> registry_start(const storage::ledger& store, c
   if (!image)
     return image.error();
   key_registry_start out;
-  out.image = std::make_shared<const registry_image>(std::move(*image));
+  out.image = std::make_shared<registry_image>(std::move(*image));
   const auto first = std::min(window_start(budget_window::month, now), window_start(budget_window::week, now));
   const auto by_hour_from = moment{std::chrono::floor<std::chrono::days>(first)};
   // Roll-ups are of hours of UTC. Where a window begins within one, its records are counted one by one.

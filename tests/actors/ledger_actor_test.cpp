@@ -163,7 +163,7 @@ TEST_CASE(
   const auto image = world.ask<std::shared_ptr<const registry_image>>(load_registry{});
   REQUIRE(image);
   CHECK(image->position == 1);
-  CHECK(image->users == std::vector{person});
+  CHECK(image->users == std::deque{person});
   CHECK(image->commands.size() == 1);
 }
 

@@ -1,5 +1,6 @@
 // How long the registry takes to be there again after a start, and how many entries a second its log takes.
 // Usage: registry_bench [USERS [COMMANDS [FOLDER]]]
+//        registry_bench make USERS FOLDER     a data folder with so many people, three keys each, to start the service on
 #include <chrono>
 #include <filesystem>
 #include <memory>
@@ -85,27 +86,30 @@ std::unique_ptr<storage::ledger> open_in(const std::filesystem::path& folder) {
   return must(storage::ledger::open({.folder = folder}));
 }
 
-// People, each with three keys; then a start with nothing in memory.
-void run_start(const std::filesystem::path& folder, std::uint64_t users) {
-  {
-    const auto books = open_in(folder);
-    log_position last = 0;
-    for (std::uint64_t done = 0; done < users;) {
-      std::vector<storage::ledger::write> writes;
-      for (int i = 0; i < 64 && done < users; ++i, ++last) {
-        registry_entry entry;
-        entry.what = "import";
-        for (int j = 0; j < 8 && done < users; ++j, ++done) {
-          const auto person = user_of(done);
-          for (std::uint64_t k = 0; k < keys_per_user; ++k)
-            entry.keys.push_back({std::nullopt, key_of(*books, done * keys_per_user + k, person.id)});
-          entry.users.push_back({std::nullopt, person});
-        }
-        writes.emplace_back(appending(last, std::move(entry)));
+// People, each with three keys.
+void make_people(const std::filesystem::path& folder, std::uint64_t users) {
+  const auto books = open_in(folder);
+  log_position last = 0;
+  for (std::uint64_t done = 0; done < users;) {
+    std::vector<storage::ledger::write> writes;
+    for (int i = 0; i < 64 && done < users; ++i, ++last) {
+      registry_entry entry;
+      entry.what = "import";
+      for (int j = 0; j < 8 && done < users; ++j, ++done) {
+        const auto person = user_of(done);
+        for (std::uint64_t k = 0; k < keys_per_user; ++k)
+          entry.keys.push_back({std::nullopt, key_of(*books, done * keys_per_user + k, person.id)});
+        entry.users.push_back({std::nullopt, person});
       }
-      must(books->commit(writes, some_time(last)));
+      writes.emplace_back(appending(last, std::move(entry)));
     }
+    must(books->commit(writes, some_time(last)));
   }
+}
+
+// A start with nothing in memory.
+void run_start(const std::filesystem::path& folder, std::uint64_t users) {
+  make_people(folder, users);
   ::malloc_trim(0); // else what was freed above would be taken again unseen
   forget_peak_memory();
   const auto before_kb = status_kb("VmRSS");
@@ -182,6 +186,10 @@ int main(int count, char** arguments) {
   const auto number = [&](int which, std::uint64_t otherwise) {
     return count > which ? std::strtoull(arguments[which], nullptr, 10) : otherwise;
   };
+  if (count == 4 && std::string_view{arguments[1]} == "make") {
+    make_people(arguments[3], number(2, 0));
+    return 0;
+  }
   const auto users = number(1, 100'000);
   const auto commands = number(2, 50'000);
   const std::filesystem::path parent = count > 3 ? arguments[3] : ".";

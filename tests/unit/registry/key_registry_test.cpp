@@ -113,7 +113,7 @@ struct registering : fixture {
     ledger = spawn(log_ledger, log);
     subject =
       spawn_key_registry(system(), false, {std::move(rules), secret{"sentinel-of-nobody"}, [this] { return now; }},
-                         toy_vault(), {std::make_shared<const registry_image>(), {}}, ledger, numbers);
+                         toy_vault(), {std::make_shared<registry_image>(), {}}, ledger, numbers);
     settle();
   }
   ~registering() { caf::anon_send_exit(subject, caf::exit_reason::kill); }
@@ -200,7 +200,7 @@ TEST_CASE("The same command again has the same outcome, also after a restart, an
   CHECK(code_of(run.command(assign_key{.owner = ann, .label = "phone"}, "claim-7").error()) == errc::command_differs);
   auto other =
     spawn_key_registry(run.system(), false, {toy_rules(), secret{"s"}, [&run] { return run.now; }}, toy_vault(),
-                       {std::make_shared<const registry_image>(run.log->fold()), {}}, run.ledger, run.numbers);
+                       {std::make_shared<registry_image>(run.log->fold()), {}}, run.ledger, run.numbers);
   const auto later = run.ask<command_done>(
     other, registry_command{{"cli", "local", "claim-7"}, assign_key{.owner = ann, .label = "laptop"}});
   REQUIRE(later);
