@@ -5,8 +5,10 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -122,6 +124,31 @@ enum class suspension : std::uint8_t {
   by_hand = 4 ///< somebody removed it at a node; an admin has to choose
 };
 
+/// An optional that takes no more than a pointer while it is empty: for what is rare in values of which there are many.
+template <class T>
+class rare {
+public:
+  rare() = default;
+  rare(T value) : there_(std::make_unique<T>(std::move(value))) {}
+  rare(const rare& other) : there_(other.there_ ? std::make_unique<T>(*other.there_) : nullptr) {}
+  rare(rare&&) noexcept = default;
+  rare& operator=(rare other) noexcept {
+    there_.swap(other.there_);
+    return *this;
+  }
+  ~rare() = default;
+  explicit operator bool() const { return there_ != nullptr; }
+  const T& operator*() const { return *there_; }
+  const T* operator->() const { return there_.get(); }
+  void reset() { there_.reset(); }
+  bool operator==(const rare& other) const {
+    return there_ && other.there_ ? *there_ == *other.there_ : !there_ && !other.there_;
+  }
+
+private:
+  std::unique_ptr<T> there_;
+};
+
 /// What an owner asked for and nobody has decided yet.
 struct renewal_request {
   moment asked_at{};
@@ -150,7 +177,7 @@ struct client_key {
   std::vector<node_name> nodes;    ///< where it should work, also groups of nodes; empty: at all
   std::vector<node_name> in_force; ///< where it was seen to work; sorted
   std::uint32_t reminders = 0; ///< of its expiry that were told: bits of the days before, in the order of the options
-  std::optional<renewal_request> renewal;
+  rare<renewal_request> renewal;
   bool operator==(const client_key&) const = default;
 };
 

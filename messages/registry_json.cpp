@@ -48,7 +48,7 @@ nlohmann::json time_or_null(const std::optional<moment>& at) {
   return at ? nlohmann::json(to_rfc3339_ms(*at)) : nlohmann::json(nullptr);
 }
 
-nlohmann::json renewal_or_null(const std::optional<renewal_request>& r) {
+nlohmann::json renewal_or_null(const rare<renewal_request>& r) {
   if (!r)
     return nullptr;
   return {{"asked_at", to_rfc3339_ms(r->asked_at)}, {"lifetime_s", r->lifetime_s}, {"reason", r->reason}};

@@ -123,8 +123,13 @@ public:
   [[nodiscard]] caf::expected<std::vector<rollup_row>> rollups(const node_name& node, bool daily, moment from,
                                                                moment to) const;
 
-  /// The records in [from, to), each as a row of its own that starts when the record was made.
-  [[nodiscard]] caf::expected<std::vector<rollup_row>> uses_between(const node_name& node, moment from,
+  struct record_use {
+    key_id key;
+    moment at;
+    std::int64_t tokens = 0;
+  };
+  /// Of each record in [from, to) what budgets count, in order of time.
+  [[nodiscard]] caf::expected<std::vector<record_use>> uses_between(const node_name& node, moment from,
                                                                     moment to) const;
 
   /// Adds everything up anew from the records and compares: roll-ups, sums, counts, arrivals, credentials,

@@ -76,9 +76,9 @@ caf::expected<std::vector<ledger::rollup_row>> ledger::rollups(const node_name& 
   return out;
 }
 
-caf::expected<std::vector<ledger::rollup_row>> ledger::uses_between(const node_name& node, moment from,
+caf::expected<std::vector<ledger::record_use>> ledger::uses_between(const node_name& node, moment from,
                                                                     moment to) const {
-  std::vector<rollup_row> out;
+  std::vector<record_use> out;
   const auto number = parts_->number_of(node);
   if (!number || from >= to)
     return out;
@@ -94,12 +94,7 @@ caf::expected<std::vector<ledger::rollup_row>> ledger::uses_between(const node_n
     const auto client_key = parts_->dictionary->get(name_kind::client_key, value.client_key);
     if (!client_key)
       return client_key.error();
-    const auto model = parts_->dictionary->get(name_kind::model, value.model);
-    if (!model)
-      return model.error();
-    totals sums;
-    sums.add(value.tokens, parts_of(value, (*model)->text), value.latency_ms, value.failed);
-    out.push_back({at, (*client_key)->key, (*model)->text, sums});
+    out.push_back({(*client_key)->key, at, value.tokens.total});
     return {};
   };
   if (auto failed = parts_->db->each(family::records, key_prefix<record_key>(*number),

@@ -157,12 +157,15 @@ bool decode(std::string_view in, user& out) {
 
 namespace {
 
-bool take_rest(std::string_view& in, std::optional<renewal_request>& out) {
+bool take_rest(std::string_view& in, rare<renewal_request>& out) {
   out.reset();
   if (in.empty())
     return true;
-  out.emplace();
-  return value_parts::take(in, out->asked_at) && get_zigzag(in, out->lifetime_s) && take(in, out->reason);
+  renewal_request found;
+  if (!value_parts::take(in, found.asked_at) || !get_zigzag(in, found.lifetime_s) || !take(in, found.reason))
+    return false;
+  out = std::move(found);
+  return true;
 }
 
 } // namespace

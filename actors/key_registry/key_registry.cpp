@@ -247,8 +247,8 @@ void registry_core::note(const registry_entry& entry) {
     if (change.before->groups != change.after->groups)
       budgets.groups_changed();
     if (change.before->groups != change.after->groups || change.before->budgets != change.after->budgets)
-      for (const auto& key : book.keys_of(change.after->id))
-        budgets.touch(key);
+      for (const auto* key : book.keys_of(change.after->id))
+        budgets.touch(key->id);
   }
   const auto is_other = [](const change_of<policy>& change) {
     if (!change.before || !change.after)

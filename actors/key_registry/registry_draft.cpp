@@ -530,7 +530,7 @@ caf::error registry_book::draft::work(const rotate_key& what) {
   fresh.assigned_at = now_;
   fresh.expires_at = old->expires_at; // a rotation is no renewal
   fresh.reminders = old->reminders;
-  fresh.renewal = std::exchange(old->renewal, std::nullopt);
+  fresh.renewal = std::exchange(old->renewal, {});
   fresh.budgets = old->budgets;
   fresh.nodes = old->nodes;
   fresh.predecessor = old->id;
@@ -735,7 +735,7 @@ caf::error registry_book::draft::work(const budgets_crossed& what) {
 
 caf::error registry_book::draft::work(const key_sighting& what) {
   const auto everywhere = [this](const client_key& key) {
-    return std::all_of(book_.rules_.nodes.begin(), book_.rules_.nodes.end(), [&key](const node_name& node) {
+    return std::all_of(book_.rules_.nodes.begin(), book_.rules_.nodes.end(), [this, &key](const node_name& node) {
       return !book_.belongs_at(key, node) || std::binary_search(key.in_force.begin(), key.in_force.end(), node);
     });
   };

@@ -59,7 +59,7 @@ caf::expected<key_registry_start> registry_start(const storage::ledger& store, c
       if (!records)
         return records.error();
       for (const auto& one : *records)
-        out.used.push_back({one.key, one.start, one.sums.requests, one.sums.tokens.total});
+        out.used.push_back({one.key, one.at, 1, one.tokens});
     }
   return out;
 }
