@@ -179,6 +179,15 @@ public:
   /// Makes them what the records come to, in one batch; how many were wrong. The writing thread.
   [[nodiscard]] caf::expected<std::uint64_t> mend_rollups(const usage_day& which);
 
+  struct record_use {
+    key_id key;
+    moment at;
+    std::int64_t tokens = 0;
+  };
+  /// Of each record in [from, to) what budgets count, in order of time.
+  [[nodiscard]] caf::expected<std::vector<record_use>> uses_between(const node_name& node, moment from,
+                                                                    moment to) const;
+
   /// Adds everything up anew from the records and compares: roll-ups, sums, counts, arrivals, credentials,
   /// outbox, inbox, dead letters, sequences, the registry.
   [[nodiscard]] caf::error verify() const;

@@ -129,6 +129,33 @@ caf::expected<totals> ledger::sums_since(const node_name& node, moment from_hour
   return out;
 }
 
+caf::expected<std::vector<ledger::record_use>> ledger::uses_between(const node_name& node, moment from,
+                                                                    moment to) const {
+  std::vector<record_use> out;
+  const auto number = parts_->number_of(node);
+  if (!number || from >= to)
+    return out;
+  const auto take = [&](std::string_view key_bytes, std::string_view bytes, bool& stop) -> caf::error {
+    record_key key;
+    record_value value;
+    if (!decode_key(key_bytes, key) || !decode(bytes, value))
+      return damaged("record");
+    const auto at = moment_of(key.at_ns);
+    stop = at >= to;
+    if (stop)
+      return {};
+    const auto client_key = parts_->dictionary->get(name_kind::client_key, value.client_key);
+    if (!client_key)
+      return client_key.error();
+    out.push_back({(*client_key)->key, at, value.tokens.total});
+    return {};
+  };
+  if (auto failed = parts_->db->each(family::records, key_prefix<record_key>(*number),
+                                     key_prefix<record_key>(*number, unix_ns(from)), take))
+    return failed;
+  return out;
+}
+
 // --- all records of a node -----------------------------------------------------------------
 
 struct ledger::scan::parts {
