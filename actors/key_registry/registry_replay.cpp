@@ -145,8 +145,7 @@ struct comparison {
   bool operator()(const answer_renewal& what) const {
     for (const auto& c : entry.keys)
       if (c.before && c.after && c.after->id == what.key)
-        return c.before->renewal && !c.after->renewal
-               && what.approve == (c.after->expires_at != c.before->expires_at);
+        return c.before->renewal && !c.after->renewal && what.approve == (c.after->expires_at != c.before->expires_at);
     return false;
   }
   // Our own have no idempotency key.
