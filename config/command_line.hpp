@@ -45,6 +45,10 @@ enum class command : std::uint8_t {
   keys_adopt,
   keys_find,
   keys_change,
+  keys_drift,
+  renewals_list,
+  renewals_ask,
+  renewals_answer,
   pool_show,
   pool_fill,
   policies_list,
@@ -83,7 +87,9 @@ struct registry_words {
   std::string word; ///< idempotency key; empty: a fresh one
   std::optional<std::string> email, name, label, role;
   std::optional<std::string> lifetime, grace, longest_renewal; ///< as "90d"; "never" ends
-  std::optional<std::string> owner_may_renew;                  ///< yes or no
+  std::optional<std::string> renewal;                          ///< none, self or approval
+  std::string reason;                                          ///< of a renewal that is asked for, or of its answer
+  bool approve = false;
   std::optional<std::uint32_t> keys_per_user;
   std::vector<std::string> groups, nodes, models;
   std::vector<std::string> budgets, user_budgets, group_budgets; ///< as "tokens/month=1000000"

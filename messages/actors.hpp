@@ -555,12 +555,14 @@ struct find_key {
 struct list_keys {
   std::optional<key_state> state = {};
   user_id owner = {};  ///< empty: of anybody
+  enum class wait : std::uint8_t { any, renewal, choice } waiting = wait::any; ///< for somebody to decide a renewal, or what becomes of a key that was removed by hand
   std::string text = {}; ///< in label, `shown` or id
   key_id after = {};
   std::uint32_t limit = 100;
 };
 struct key_page {
-  std::vector<client_key> keys; ///< in the order of their ids, without `sealed`
+  /// In the order of their ids, without `sealed`; `nodes` are the nodes that "all" and groups mean.
+  std::vector<client_key> keys;
   bool more = false;
 };
 struct list_users {
@@ -577,6 +579,10 @@ struct find_user {
   std::string id_or_email;
 };
 struct list_policies {};
+/// Of one key, with those of its owner and group.
+struct read_budgets {
+  key_id key;
+};
 struct read_registry_state {};
 struct registry_state {
   log_position position = 0;
@@ -585,6 +591,8 @@ struct registry_state {
   std::uint64_t made = 0, imported = 0, found = 0;
   std::uint64_t low_water = 0; ///< of the pool
   std::uint64_t changing = 0;  ///< keys that do not yet work, or not yet no longer, where they should
+  std::uint64_t by_hand = 0;   ///< keys that somebody removed at a node: a person has to choose
+  std::uint64_t renewals = 0;  ///< asked for and not decided
 };
 /// A keeper is there (again) and wants to know what should be at its node.
 struct keeper_ready;
@@ -596,6 +604,7 @@ using key_registry_actor = caf::typed_actor<
   caf::replies_to<find_user>::with<user>,
   caf::replies_to<list_users>::with<user_page>,
   caf::replies_to<list_policies>::with<std::vector<policy>>,
+  caf::replies_to<read_budgets>::with<std::vector<budget_use>>,
   caf::replies_to<read_registry_state>::with<registry_state>,
   caf::reacts_to<keeper_ready>,
   caf::reacts_to<committed>,
@@ -666,6 +675,7 @@ struct node_keys {
   std::uint64_t external = 0;  ///< made elsewhere
   std::uint64_t taken_away = 0; ///< removed by somebody else
   bool open = false;           ///< the node lets anybody in
+  bool drift = false;          ///< not as it should be for another reason than a change that is on its way
   std::optional<moment> in_step_at; ///< when the node was last seen as it should be
   std::string problem;         ///< a sentence; empty when all is well
 };
@@ -821,6 +831,7 @@ KEYPORTAL_MESSAGE(user)
 KEYPORTAL_MESSAGE(list_users)
 KEYPORTAL_MESSAGE(user_page)
 KEYPORTAL_MESSAGE(list_policies)
+KEYPORTAL_MESSAGE(read_budgets)
 KEYPORTAL_MESSAGE(read_registry_state)
 KEYPORTAL_MESSAGE(registry_state)
 KEYPORTAL_MESSAGE(keeper_ready)
@@ -843,6 +854,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::registry_entry>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::shared_ptr<const keyportal::registry_image>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::config_info>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::policy>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::budget_use>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::snapshot_info>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::restart_record>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::gap_record>)

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,8 @@ struct attempt_facts {
   std::int64_t ttft_ms = 0;
   std::int32_t status_code = 0; ///< of the upstream
   std::string extra;            ///< a JSON object of all other fields; may hold what is private: sealed on disk
+  std::string error;            ///< how the upstream refused, one line of at most 200 bytes; sealed on disk as well
+  std::string service_tier;     ///< "priority", "flex", …: some cost more or less
   bool operator==(const attempt_facts&) const = default;
 };
 
@@ -95,6 +98,7 @@ struct stored_record {
   bool failed = false;
   token_parts parts;
   std::shared_ptr<const attempt_facts> facts; ///< null where unknown; `extra` only where it was asked for
+  std::optional<std::int64_t> cost_nano; ///< in billionths of a US dollar, by the prices of then; not set: no price
 };
 
 /// Sums over any set of records.

@@ -35,8 +35,20 @@ caf::expected<std::shared_ptr<attempt_facts>> facts_of(const record_value& value
   const auto endpoint = met.get(name_kind::endpoint, value.facts->endpoint);
   if (!endpoint)
     return endpoint.error();
-  return std::make_shared<attempt_facts>(attempt_facts{
-    (*provider)->text, (*alias)->text, (*endpoint)->text, value.facts->ttft_ms, value.facts->status_code, {}});
+  const auto error = met.get(name_kind::error, value.facts->error);
+  if (!error)
+    return error.error();
+  const auto tier = met.get(name_kind::service_tier, value.facts->service_tier);
+  if (!tier)
+    return tier.error();
+  return std::make_shared<attempt_facts>(attempt_facts{(*provider)->text,
+                                                       (*alias)->text,
+                                                       (*endpoint)->text,
+                                                       value.facts->ttft_ms,
+                                                       value.facts->status_code,
+                                                       {},
+                                                       (*error)->text,
+                                                       (*tier)->text});
 }
 
 token_parts parts_of(const record_value& value, std::string_view model) {
@@ -70,7 +82,8 @@ caf::expected<stored_record> record_of(const record_key& key, const record_value
                        value.tokens,
                        value.failed,
                        parts_of(value, (*model)->text),
-                       std::move(*facts)};
+                       std::move(*facts),
+                       value.cost_nano};
 }
 
 caf::error read_records(const database& db, const view& as_of, name_number node,

@@ -26,11 +26,11 @@ std::uint64_t head_of(const record_id& id) {
 
 commit_plan::short_key::short_key(const record_key& key) : node(key.node), at_ns(key.at_ns), id_head(head_of(key.id)) {}
 
-commit_plan::commit_plan(const database& db, const names& known, const ledger_memory& before, row_caches& caches,
-                         moment now)
+commit_plan::commit_plan(const database& db, const names& known, const ledger_memory& before,
+                         credential_table& credentials, const pricing* prices, moment now)
   : db_(&db), now_(now), registry_before_(before.registry.last), after_(before),
-    names_(known, before.position.last_name), rollups_(db, family::rollups, "roll-up", caches.rollups),
-    credentials_(db, family::meta, "credential", caches.credentials) {}
+    names_(known, before.position.last_name), prices_(prices), cells_(first_minute_at(before.position, now)),
+    credentials_(db, family::meta, "credential", credentials) {}
 
 caf::expected<node_state*> commit_plan::node(const node_name& name) {
   if (const auto found = after_.nodes.find(name); found != after_.nodes.end())
@@ -268,7 +268,9 @@ caf::error commit_plan::insert(const candidate& one, const node_name& name, node
                      d.latency_ms,
                      d.tokens,
                      {},
+                     {},
                      d.copied};
+  priced_attempt priced{one.model->text, {}, {}, {}, d.at.unix_ns, {}, d.failed};
   std::shared_ptr<const attempt_facts> facts;
   if (d.facts) {
     const auto provider = names_.number(name_kind::provider, d.facts->provider);
@@ -280,14 +282,29 @@ caf::error commit_plan::insert(const candidate& one, const node_name& name, node
     const auto endpoint = names_.number(name_kind::endpoint, d.facts->endpoint);
     if (!endpoint)
       return endpoint.error();
-    value.facts = facts_value{(*provider)->number, (*alias)->number,     (*endpoint)->number,
-                              d.facts->ttft_ms,    d.facts->status_code, d.parts};
+    const auto error = names_.number(name_kind::error, d.facts->error);
+    if (!error)
+      return error.error();
+    const auto tier = names_.number(name_kind::service_tier, d.facts->service_tier);
+    if (!tier)
+      return tier.error();
+    value.facts = facts_value{(*provider)->number,  (*alias)->number, (*endpoint)->number, d.facts->ttft_ms,
+                              d.facts->status_code, d.parts,          (*error)->number,    (*tier)->number};
     facts = d.facts;
-    if (!facts->extra.empty()) // is not for listeners
-      facts = std::make_shared<const attempt_facts>(
-        attempt_facts{facts->provider, facts->alias, facts->endpoint, facts->ttft_ms, facts->status_code, {}});
+    if (!facts->extra.empty() || !facts->error.empty()) { // are not for listeners
+      auto told = *facts;
+      told.extra.clear();
+      told.error.clear();
+      facts = std::make_shared<const attempt_facts>(std::move(told));
+    }
+    priced.alias = d.facts->alias;
+    priced.provider = d.facts->provider;
+    priced.service_tier = d.facts->service_tier;
   }
   const auto parts = d.facts ? d.parts : parts_by_model(one.model->text, d.tokens);
+  priced.parts = parts;
+  if (prices_ != nullptr)
+    value.cost_nano = prices_->cost_of(priced);
   key_bytes_.clear();
   append_key(key_bytes_, one.key);
   value_bytes_.clear();
@@ -303,8 +320,8 @@ caf::error commit_plan::insert(const candidate& one, const node_name& name, node
     if (auto failed = put_arrivals_row())
       return failed;
 
-  if (auto failed = storage::add(rollups_, one.key, value, parts))
-    return failed;
+  cells_.add(change_by(one.key, value, parts));
+  cells_.add_to_sieve(one.key.node, one.key.at_ns, kind_of(value));
   if (auto failed = storage::add(credentials_, one.key, value))
     return failed;
   of.value.sums.add(d.tokens, parts, d.latency_ms, d.failed);
@@ -314,7 +331,7 @@ caf::error commit_plan::insert(const candidate& one, const node_name& name, node
   ++after_.position.records;
   ++after_.position.outbox;
   out.push_back({seq, d.id, name, one.client_key->key, one.model->text, (*auth_index)->text, d.at, d.latency_ms,
-                 d.tokens, d.failed, parts, std::move(facts)});
+                 d.tokens, d.failed, parts, std::move(facts), value.cost_nano});
   return {};
 }
 
@@ -382,7 +399,8 @@ caf::error commit_plan::close() {
     return failed;
   if (auto failed = close_registry())
     return failed;
-  rollups_.write_to(batch_);
+  forget_minutes();
+  cells_.write_to(batch_, *db_);
   credentials_.write_to(batch_);
   for (const auto& [name, state] : after_.nodes)
     put(family::meta, node_key{state.number}, state.value);
@@ -391,9 +409,17 @@ caf::error commit_plan::close() {
   return {};
 }
 
+void commit_plan::forget_minutes() {
+  const auto first = first_minute_at(after_.position, now_);
+  if (first == after_.position.first_minute)
+    return;
+  after_.position.first_minute = first;
+  for (const auto& [name, state] : after_.nodes)
+    drop_minutes_before(first, state.number, batch_, *db_);
+}
+
 ledger_memory commit_plan::keep() {
   names_.keep();
-  rollups_.keep();
   credentials_.keep();
   return std::move(after_);
 }

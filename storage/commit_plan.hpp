@@ -9,9 +9,11 @@
 
 #include <caf/expected.hpp>
 
+#include "messages/pricing.hpp"
+#include "storage/cells.hpp"
+#include "storage/credentials.hpp"
 #include "storage/ledger.hpp"
 #include "storage/names.hpp"
-#include "storage/rollups.hpp"
 #include "storage/values.hpp"
 
 namespace keyportal::storage {
@@ -28,17 +30,12 @@ struct ledger_memory {
   std::map<node_name, node_state, std::less<>> nodes;
 };
 
-/// Rows of the last commits, the writer's own.
-struct row_caches {
-  rollup_table rollups;
-  credential_table credentials;
-};
-
 /// Add every write, `close`, write the batch, `keep`: only then others see it. Thrown away, nothing has happened.
 class commit_plan {
 public:
-  /// All arguments outlive the plan.
-  commit_plan(const database& db, const names& known, const ledger_memory& before, row_caches& caches, moment now);
+  /// All arguments outlive the plan. `prices` may be null.
+  commit_plan(const database& db, const names& known, const ledger_memory& before, credential_table& credentials,
+              const pricing* prices, moment now);
 
   /// Before anything is added: copies of other tools will be, and have to find what else is added.
   void expect_copies() { copies_expected_ = true; }
@@ -102,6 +99,7 @@ private:
                                   std::vector<stored_record>& out);
   [[nodiscard]] caf::error put_arrivals_row();
   void put_outbox_rows(sequence first, sequence last);
+  void forget_minutes();
   [[nodiscard]] caf::error remember(const collection& write, node_state& of);
 
   // commit_registry.cpp
@@ -133,7 +131,8 @@ private:
   log_position registry_before_;
   ledger_memory after_;
   name_changes names_;
-  rollup_changes rollups_;
+  const pricing* prices_;
+  cell_changes cells_;
   credential_changes credentials_;
   rocksdb::WriteBatch batch_;
   std::unordered_multimap<short_key, form, short_key_hash> inserted_;

@@ -11,6 +11,7 @@
 #include <rocksdb/utilities/table_properties_collectors.h>
 
 #include "messages/errors.hpp"
+#include "storage/cells.hpp"
 #include "storage/keys.hpp"
 #include "storage/values.hpp"
 
@@ -69,6 +70,10 @@ rocksdb::ColumnFamilyOptions family_options(family which, const database_setup& 
   switch (which) {
     case family::meta: break;
     case family::rollups:
+      // No hints where ranges are deleted: RocksDB 7.8 keeps one hint for the list of rows and that of ranges, and writes
+      // into the wrong one.
+      options.merge_operator = make_cell_merger();
+      break;
     case family::registry:
       options.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(1));
       break;

@@ -25,14 +25,21 @@ public:
     const auto place = std::pair{day.node, day.day};
     auto found = counts_.find(place);
     if (found == counts_.end()) {
-      const auto begin = moment{} + std::chrono::hours{24} * day.day;
-      const auto rows = from_.rollups(day.node, true, begin, begin + std::chrono::hours{24});
-      if (!rows)
-        return rows.error();
+      const auto books = from_.read();
+      std::map<name_number, std::int64_t> by_number;
+      const auto add = [&](std::int32_t, const cell_id& id, const cell_sums& sums) {
+        by_number[id.client_key] += sums.requests;
+      };
+      if (auto failed =
+            books->sums(day.node, {granularity::day, cell_view::keys, day.day, day.day + 1, nullptr, true}, add))
+        return failed;
       std::map<key_id, std::int64_t> counted;
-      for (const auto& row : *rows) {
-        counted[row.key] += row.sums.requests;
-        counted[{}] += row.sums.requests;
+      for (const auto& [number, requests] : by_number) {
+        const auto key = books->text(name_kind::client_key, number);
+        if (!key)
+          return key.error();
+        counted[*key] += requests;
+        counted[{}] += requests;
       }
       found = counts_.emplace(place, std::move(counted)).first;
     }

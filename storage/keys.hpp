@@ -32,7 +32,7 @@ enum class tag : std::uint8_t {
   consumer = 0x0d,
   record = 0x10,
   outbox = 0x11,
-  hour = 0x12,
+  hour = 0x12, ///< of schemas before 3, with `day`
   day = 0x13,
   snapshot = 0x14,
   snapshot_piece = 0x15,
@@ -45,6 +45,8 @@ enum class tag : std::uint8_t {
   entry = 0x1c,
   command = 0x1d,
   config = 0x1e,
+  cells = 0x1f,
+  sieve = 0x20,
   history = 0x2f,
 };
 
@@ -59,8 +61,10 @@ enum class name_kind : std::uint8_t {
   alias = 7,
   endpoint = 8,
   consumer = 9,
+  error = 10,
+  service_tier = 11,
 };
-inline constexpr std::size_t name_kinds = 10; ///< with 0, which names nothing
+inline constexpr std::size_t name_kinds = 12; ///< with 0, which names nothing
 
 // --- the keys: `of` is the tag, `fields()` their order ---------------------------
 
@@ -180,22 +184,6 @@ struct inbox_key {
   std::uint64_t number = 0; ///< over all nodes, never reused
   auto fields() { return std::tie(node, number); }
   bool operator==(const inbox_key&) const = default;
-};
-struct hour_key {
-  static constexpr tag of = tag::hour;
-  std::uint32_t node = 0;
-  std::int32_t start = 0; ///< hours since 1970 in UTC
-  std::uint32_t client_key = 0;
-  auto fields() { return std::tie(node, start, client_key); }
-  bool operator==(const hour_key&) const = default;
-};
-struct day_key {
-  static constexpr tag of = tag::day;
-  std::uint32_t node = 0;
-  std::int32_t start = 0; ///< days since 1970 in UTC
-  std::uint32_t client_key = 0;
-  auto fields() { return std::tie(node, start, client_key); }
-  bool operator==(const day_key&) const = default;
 };
 struct snapshot_key {
   static constexpr tag of = tag::snapshot;

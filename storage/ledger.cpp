@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include <fmt/core.h>
+#include <rocksdb/env.h>
 #include <sys/stat.h>
 
 #include "storage/ledger_parts.hpp"
@@ -113,13 +114,31 @@ std::optional<name_number> ledger::parts::number_of(const node_name& node) const
 
 // --- writing ---------------------------------------------------------------------------
 
+namespace {
+
+constexpr int most_in_vain = 10;
+
+bool can_write(const settings& how) {
+  auto* env = how.env != nullptr ? how.env : rocksdb::Env::Default();
+  const auto path = (how.folder / "write.probe").string();
+  const auto done = rocksdb::WriteStringToFile(env, "can be written", path, true);
+  env->DeleteFile(path);
+  return done.ok();
+}
+
+} // namespace
+
 caf::error ledger::parts::mend() {
   if (!broken)
     return {};
-  if (auto failed = to_error(db->raw().Resume()))
-    return failed;
+  if (auto failed = to_error(db->raw().Resume())) {
+    // RocksDB 7.8 does not always come back from a failed write, however well the disk is again; opening anew does.
+    in_vain = can_write(how) ? in_vain + 1 : 0;
+    return in_vain < most_in_vain ? failed : make_error(errc::storage_stuck);
+  }
+  in_vain = 0;
   dictionary->forget_all();
-  caches = {};
+  credentials = {};
   if (auto failed = load())
     return failed;
   broken = false;
@@ -153,7 +172,7 @@ caf::error add_all(commit_plan& plan, const std::vector<ledger::write>& writes) 
 caf::expected<std::vector<committed>> ledger::rehearse(const std::vector<write>& writes, moment now) const {
   if (auto failed = parts_->mend())
     return failed;
-  commit_plan plan{*parts_->db, *parts_->dictionary, parts_->memory, parts_->caches, now};
+  commit_plan plan{*parts_->db, *parts_->dictionary, parts_->memory, parts_->credentials, parts_->prices.get(), now};
   if (auto failed = add_all(plan, writes))
     return failed;
   return plan.take_results();
@@ -162,7 +181,7 @@ caf::expected<std::vector<committed>> ledger::rehearse(const std::vector<write>&
 caf::expected<std::vector<committed>> ledger::commit(const std::vector<write>& writes, moment now) {
   if (auto failed = parts_->mend())
     return failed;
-  commit_plan plan{*parts_->db, *parts_->dictionary, parts_->memory, parts_->caches, now};
+  commit_plan plan{*parts_->db, *parts_->dictionary, parts_->memory, parts_->credentials, parts_->prices.get(), now};
   if (auto failed = add_all(plan, writes))
     return failed;
   if (!plan.changes_anything())
@@ -249,6 +268,8 @@ caf::error ledger::forget_outbox(const std::vector<sequence>& shipped) {
   parts_->memory.position = position;
   return {};
 }
+
+void ledger::use_prices(std::shared_ptr<const pricing> prices) { parts_->prices = std::move(prices); }
 
 // --- reading ---------------------------------------------------------------------------
 

@@ -16,6 +16,8 @@
 #include <caf/expected.hpp>
 
 #include "messages/actors.hpp"
+#include "messages/pricing.hpp"
+#include "storage/cells.hpp"
 
 namespace rocksdb {
 class Env;
@@ -53,6 +55,8 @@ public:
   /// impossible, so nothing is ever built upon a write of unknown fate. Opening anew always tells what is there.
   [[nodiscard]] caf::expected<std::vector<committed>> commit(const std::vector<write>& writes, moment now);
 
+  /// What records that come from now on cost; null: nothing has a price. The writing thread.
+  void use_prices(std::shared_ptr<const pricing> prices);
   /// What `commit` would answer now, but nothing is done. Like `commit`, one thread at a time.
   [[nodiscard]] caf::expected<std::vector<committed>> rehearse(const std::vector<write>& writes, moment now) const;
   /// The texts of the client keys with these SHA-256 (64 lower-case hex digits), as far as records or the registry have
@@ -126,15 +130,63 @@ public:
 
   /// Sums of the records at or after `from_hour`, a full hour (what is below the hour is cut off), from roll-ups.
   [[nodiscard]] caf::expected<totals> sums_since(const node_name& node, moment from_hour) const;
-  struct rollup_row {
-    moment start; ///< of the hour or day, UTC
-    key_id key;
-    std::string model;
-    totals sums;
+
+  /// Which rows of roll-ups to read: those of a node whose start (minutes, hours or days since 1970, UTC) lies in
+  /// [first, end). Minutes have the views `kinds` and `all` only, and go back two days.
+  struct cell_question {
+    granularity by = granularity::hour;
+    cell_view view = cell_view::kinds;
+    std::int32_t first = 0;
+    std::int32_t end = 0;
+    const lead_filter* leads = nullptr; ///< null: all
+    bool by_lead_only = false;          ///< only lead and outcome are told apart, so cells may come more than once
   };
-  /// Those whose start lies in [from, to), in order of start.
-  [[nodiscard]] caf::expected<std::vector<rollup_row>> rollups(const node_name& node, bool daily, moment from,
-                                                               moment to) const;
+  using sums_visitor = std::function<void(std::int32_t start, const cell_id& id, const cell_sums& sums)>;
+  using distributions_visitor =
+    std::function<void(std::int32_t start, const cell_id& id, cell_distributions&& distributions)>;
+  /// One consistent state of the ledger; reads of several calls fit together. Holds back what RocksDB would tidy up:
+  /// not for long. One thread at a time. Must not outlive the ledger.
+  class reading {
+  public:
+    ~reading();
+    /// In order of start; each cell of a row once, by lead.
+    [[nodiscard]] caf::error sums(const node_name& node, const cell_question& what, const sums_visitor& visit) const;
+    [[nodiscard]] caf::error distributions(const node_name& node, const cell_question& what,
+                                           const distributions_visitor& visit) const;
+    /// The last sequence that this state has.
+    [[nodiscard]] sequence position() const;
+    /// Of a name that a cell has; the id of a client key.
+    [[nodiscard]] caf::expected<std::string> text(name_kind kind, name_number number) const;
+    /// Every name of a kind with its number; ids of client keys. Takes time in proportion to the dictionary.
+    [[nodiscard]] caf::expected<std::vector<std::pair<name_number, std::string>>> all_names(name_kind kind) const;
+
+  private:
+    friend class ledger;
+    struct parts;
+    explicit reading(std::unique_ptr<parts> with);
+    std::unique_ptr<parts> parts_;
+  };
+  [[nodiscard]] std::unique_ptr<reading> read() const;
+
+  struct usage_day {
+    node_name node;
+    std::int32_t day = 0; ///< since 1970, UTC
+  };
+  /// The days of which roll-ups can be compared with records, by node, ascending.
+  [[nodiscard]] caf::expected<std::vector<usage_day>> days_of_rollups() const;
+  /// How many rows of roll-ups of a day are not what its records come to.
+  [[nodiscard]] caf::expected<std::uint64_t> check_rollups(const usage_day& which) const;
+  /// Makes them what the records come to, in one batch; how many were wrong. The writing thread.
+  [[nodiscard]] caf::expected<std::uint64_t> mend_rollups(const usage_day& which);
+
+  struct record_use {
+    key_id key;
+    moment at;
+    std::int64_t tokens = 0;
+  };
+  /// Of each record in [from, to) what budgets count, in order of time.
+  [[nodiscard]] caf::expected<std::vector<record_use>> uses_between(const node_name& node, moment from,
+                                                                    moment to) const;
 
   /// Adds everything up anew from the records and compares: roll-ups, sums, counts, arrivals, credentials,
   /// outbox, inbox, dead letters, sequences, the registry.

@@ -10,7 +10,6 @@
 #include "storage/database.hpp"
 #include "storage/ledger.hpp"
 #include "storage/names.hpp"
-#include "storage/rollups.hpp"
 #include "storage/sha256.hpp"
 #include "storage/snapshots.hpp"
 
@@ -46,8 +45,10 @@ struct ledger::parts {
   mutable key_hashes hashes;
 
   // The writer's own.
-  row_caches caches;
+  credential_table credentials; ///< rows of the last commits
+  std::shared_ptr<const pricing> prices;
   bool broken = false; ///< a write failed and nobody knows how much of it is on disk
+  int in_vain = 0;     ///< times in a row that RocksDB did not come back, with a disk that can be written
 
   /// What readers see of the last commit; the writer changes it under the mutex and reads it without.
   mutable std::mutex mutex;

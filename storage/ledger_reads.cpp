@@ -8,70 +8,150 @@ namespace keyportal::storage {
 
 // --- roll-ups ---------------------------------------------------------------------------
 
-namespace {
+struct ledger::reading::parts {
+  std::shared_ptr<database> db;
+  std::shared_ptr<names> dictionary;
+  std::map<node_name, name_number, std::less<>> nodes;
+  sequence position = 0;
+  std::unique_ptr<view> as_of;
 
-// Visits the roll-ups of a node whose start is at least `first`, in order.
-template <class Key, class Visit>
-caf::error each_rollup(const database& db, name_number node, std::int32_t first, Visit visit) {
-  return db.each(family::rollups, key_prefix<Key>(node), key_prefix<Key>(node, first),
-                 [&](std::string_view key, std::string_view value, bool& stop) -> caf::error {
-                   Key of;
-                   rollup_value row;
-                   if (!decode_key(key, of) || !decode(value, row))
-                     return damaged("roll-up");
-                   return visit(of, row, stop);
-                 });
+  // Calls `visit(start, bytes of the row)` in order.
+  template <class Visit>
+  caf::error each_row(const node_name& node, const cell_question& what, cell_part part, Visit&& visit) const {
+    const auto number = nodes.find(node);
+    if (number == nodes.end() || what.first >= what.end)
+      return {};
+    const cells_key from{static_cast<std::uint8_t>(what.by), static_cast<std::uint8_t>(what.view),
+                         static_cast<std::uint8_t>(part), number->second, what.first};
+    auto upper = from;
+    upper.start = what.end;
+    const auto first = encode_key(from);
+    const auto end = encode_key(upper);
+    const rocksdb::Slice end_slice{end};
+    rocksdb::ReadOptions options;
+    options.snapshot = as_of->get();
+    options.iterate_upper_bound = &end_slice;
+    const std::unique_ptr<rocksdb::Iterator> row{db->raw().NewIterator(options, db->handle(family::rollups))};
+    for (row->Seek(first); row->Valid(); row->Next()) {
+      cells_key of;
+      if (!decode_key(row->key().ToStringView(), of) || !visit(of.start, row->value().ToStringView()))
+        return damaged("roll-up");
+    }
+    return to_error(row->status());
+  }
+};
+
+ledger::reading::reading(std::unique_ptr<parts> with) : parts_(std::move(with)) {}
+ledger::reading::~reading() = default;
+
+std::unique_ptr<ledger::reading> ledger::read() const {
+  auto with = std::make_unique<reading::parts>();
+  with->db = parts_->db;
+  with->dictionary = parts_->dictionary;
+  with->as_of = std::make_unique<view>(*with->db);
+  {
+    const std::lock_guard lock{parts_->mutex};
+    for (const auto& [name, state] : parts_->memory.nodes)
+      with->nodes.emplace(name, state.number);
+    with->position = parts_->memory.position.last;
+  }
+  // Memory may be a commit ahead of the view or behind it: the view's own row is right.
+  position_value position;
+  const auto row = with->db->get(family::meta, encode_key(position_key{}), with->as_of->get());
+  if (row && *row && decode(**row, position))
+    with->position = position.last;
+  return std::unique_ptr<reading>{new reading(std::move(with))};
 }
 
-// The first period of all begins before what 64 bits of nanoseconds can say: it is cut off there.
-moment start_of(std::int32_t period, std::int64_t unit) {
-  std::int64_t ns = 0;
-  return moment_of(__builtin_mul_overflow(std::int64_t{period}, unit, &ns) ? INT64_MIN : ns);
+caf::error ledger::reading::sums(const node_name& node, const cell_question& what, const sums_visitor& visit) const {
+  return parts_->each_row(node, what, cell_part::sums, [&](std::int32_t start, std::string_view bytes) {
+    return each_cell(bytes, what.view, what.leads, what.by_lead_only,
+                     [&](const cell_id& id, const cell_sums& sums) { visit(start, id, sums); });
+  });
 }
 
-} // namespace
+caf::error ledger::reading::distributions(const node_name& node, const cell_question& what,
+                                          const distributions_visitor& visit) const {
+  return parts_->each_row(node, what, cell_part::distributions, [&](std::int32_t start, std::string_view bytes) {
+    return each_cell(bytes, what.view, what.leads, what.by_lead_only,
+                     [&](const cell_id& id, cell_distributions&& them) { visit(start, id, std::move(them)); });
+  });
+}
 
-caf::expected<totals> ledger::sums_since(const node_name& node, moment from_hour) const {
-  totals out;
-  const auto number = parts_->number_of(node);
-  if (!number)
-    return out;
-  const auto add = [&](const hour_key&, const rollup_value& row, bool&) {
-    for (const auto& [model, sums] : row.models)
-      out.add(sums);
-    return caf::error{};
-  };
-  if (auto failed = each_rollup<hour_key>(*parts_->db, *number, hour_of(unix_ns(from_hour)), add))
+sequence ledger::reading::position() const { return parts_->position; }
+
+caf::expected<std::string> ledger::reading::text(name_kind kind, name_number number) const {
+  const auto found = parts_->dictionary->get(kind, number);
+  if (!found)
+    return found.error();
+  return kind == name_kind::client_key ? (*found)->key : (*found)->text;
+}
+
+caf::expected<std::vector<std::pair<name_number, std::string>>> ledger::reading::all_names(name_kind kind) const {
+  std::vector<std::pair<name_number, std::string>> out;
+  auto failed = parts_->db->each(
+    family::meta, key_prefix<name_text_key>(), {},
+    [&](std::string_view key, std::string_view value, bool&) -> caf::error {
+      name_text_key of;
+      if (!decode_key(key, of) || value.size() < 2)
+        return damaged("name");
+      if (value[1] != static_cast<char>(kind))
+        return {};
+      auto found = text(kind, of.name);
+      if (!found)
+        return found.error();
+      out.emplace_back(of.name, std::move(*found));
+      return {};
+    },
+    parts_->as_of->get());
+  if (failed)
     return failed;
   return out;
 }
 
-caf::expected<std::vector<ledger::rollup_row>> ledger::rollups(const node_name& node, bool daily, moment from,
-                                                               moment to) const {
-  std::vector<rollup_row> out;
+caf::expected<totals> ledger::sums_since(const node_name& node, moment from_hour) const {
+  totals out;
+  const auto add = [&](std::int32_t, const cell_id& id, const cell_sums& sums) {
+    out.requests += sums.requests;
+    (id.failed ? out.failed : out.ok) += sums.requests;
+    out.latency_ms_sum += sums.latency_ms;
+    cell_sums all{0, out.tokens, out.parts, 0, 0, 0, 0, 0};
+    all.add(sums);
+    out.tokens = all.tokens;
+    out.parts = all.parts;
+  };
+  cell_question what;
+  what.by_lead_only = true;
+  what.first = start_of(granularity::hour, unix_ns(from_hour));
+  what.end = INT32_MAX;
+  if (auto failed = read()->sums(node, what, add))
+    return failed;
+  return out;
+}
+
+caf::expected<std::vector<ledger::record_use>> ledger::uses_between(const node_name& node, moment from,
+                                                                    moment to) const {
+  std::vector<record_use> out;
   const auto number = parts_->number_of(node);
   if (!number || from >= to)
     return out;
-  const auto unit = daily ? day_ns : hour_ns;
-  const auto take = [&](const auto& of, const rollup_value& row, bool& stop) -> caf::error {
-    const auto start = start_of(of.start, unit);
-    stop = start >= to;
-    if (stop || start < from)
+  const auto take = [&](std::string_view key_bytes, std::string_view bytes, bool& stop) -> caf::error {
+    record_key key;
+    record_value value;
+    if (!decode_key(key_bytes, key) || !decode(bytes, value))
+      return damaged("record");
+    const auto at = moment_of(key.at_ns);
+    stop = at >= to;
+    if (stop)
       return {};
-    const auto client_key = parts_->dictionary->get(name_kind::client_key, of.client_key);
+    const auto client_key = parts_->dictionary->get(name_kind::client_key, value.client_key);
     if (!client_key)
       return client_key.error();
-    for (const auto& [number_of_model, sums] : row.models) {
-      const auto model = parts_->dictionary->get(name_kind::model, number_of_model);
-      if (!model)
-        return model.error();
-      out.push_back({start, (*client_key)->key, (*model)->text, sums});
-    }
+    out.push_back({(*client_key)->key, at, value.tokens.total});
     return {};
   };
-  const auto first = unix_ns(from);
-  if (auto failed = daily ? each_rollup<day_key>(*parts_->db, *number, day_of(first), take)
-                          : each_rollup<hour_key>(*parts_->db, *number, hour_of(first), take))
+  if (auto failed = parts_->db->each(family::records, key_prefix<record_key>(*number),
+                                     key_prefix<record_key>(*number, unix_ns(from)), take))
     return failed;
   return out;
 }

@@ -4,7 +4,8 @@
 #include <map>
 
 #include "storage/arrivals.hpp"
-#include "storage/rollups.hpp"
+#include "storage/credentials.hpp"
+#include "storage/rollup_check.hpp"
 #include "storage/values.hpp"
 
 namespace keyportal::storage {
@@ -49,34 +50,6 @@ caf::error each_record(const database& db, const record_visitor& visit) {
 
 // --- sums ---------------------------------------------------------------------------------
 
-// Records lie in order of time, so a period is complete when another one begins.
-class period_sums {
-public:
-  explicit period_sums(row_writer& out) : out_(&out) {}
-  caf::error add(const rollup_place& place, const record_value& record, const token_parts& parts) {
-    if (!rows_.empty() && (place.node != node_ || place.start != start_))
-      if (auto failed = flush())
-        return failed;
-    node_ = place.node;
-    start_ = place.start;
-    rows_[row_key(place)].of(record.model).add(record.tokens, parts, record.latency_ms, record.failed);
-    return {};
-  }
-  caf::error flush() {
-    for (const auto& [key, row] : rows_)
-      if (auto failed = out_->put(family::rollups, key, row))
-        return failed;
-    rows_.clear();
-    return {};
-  }
-
-private:
-  row_writer* out_;
-  std::uint32_t node_ = 0;
-  std::int32_t start_ = 0;
-  std::map<std::string, rollup_value> rows_;
-};
-
 caf::error make_sums(database& db, const names& dictionary) {
   struct sums {
     totals all;
@@ -87,8 +60,6 @@ caf::error make_sums(database& db, const names& dictionary) {
   credential_table credentials;
   known_names met{dictionary};
   row_writer out{db};
-  period_sums hours{out};
-  period_sums days{out};
   const auto add = [&](const record_key& key, const record_value& record) -> caf::error {
     const auto model = met.get(name_kind::model, record.model);
     if (!model)
@@ -99,15 +70,10 @@ caf::error make_sums(database& db, const names& dictionary) {
     (record.facts ? node.with_facts : node.plain).add(key.at_ns);
     auto& credential = credentials[{key.node, record.auth_index}];
     ++(record.failed ? credential.failed : credential.ok);
-    if (auto failed = hours.add(hour_place(key, record.client_key), record, parts))
-      return failed;
-    return days.add(day_place(key, record.client_key), record, parts);
+    return {};
   };
   if (auto failed = each_record(db, add))
     return failed;
-  for (auto* periods : {&hours, &days})
-    if (auto failed = periods->flush())
-      return failed;
   for (const auto& [place, value] : credentials)
     if (auto failed = out.put(family::meta, row_key(place), value))
       return failed;
@@ -212,6 +178,29 @@ caf::error rewrite_outbox(database& db) {
   return failed ? failed : out.flush();
 }
 
+// --- roll-ups ---------------------------------------------------------------------------------
+
+// Schema 2 had rows of hours and days by key and model only.
+caf::error make_cells(database& db, const names& dictionary, std::int32_t first_minute) {
+  rocksdb::WriteBatch old;
+  const std::string hours(1, static_cast<char>(tag::hour));
+  const std::string end(1, static_cast<char>(static_cast<char>(tag::day) + 1));
+  old.DeleteRange(db.handle(family::rollups), hours, end);
+  if (auto failed = db.write(old, false))
+    return failed;
+  const auto days = days_with_usage(db, nullptr, INT64_MIN);
+  if (!days)
+    return days.error();
+  for (const auto& one : *days) {
+    rocksdb::WriteBatch batch;
+    if (auto wrong = compare_day(db, dictionary, nullptr, one, first_minute, &batch); !wrong)
+      return wrong.error();
+    if (auto failed = db.write(batch, false))
+      return failed;
+  }
+  return {};
+}
+
 } // namespace
 
 caf::error migrate(database& db, const names& dictionary) {
@@ -230,14 +219,20 @@ caf::error migrate(database& db, const names& dictionary) {
   position_value position;
   if (*row && !decode(**row, position))
     return damaged("position");
-  if (auto failed = make_sums(db, dictionary))
-    return failed;
-  if (auto failed = make_arrivals(db, position.last))
-    return failed;
-  if (auto failed = rewrite_outbox(db))
+  if (version < 2) {
+    if (auto failed = make_sums(db, dictionary))
+      return failed;
+    if (auto failed = make_arrivals(db, position.last))
+      return failed;
+    if (auto failed = rewrite_outbox(db))
+      return failed;
+  }
+  position.first_minute = first_minute_at(position, std::chrono::system_clock::now());
+  if (auto failed = make_cells(db, dictionary, position.first_minute))
     return failed;
   // Synced, and with it all that stands before it in the log.
   rocksdb::WriteBatch batch;
+  batch.Put(db.handle(family::meta), encode_key(position_key{}), encode(position));
   batch.Put(db.handle(family::meta), key, encode_number(schema_version));
   return db.write(batch, true);
 }

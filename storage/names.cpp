@@ -10,7 +10,9 @@ namespace {
 constexpr std::size_t most_cached = 50'000;
 constexpr char text_version = 1;
 
-bool is_sealed(name_kind kind) { return kind == name_kind::client_key || kind == name_kind::source; }
+bool is_sealed(name_kind kind) {
+  return kind == name_kind::client_key || kind == name_kind::source || kind == name_kind::error;
+}
 
 std::size_t index_of(name_kind kind) { return static_cast<std::size_t>(kind); }
 

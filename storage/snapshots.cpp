@@ -7,7 +7,7 @@
 #include <zstd.h>
 
 #include "messages/errors.hpp"
-#include "storage/rollups.hpp"
+#include "storage/cells.hpp"
 #include "storage/sha256.hpp"
 #include "storage/values.hpp"
 
@@ -55,7 +55,7 @@ std::vector<std::uint64_t> snapshots_to_drop(const std::vector<snapshot_info>& k
   int seen = 0;
   for (const auto& info : kept) {
     const bool first_of_day =
-      static_cast<int>(days.size()) < daily && days.insert(day_of(unix_ns(info.made_at))).second;
+      static_cast<int>(days.size()) < daily && days.insert(start_of(granularity::day, unix_ns(info.made_at))).second;
     if (seen++ >= newest && !first_of_day)
       out.push_back(info.id);
   }

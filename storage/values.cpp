@@ -11,13 +11,14 @@ using namespace value_parts;
 namespace {
 constexpr std::uint8_t failed_flag = 1;
 constexpr std::uint8_t facts_flag = 2;
+constexpr std::uint8_t priced_flag = 4;
 constexpr std::uint8_t copied_flag = 0x80; // in every version: without copies nothing differs
 } // namespace
 
 // --- position -------------------------------------------------------------------
 
 std::string encode(const position_value& value) {
-  auto out = begin(2);
+  auto out = begin(3);
   put_varint(out, value.last);
   put_varint(out, value.records);
   put_varint(out, value.outbox);
@@ -26,27 +27,29 @@ std::string encode(const position_value& value) {
   put_varint(out, value.inbox);
   put_varint(out, value.last_letter);
   put_varint(out, value.dead_letters);
+  put_fixed(out, value.first_minute);
+  put_fixed(out, value.first_ns);
   return out;
 }
 
 bool decode(std::string_view in, position_value& out) {
   char version = 0;
-  if (!take_version(in, 2, version) || !get_varint(in, out.last) || !get_varint(in, out.records)
+  if (!take_version(in, 3, version) || !get_varint(in, out.last) || !get_varint(in, out.records)
       || !get_varint(in, out.outbox) || !get_varint(in, out.last_name))
     return false;
   return (version == 1
           || (get_varint(in, out.last_inbox) && get_varint(in, out.inbox) && get_varint(in, out.last_letter)
               && get_varint(in, out.dead_letters)))
-         && in.empty();
+         && (version < 3 || (get_fixed(in, out.first_minute) && get_fixed(in, out.first_ns))) && in.empty();
 }
 
 // --- record ---------------------------------------------------------------------
 
-// Version 1 has no facts.
+// Version 1 has no facts, version 2 no price, no error and no tier.
 void append(std::string& out, const record_value& value) {
-  out.push_back(2);
+  out.push_back(3);
   out.push_back(static_cast<char>((value.failed ? failed_flag : 0) | (value.facts ? facts_flag : 0)
-                                  | (value.copied ? copied_flag : 0)));
+                                  | (value.cost_nano ? priced_flag : 0) | (value.copied ? copied_flag : 0)));
   put_varint(out, value.seq);
   put_varint(out, value.client_key);
   put_varint(out, value.model);
@@ -55,6 +58,8 @@ void append(std::string& out, const record_value& value) {
   put_zigzag(out, value.offset_minutes);
   put_zigzag(out, value.latency_ms);
   put(out, value.tokens);
+  if (value.cost_nano)
+    put_zigzag(out, *value.cost_nano);
   if (!value.facts)
     return;
   put_varint(out, value.facts->provider);
@@ -63,6 +68,8 @@ void append(std::string& out, const record_value& value) {
   put_zigzag(out, value.facts->ttft_ms);
   put_zigzag(out, value.facts->status_code);
   put(out, value.facts->parts);
+  put_varint(out, value.facts->error);
+  put_varint(out, value.facts->service_tier);
 }
 
 std::string encode(const record_value& value) {
@@ -75,25 +82,31 @@ bool decode(std::string_view in, record_value& out) {
   char version = 0;
   std::uint8_t flags = 0;
   std::int64_t offset = 0;
-  if (!take_version(in, 2, version) || !take_byte(in, flags))
+  static constexpr std::uint8_t most_flags[] = {failed_flag, failed_flag | facts_flag,
+                                                failed_flag | facts_flag | priced_flag};
+  if (!take_version(in, 3, version) || !take_byte(in, flags))
     return false;
   out.copied = (flags & copied_flag) != 0;
   flags &= static_cast<std::uint8_t>(~copied_flag);
-  if (flags > (version == 1 ? failed_flag : failed_flag | facts_flag) || !get_varint(in, out.seq)
-      || !get_varint(in, out.client_key) || !get_varint(in, out.model) || !get_varint(in, out.source)
-      || !get_varint(in, out.auth_index) || !get_zigzag(in, offset) || offset < INT16_MIN || offset > INT16_MAX
-      || !get_zigzag(in, out.latency_ms) || !take(in, out.tokens))
+  if (flags > most_flags[version - 1] || !get_varint(in, out.seq) || !get_varint(in, out.client_key)
+      || !get_varint(in, out.model) || !get_varint(in, out.source) || !get_varint(in, out.auth_index)
+      || !get_zigzag(in, offset) || offset < INT16_MIN || offset > INT16_MAX || !get_zigzag(in, out.latency_ms)
+      || !take(in, out.tokens))
     return false;
   out.failed = (flags & failed_flag) != 0;
   out.offset_minutes = static_cast<std::int16_t>(offset);
   out.facts.reset();
+  out.cost_nano.reset();
+  if ((flags & priced_flag) != 0 && !get_zigzag(in, out.cost_nano.emplace()))
+    return false;
   if ((flags & facts_flag) == 0)
     return in.empty();
   auto& facts = out.facts.emplace();
   std::int64_t status = 0;
   if (!get_varint(in, facts.provider) || !get_varint(in, facts.alias) || !get_varint(in, facts.endpoint)
       || !get_zigzag(in, facts.ttft_ms) || !get_zigzag(in, status) || status < INT32_MIN || status > INT32_MAX
-      || !take(in, facts.parts))
+      || !take(in, facts.parts)
+      || (version >= 3 && (!get_varint(in, facts.error) || !get_varint(in, facts.service_tier))))
     return false;
   facts.status_code = static_cast<std::int32_t>(status);
   return in.empty();
@@ -145,8 +158,9 @@ bool take_kind(std::string_view& in, event_kind& out) {
   if (!take_byte(in, byte))
     return false;
   out = static_cast<event_kind>(byte);
-  return out <= event_kind::open_access || (out >= event_kind::key_assigned && out <= event_kind::pool_low)
-         || (out >= event_kind::user_registered && out <= event_kind::user_deleted);
+  return out <= event_kind::open_access || (out >= event_kind::key_assigned && out <= event_kind::key_renewal_refused)
+         || (out >= event_kind::user_registered && out <= event_kind::user_budget)
+         || (out >= event_kind::policy_changed && out <= event_kind::policy_budget);
 }
 
 } // namespace
@@ -261,38 +275,6 @@ std::string encode(const mark_value& value) {
 bool decode(std::string_view in, mark_value& out) {
   return take_version_1(in) && get_varint(in, out.count) && get_varint(in, out.raw_bytes) && get_bytes(in, out.raw_hash)
          && get_bytes(in, out.ids_hash) && get_zigzag(in, out.total_requests) && in.empty();
-}
-
-totals& rollup_value::of(name_number model) {
-  const auto place = std::lower_bound(models.begin(), models.end(), model,
-                                      [](const auto& one, name_number wanted) { return one.first < wanted; });
-  if (place != models.end() && place->first == model)
-    return place->second;
-  return models.emplace(place, model, totals{})->second;
-}
-
-std::string encode(const rollup_value& value) {
-  auto out = begin(2);
-  put_varint(out, value.models.size());
-  for (const auto& [model, sums] : value.models) {
-    put_varint(out, model);
-    put(out, sums);
-  }
-  return out;
-}
-
-bool decode(std::string_view in, rollup_value& out) {
-  char version = 0;
-  std::uint64_t count = 0;
-  if (!take_version(in, 2, version) || !get_varint(in, count) || count > in.size())
-    return false;
-  out.models.resize(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    auto& [model, sums] = out.models[i];
-    if (!get_varint(in, model) || !take(in, sums, version) || (i > 0 && model <= out.models[i - 1].first))
-      return false;
-  }
-  return in.empty();
 }
 
 std::string encode_number(std::uint32_t value) {

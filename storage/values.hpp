@@ -21,14 +21,16 @@ namespace keyportal::storage {
 using name_number = std::uint32_t;
 
 struct position_value {
-  sequence last = 0;              ///< highest sequence given
-  std::uint64_t records = 0;      ///< rows under tag::record
-  std::uint64_t outbox = 0;       ///< sequences that wait under tag::outbox
-  name_number last_name = 0;      ///< highest name number given
-  std::uint64_t last_inbox = 0;   ///< highest inbox number given
-  std::uint64_t inbox = 0;        ///< rows under tag::inbox
-  std::uint64_t last_letter = 0;  ///< highest number of a dead letter given
-  std::uint64_t dead_letters = 0; ///< rows under tag::dead_letter
+  sequence last = 0;                     ///< highest sequence given
+  std::uint64_t records = 0;             ///< rows under tag::record
+  std::uint64_t outbox = 0;              ///< sequences that wait under tag::outbox
+  name_number last_name = 0;             ///< highest name number given
+  std::uint64_t last_inbox = 0;          ///< highest inbox number given
+  std::uint64_t inbox = 0;               ///< rows under tag::inbox
+  std::uint64_t last_letter = 0;         ///< highest number of a dead letter given
+  std::uint64_t dead_letters = 0;        ///< rows under tag::dead_letter
+  std::int32_t first_minute = INT32_MIN; ///< since 1970; roll-ups by minute of those before are gone
+  std::int64_t first_ns = INT64_MIN;     ///< records before this moment are gone; their roll-ups are not
   bool operator==(const position_value&) const = default;
 };
 
@@ -40,6 +42,8 @@ struct facts_value {
   std::int64_t ttft_ms = 0;
   std::int32_t status_code = 0;
   token_parts parts;
+  name_number error = 0;
+  name_number service_tier = 0;
   bool operator==(const facts_value&) const = default;
 };
 
@@ -54,6 +58,7 @@ struct record_value {
   std::int64_t latency_ms = 0;
   token_counts tokens;
   std::optional<facts_value> facts;
+  std::optional<std::int64_t> cost_nano; ///< not set: there was no price for it
   bool copied = false;
   bool operator==(const record_value&) const = default;
 };
@@ -124,14 +129,6 @@ struct mark_value {
   std::array<std::uint8_t, 16> ids_hash{};
   std::int64_t total_requests = 0;
   bool operator==(const mark_value&) const = default;
-};
-
-/// What one client key used in one hour or day, by model: together in a row, since they change together.
-struct rollup_value {
-  std::vector<std::pair<name_number, totals>> models; ///< ascending by number
-  /// The sums of a model, new ones if it has none.
-  totals& of(name_number model);
-  bool operator==(const rollup_value&) const = default;
 };
 
 /// Attempts of one upstream credential that the ledger holds.
@@ -230,7 +227,6 @@ std::string encode(const outbox_value& value);
 std::string encode(const arrivals_value& value);
 std::string encode(const node_value& value);
 std::string encode(const mark_value& value);
-std::string encode(const rollup_value& value);
 std::string encode(const restart_record& value); ///< without node and number: the key says them
 std::string encode(const gap_record& value);     ///< likewise
 std::string encode(const incomplete_record& value);
@@ -256,7 +252,6 @@ std::string encode(const history_value& value);
 [[nodiscard]] bool decode(std::string_view in, arrivals_value& out);
 [[nodiscard]] bool decode(std::string_view in, node_value& out);
 [[nodiscard]] bool decode(std::string_view in, mark_value& out);
-[[nodiscard]] bool decode(std::string_view in, rollup_value& out);
 [[nodiscard]] bool decode(std::string_view in, restart_record& out);
 [[nodiscard]] bool decode(std::string_view in, gap_record& out);
 [[nodiscard]] bool decode(std::string_view in, incomplete_record& out);

@@ -2,6 +2,7 @@
 #include <fmt/core.h>
 
 #include "storage/arrivals.hpp"
+#include "storage/credentials.hpp"
 #include "storage/ledger_parts.hpp"
 
 namespace keyportal::storage {
@@ -18,7 +19,6 @@ struct node_count {
 
 struct recount {
   std::map<name_number, node_count> nodes;
-  rollup_table rollups;
   credential_table credentials;
   std::uint64_t records = 0;
   std::vector<bool> sequences;
@@ -46,8 +46,6 @@ caf::error count_records(const database& db, const view& as_of, const names& dic
       (record.facts ? node.with_facts : node.plain).add(of.at_ns);
       if (record.copied)
         node.copied.add(of.at_ns);
-      for (const auto& place : {hour_place(of, record.client_key), day_place(of, record.client_key)})
-        out.rollups[place].of(record.model).add(record.tokens, parts, record.latency_ms, record.failed);
       auto& credential = out.credentials[{of.node, record.auth_index}];
       ++(record.failed ? credential.failed : credential.ok);
       return {};
@@ -122,25 +120,6 @@ caf::error check_numbered(const database& db, const view& as_of, family where, s
   return failed;
 }
 
-template <class Key>
-caf::error compare_rollups(const database& db, const view& as_of, bool daily, recount& counted) {
-  return db.each(
-    family::rollups, key_prefix<Key>(), {},
-    [&](std::string_view key, std::string_view value, bool&) -> caf::error {
-      Key of;
-      rollup_value row;
-      if (!decode_key(key, of) || !decode(value, row))
-        return damaged("roll-up");
-      const auto found = counted.rollups.find({of.node, of.start, of.client_key, daily});
-      if (found == counted.rollups.end() || found->second != row)
-        return differs(fmt::format("the {} roll-up {} of node {}, key {}, says what its records do not",
-                                   daily ? "daily" : "hourly", of.start, of.node, of.client_key));
-      counted.rollups.erase(found);
-      return {};
-    },
-    as_of.get());
-}
-
 caf::error compare_nodes(const database& db, const view& as_of, recount& counted) {
   auto failed = db.each(
     family::meta, key_prefix<node_key>(), {},
@@ -212,12 +191,17 @@ caf::error ledger::verify() const {
     return failed;
   if (counted.records != position.records)
     return differs(fmt::format("{} records, {} counted", counted.records, position.records));
-  if (auto failed = compare_rollups<hour_key>(db, as_of, false, counted))
-    return failed;
-  if (auto failed = compare_rollups<day_key>(db, as_of, true, counted))
-    return failed;
-  if (!counted.rollups.empty())
-    return differs(fmt::format("{} roll-ups are missing", counted.rollups.size()));
+  const auto days = days_of_rollups();
+  if (!days)
+    return days.error();
+  for (const auto& one : *days) {
+    const auto wrong = check_rollups(one);
+    if (!wrong)
+      return wrong.error();
+    if (*wrong > 0)
+      return differs(fmt::format("{} roll-ups of node {} of day {} since 1970 say what the records do not", *wrong,
+                                 one.node, one.day));
+  }
   if (auto failed = compare_nodes(db, as_of, counted))
     return failed;
   if (auto failed = compare_credentials(db, as_of, counted))

@@ -82,6 +82,10 @@ int run(const invocation& asked, const loaded_settings& loaded, const console& i
     case command::keys_adopt: return adopt_client_key(here);
     case command::keys_find: return find_client_key(here);
     case command::keys_change: return change_client_key(here);
+    case command::keys_drift: return show_key_drift(here);
+    case command::renewals_list: return list_renewals(here);
+    case command::renewals_ask: return ask_renewal(here);
+    case command::renewals_answer: return answer_renewal(here);
     case command::pool_show: return show_pool(here);
     case command::pool_fill: return fill_pool(here);
     case command::policies_list: return list_policies(here);

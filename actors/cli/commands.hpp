@@ -41,6 +41,10 @@ int renew_client_key(const context& here);
 int rotate_client_key(const context& here);
 int step_client_key(const context& here);
 int adopt_client_key(const context& here);
+int show_key_drift(const context& here); ///< exit_failed where there is any
+int list_renewals(const context& here);
+int ask_renewal(const context& here);
+int answer_renewal(const context& here);
 int find_client_key(const context& here);
 int change_client_key(const context& here);
 int show_pool(const context& here);

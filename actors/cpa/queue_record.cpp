@@ -11,6 +11,7 @@
 #include <openssl/evp.h>
 
 #include "actors/cpa/plain_json.hpp"
+#include "actors/cpa/error_line.hpp"
 #include "actors/cpa/record_extra.hpp"
 #include "messages/errors.hpp"
 #include "messages/token_rules.hpp"
@@ -161,9 +162,9 @@ token_evidence tokens_in(const spelt& record) {
 }
 
 /// What is only looked up by people: nothing depends on it, so anything else in its place is as good as nothing.
-std::string_view text_if_any(const spelt& record, member_name name) {
+std::string_view text_if_any(const spelt& record, member_name name, std::size_t most = longest_fact) {
   const auto* m = present(record, name);
-  return m != nullptr && m->kind == type::string ? first_bytes(m->string, longest_fact) : std::string_view{};
+  return m != nullptr && m->kind == type::string ? first_bytes(m->string, most) : std::string_view{};
 }
 
 /// Whom CPA counts a record under: as the keys of `/usage`, so that both ways lead to one id.
@@ -214,6 +215,9 @@ queue_item decode(const spelt& record, const decode_rule& rule) {
   facts->status_code = static_cast<std::int32_t>(
     std::clamp<std::int64_t>(any_integer_in(object_in(record, "fail"), "status_code"), 0, 999));
   facts->extra = extra_of(record);
+  if (d.failed)
+    facts->error = error_line(text_if_any(object_in(record, "fail"), "body", longest_body));
+  facts->service_tier = text_if_any(record, "service_tier");
   d.facts = std::move(facts);
   return out;
 }

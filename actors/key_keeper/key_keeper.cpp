@@ -9,6 +9,7 @@
 #include "actors/cpa/answers.hpp"
 #include "actors/cpa/config_text.hpp"
 #include "actors/key_keeper/key_plan.hpp"
+#include "actors/telemetry/fail_point.hpp"
 #include "actors/telemetry/log.hpp"
 #include "messages/json.hpp"
 
@@ -130,9 +131,12 @@ void key_keeper_core::ask(self_ptr self, Question question, Then then) {
 
 void key_keeper_core::make(self_ptr self, const key_plan::call& c) {
   const auto was_written = [this](const key_written&, auto now) {
+    fail_point(fail_at::written);
     problem.clear();
     plan.written(now);
   };
+  if (c.is == call::swap || c.is == call::put)
+    fail_point(fail_at::ordered);
   switch (c.is) {
     case call::nothing: return;
     case call::list:
@@ -283,6 +287,7 @@ node_keys key_keeper_core::show() const {
   out.external = plan.external();
   out.taken_away = plan.taken_away();
   out.open = plan.open();
+  out.drift = drift_told;
   out.in_step_at = in_step_at;
   out.problem = plan.problem();
   if (out.problem.empty() && config_empty)
@@ -301,8 +306,8 @@ void key_keeper_core::report(self_ptr self) {
   numbers.taken_away.Set(static_cast<double>(plan.taken_away()));
   numbers.open.Set(plan.open() ? 1 : 0);
   const nlohmann::json node_at = {{"node", settings.node}, {"at", to_rfc3339_ms(settings.now())}};
-  if (plan.alarm() != alarm_told) {
-    alarm_told = plan.alarm();
+  if (plan.open() != alarm_told) {
+    alarm_told = plan.open();
     auto data = node_at;
     data["open"] = alarm_told;
     if (alarm_told)
@@ -337,6 +342,8 @@ void key_keeper_core::tell_registry(self_ptr self) {
   auto what = plan.untold();
   if (!what)
     return;
+  if (!what->keys.empty())
+    fail_point(fail_at::seen);
   telling = true;
   what->node = settings.node;
   if (!what->taken_away.empty())

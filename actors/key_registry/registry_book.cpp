@@ -17,9 +17,9 @@ bool holds(std::string_view where, std::string_view what) { return where.find(wh
 
 std::string_view name_of(const registry_question& what) {
   static constexpr std::string_view names[] = {
-    "user.add",   "user.change", "user.state", "policy.put",  "policy.drop",    "pool.fill",
-    "key.import", "key.assign",  "key.renew",  "key.rotate",  "key.suspend",    "key.resume",
-    "key.revoke", "key.change",  "key.adopt",  "time.passed", "budget.crossed", "node.keys"};
+    "user.add",   "user.change",     "user.state",         "policy.put",  "policy.drop",    "pool.fill",  "key.import",
+    "key.assign", "key.renew",       "key.rotate",         "key.suspend", "key.resume",     "key.revoke", "key.change",
+    "key.adopt",  "key.ask_renewal", "key.answer_renewal", "time.passed", "budget.crossed", "node.keys"};
   static_assert(std::size(names) == std::variant_size_v<registry_question>);
   return names[what.index()];
 }
@@ -37,7 +37,7 @@ void registry_book::load(registry_image image) {
   over_budget_.clear();
   counts_ = {};
   origins_ = {};
-  changing_ = 0;
+  changing_ = by_hand_ = renewals_ = 0;
   keys_.reserve(image.keys.size());
   // One by one out of the image: of hundreds of thousands there are never two copies.
   for (; !image.users.empty(); image.users.pop_front())
@@ -75,6 +75,8 @@ void registry_book::count(const client_key& key, int by) {
   counts_[static_cast<std::size_t>(key.state)] += static_cast<std::uint64_t>(by);
   origins_[static_cast<std::size_t>(key.origin)] += static_cast<std::uint64_t>(by);
   changing_ += static_cast<std::uint64_t>(changing(key) ? by : 0);
+  by_hand_ += static_cast<std::uint64_t>(key.why_suspended == suspension::by_hand ? by : 0);
+  renewals_ += static_cast<std::uint64_t>(key.renewal ? by : 0);
 }
 
 void registry_book::put(client_key key) {
@@ -112,9 +114,33 @@ void registry_book::put(user person) {
     by_email_[there.email] = there.id;
 }
 
-bool registry_book::belongs_at(const client_key& key, const node_name& node) {
-  return key.state == key_state::live
-         && (key.nodes.empty() || std::find(key.nodes.begin(), key.nodes.end(), node) != key.nodes.end());
+bool registry_book::belongs_at(const client_key& key, const node_name& node) const {
+  if (key.state != key_state::live)
+    return false;
+  return key.nodes.empty() || std::any_of(key.nodes.begin(), key.nodes.end(), [&](const std::string& one) {
+           if (one == node)
+             return true;
+           const auto group = rules_.node_groups.find(one);
+           return group != rules_.node_groups.end()
+                  && std::find(group->second.begin(), group->second.end(), node) != group->second.end();
+         });
+}
+
+client_key registry_book::shown(client_key key) const {
+  key.sealed.clear();
+  if (key.nodes.empty()) {
+    key.nodes = rules_.nodes;
+    return key;
+  }
+  std::vector<node_name> nodes;
+  for (const auto& one : key.nodes) {
+    const auto group = rules_.node_groups.find(one);
+    for (const auto& node : group == rules_.node_groups.end() ? std::vector<node_name>{one} : group->second)
+      if (std::find(nodes.begin(), nodes.end(), node) == nodes.end())
+        nodes.push_back(node);
+  }
+  key.nodes = std::move(nodes);
+  return key;
 }
 
 bool registry_book::changing(const client_key& key) const {
@@ -147,41 +173,6 @@ log_position registry_book::position_of(const std::string& command) const {
   return found == commands_.end() ? 0 : found->second;
 }
 
-bool registry_book::answers(const registry_entry& entry, const registry_question& what) {
-  if (entry.what != name_of(what))
-    return false;
-  const auto is_of_key = [&entry](const key_id& id) {
-    return std::any_of(entry.keys.begin(), entry.keys.end(),
-                       [&id](const auto& c) { return c.before && c.before->id == id; });
-  };
-  const auto is_of_user = [&entry](const user_id& id) {
-    return std::any_of(entry.users.begin(), entry.users.end(),
-                       [&id](const auto& c) { return c.before && c.before->id == id; });
-  };
-  if (const auto* assign = std::get_if<assign_key>(&what))
-    return entry.keys.size() == 1 && entry.keys[0].after->owner == assign->owner
-           && entry.keys[0].after->label == trimmed(assign->label);
-  if (const auto* rotate = std::get_if<rotate_key>(&what))
-    return is_of_key(rotate->key);
-  if (const auto* renew = std::get_if<renew_key>(&what))
-    return is_of_key(renew->key);
-  if (const auto* suspend = std::get_if<suspend_key>(&what))
-    return is_of_key(suspend->key);
-  if (const auto* resume = std::get_if<resume_key>(&what))
-    return is_of_key(resume->key);
-  if (const auto* revoke = std::get_if<revoke_key>(&what))
-    return is_of_key(revoke->key);
-  if (const auto* change = std::get_if<change_key>(&what))
-    return is_of_key(change->key);
-  if (const auto* adopt = std::get_if<adopt_key>(&what))
-    return is_of_key(adopt->key);
-  if (const auto* change = std::get_if<change_user>(&what))
-    return is_of_user(change->id);
-  if (const auto* state = std::get_if<set_user_state>(&what))
-    return is_of_user(state->id);
-  return true;
-}
-
 caf::expected<command_done> registry_book::answer_again(const registry_entry& entry) const {
   command_done out;
   out.position = entry.position;
@@ -202,7 +193,7 @@ caf::expected<command_done> registry_book::answer_again(const registry_entry& en
         return text.error();
       out.shown.push_back(std::move(*text));
     }
-    out.keys.back().sealed.clear();
+    out.keys.back() = shown(std::move(out.keys.back()));
   }
   return out;
 }
@@ -265,6 +256,8 @@ key_page registry_book::keys(const list_keys& which) const {
   const auto fits = [&which](const client_key& key) {
     return key.id > which.after && (!which.state || key.state == *which.state)
            && (which.owner.empty() || key.owner == which.owner)
+           && (which.waiting != list_keys::wait::renewal || key.renewal)
+           && (which.waiting != list_keys::wait::choice || key.why_suspended == suspension::by_hand)
            && (which.text.empty() || holds(key.label, which.text) || holds(key.shown, which.text)
                || holds(key.id, which.text));
   };
@@ -278,15 +271,13 @@ key_page registry_book::keys(const list_keys& which) const {
       if (fits(key))
         found.push_back(&key);
   }
-  const auto shown = std::min<std::size_t>(limit, found.size());
-  std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(shown), found.end(),
+  const auto count = std::min<std::size_t>(limit, found.size());
+  std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(count), found.end(),
                     [](const auto* a, const auto* b) { return a->id < b->id; });
   key_page out;
-  out.more = found.size() > shown;
-  for (std::size_t i = 0; i < shown; ++i) {
-    out.keys.push_back(*found[i]);
-    out.keys.back().sealed.clear();
-  }
+  out.more = found.size() > count;
+  for (std::size_t i = 0; i < count; ++i)
+    out.keys.push_back(shown(*found[i]));
   return out;
 }
 
@@ -318,6 +309,8 @@ registry_state registry_book::state() const {
   out.found = origins_[2];
   out.low_water = rules_.pool_low_water;
   out.changing = changing_;
+  out.by_hand = by_hand_;
+  out.renewals = renewals_;
   return out;
 }
 

@@ -196,6 +196,8 @@ void ledger_core::commit_waiting(self_ptr self) {
     for (auto& w : batch)
       if (w.answer)
         w.answer(done.error());
+    if (code_of(done.error()) == errc::storage_stuck)
+      self->quit(done.error()); // and with it the service: opening anew is what helps
     return;
   }
   const auto state = store->state();
@@ -210,6 +212,8 @@ void ledger_core::commit_waiting(self_ptr self) {
       std::make_move_iterator(done->begin() + static_cast<std::ptrdiff_t>(next + w.writes.size())));
     next += w.writes.size();
     auto answer = merged(std::move(parts));
+    if (answer.appended > 0)
+      fail_point(fail_at::appended);
     if (!answer.records->empty()) {
       fail_point(fail_at::committed);
       for (const auto& [node, sums] : answer.sums)

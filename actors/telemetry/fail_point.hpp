@@ -1,4 +1,4 @@
-// For tests only: named points on a record's way at which the process ends itself as by `kill -9`.
+// For tests only: named points on the way of a record, or of a key, at which the process ends itself as by `kill -9`.
 //
 //     KEYPORTAL_END_AT=kept:3 keyportal serve        ends at the third passing of `kept`
 //
@@ -18,6 +18,11 @@ enum class fail_at : std::uint8_t {
   decoded,   ///< not yet committed
   committed, ///< synced in the ledger, nobody was told
   published, ///< JetStream has it, the outbox does not know
+  decided,   ///< a command of the registry, not on its way to the disk
+  appended,  ///< synced in the registry's log, nobody was told
+  ordered,   ///< a change of a node's keys is about to be sent
+  written,   ///< the node answered it, nothing was tried
+  seen,      ///< the key was seen to be as it should, the registry does not know
 };
 
 namespace fail_point_detail {

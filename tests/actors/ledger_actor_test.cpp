@@ -55,7 +55,8 @@ collection records(std::uint64_t first, std::uint64_t count) {
     detail d;
     d.at = {static_cast<std::int64_t>(number), 0};
     d.id = make_record_id("alpha", "sk-1", "gpt-5", d);
-    d.facts = std::make_shared<const attempt_facts>(attempt_facts{"codex", "a", "POST /", 1, 200, R"({"x":1})"});
+    d.facts =
+      std::make_shared<const attempt_facts>(attempt_facts{"codex", "a", "POST /", 1, 200, R"({"x":1})", {}, {}});
     group.details.push_back(std::move(d));
   }
   collection out;

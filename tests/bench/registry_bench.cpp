@@ -67,7 +67,7 @@ client_key key_of(const storage::ledger& by, std::uint64_t number, const user_id
   out.label = "laptop";
   out.created_at = out.changed_at = some_time(number);
   out.assigned_at = some_time(number);
-  out.expires_at = some_time(number + 90 * 86'400);
+  out.expires_at = some_time(number + 3'650ULL * 86'400); // or all of them would end at the start
   out.in_force = {"node-1", "node-2", "node-3"};
   return out;
 }

@@ -110,8 +110,8 @@ public:
     if (!ids_.insert(d.id).second)
       return false;
     arrival a;
-    a.record = {++last_, d.id,         node,     "k-hidden", model,   d.auth_index,
-                d.at,    d.latency_ms, d.tokens, d.failed,   d.parts, d.facts};
+    a.record = {++last_,  d.id,     node,    "k-hidden", model, d.auth_index, d.at, d.latency_ms,
+                d.tokens, d.failed, d.parts, d.facts,    {}};
     a.client_key = secret{client_key};
     a.source = d.source;
     a.extra = extra;

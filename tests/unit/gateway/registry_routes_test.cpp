@@ -96,6 +96,12 @@ key_registry_actor::behavior_type fake_registry(registry_pointer self, std::vect
       out.name = "default";
       return std::vector<policy>{out};
     },
+    [](const read_budgets& m) -> caf::result<std::vector<budget_use>> {
+      if (m.key != key_one().id)
+        return make_error(errc::key_unknown);
+      return std::vector<budget_use>{
+        {budget_use::scope::user, {budget_unit::tokens, budget_window::day, 1000}, moment{}, 17}};
+    },
     [](const read_registry_state&) {
       registry_state out;
       out.keys[0] = 41;

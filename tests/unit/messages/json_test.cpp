@@ -23,7 +23,8 @@ TEST_CASE("The quick body of a usage event says what the careful one says") {
   r.parts = {1, 2, 3, 4, 5, 6};
   CHECK(json::parse(usage_body(r)) == to_json(r));
   CHECK_FALSE(json::parse(usage_body(r)).contains("provider"));
-  r.facts = std::make_shared<attempt_facts>(attempt_facts{"codex", "team/\"x\"", "POST /v1/responses", 7, 200, "{}"});
+  r.facts =
+    std::make_shared<attempt_facts>(attempt_facts{"codex", "team/\"x\"", "POST /v1/responses", 7, 200, "{}", {}, {}});
   CHECK(json::parse(usage_body(r)) == to_json(r));
   CHECK(json::parse(usage_body(r))["alias"] == "team/\"x\"");
   CHECK(json::parse(usage_body(r))["timestamp"] == "2026-04-02T23:59:58.123456789+08:00");

@@ -3,6 +3,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <nlohmann/json.hpp>
 
+#include "actors/cpa/error_line.hpp"
 #include "actors/cpa/usage_document.hpp"
 #include "messages/errors.hpp"
 #include "tests/unit/queue/sample.hpp"
@@ -336,4 +337,33 @@ TEST_CASE("Errors of accounts are decoded") {
   least["auth_index"] = 7;
   CHECK(because(least) == "shanghai: auth_index is not a string");
   CHECK(because({{"refresh", true}}) == "shanghai: timestamp is missing");
+}
+
+TEST_CASE("What an upstream said when it refused is one short line, the same for the same refusal") {
+  CHECK(error_line("") == "");
+  CHECK(error_line("usage limit reached") == "usage limit reached");
+  CHECK(error_line("\nfirst\nsecond") == "first");
+  CHECK(error_line(R"({"error":{"type":"overloaded_error","message":"Overloaded"}})") == "Overloaded");
+  CHECK(error_line(R"({"detail":"no such model"})") == "no such model");
+  CHECK(error_line(R"({"error":"quota"})") == "quota");
+  CHECK(error_line(R"({"cut off)") == R"({"cut off)");
+  CHECK(error_line("request req_011CQabcdEFGH4321 of 2026-11-23 failed, try in 5 s")
+        == "request … of … failed, try in 5 s");
+  const auto line = error_line(std::string(1000, 'x') + "ü");
+  CHECK(line.size() == longest_error_line);
+  std::string wide;
+  for (int i = 0; i < 300; ++i)
+    wide += "额";
+  CHECK(error_line(wide).size() == 198); // whole characters only
+  CHECK(error_line(std::string("a\x1b[31mb\0c", 9)).find('\x1b') == std::string::npos);
+}
+
+TEST_CASE("A failed record says why and by which tier it was served") {
+  auto record = small();
+  record["failed"] = true;
+  record["fail"] = {{"status_code", 429}, {"body", R"({"error":{"message":"usage limit reached"}})"}};
+  record["service_tier"] = "priority";
+  const auto r = decoded(record);
+  CHECK(r.what.facts->error == "usage limit reached");
+  CHECK(r.what.facts->service_tier == "priority");
 }

@@ -207,15 +207,82 @@ TEST_CASE("A command that was given before is recognised by its name, and by wha
   w.fill(2);
   const auto first = w.ask(assign_key{.owner = ann, .label = "laptop"}, "cli", "claim-1");
   CHECK(w.book.position_of("claim-1") == first->entry->position);
-  CHECK(registry_book::answers(*first->entry, assign_key{.owner = ann, .label = "laptop"}));
-  CHECK_FALSE(registry_book::answers(*first->entry, assign_key{.owner = ann, .label = "phone"}));
-  CHECK_FALSE(registry_book::answers(*first->entry, revoke_key{first->done.keys[0].id}));
+  const auto answers = [&](const registry_book::decision& d, registry_question what, std::string who = "cli") {
+    return w.book.answers(*d.entry, {{std::move(who), "local", "claim-1"}, std::move(what)});
+  };
+  CHECK(answers(*first, assign_key{.owner = ann, .label = " laptop"}));
+  CHECK_FALSE(answers(*first, assign_key{.owner = ann, .label = "phone"}));
+  CHECK_FALSE(answers(*first, assign_key{.owner = ann, .label = "laptop", .lifetime_s = 60}));
+  CHECK_FALSE(answers(*first, assign_key{.owner = ann, .label = "laptop"}, "somebody else"));
+  CHECK_FALSE(answers(*first, revoke_key{first->done.keys[0].id}));
   const auto again = w.book.answer_again(*first->entry);
   REQUIRE(again);
   CHECK(again->replayed);
   CHECK(again->shown == first->done.shown);
   CHECK(w.refusal(make_keys{1}) == errc::none);
   CHECK(code_of(w.ask(make_keys{1}, "cli", "with blank").error()) == errc::bad_request);
+}
+
+TEST_CASE("Only the same command is answered again, whatever it is about") {
+  world w;
+  const auto ann = w.person(), ben = w.person("ben@example.com");
+  w.fill(5);
+  const auto live = w.assigned(ann).id, other = w.assigned(ann).id;
+  (void)w.ask(key_sighting{.node = "alpha", .strangers = {secret{"made-elsewhere"}}});
+  const auto found = w.book.keys({.state = key_state::external}).keys.at(0).id;
+  policy team;
+  team.name = "team";
+  team.models = {" a model "};
+  auto larger = team;
+  larger.keys_per_user = 9;
+  const auto import = [](auto... texts) { return import_keys{{import_keys::one{secret{texts}}...}}; };
+  const std::vector<budget> budgets = {{budget_unit::tokens, budget_window::day, 5}};
+  const user_role admin = user_role::admin;
+  struct {
+    registry_question first;
+    std::vector<registry_question> others;
+  } const rows[] = {
+    {add_user{.email = "Cas@example.com", .name = " Cas ", .groups = {"b", "a", "b"}},
+     {add_user{.email = "dan@example.com", .name = "Cas", .groups = {"b", "a"}},
+      add_user{.email = "cas@example.com", .name = "Dan", .groups = {"b", "a"}},
+      add_user{.email = "cas@example.com", .name = "Cas", .groups = {"a", "b"}},
+      add_user{.email = "cas@example.com", .name = "Cas", .groups = {"b", "a"}, .active = false},
+      add_user{.email = "cas@example.com", .name = "Cas", .role = admin, .groups = {"b", "a"}}}},
+    {change_user{.id = ben, .label = " x", .budgets = budgets},
+     {change_user{.id = ann, .label = "x", .budgets = budgets}, change_user{.id = ben, .label = "y"},
+      change_user{.id = ben, .label = "x", .role = admin}, change_user{.id = ben, .budgets = std::vector<budget>{}}}},
+    {set_user_state{ben, user_state::suspended},
+     {set_user_state{ben, user_state::deleted}, set_user_state{ann, user_state::suspended}}},
+    {put_policy{team}, {put_policy{larger}, drop_policy{"team"}}},
+    {drop_policy{"team"}, {drop_policy{"default"}, put_policy{team}}},
+    {make_keys{2}, {make_keys{3}}},
+    {import("some-key-1", "some-key-2"), {import("some-key-1"), import("some-key-1", "some-key-2", "some-key-3")}},
+    {assign_key{.owner = ann, .lifetime_s = 60},
+     {assign_key{.owner = ann, .lifetime_s = 61}, assign_key{.owner = ann, .lifetime_s = 0},
+      assign_key{.owner = ben, .lifetime_s = 60}, assign_key{.owner = ann, .nodes = std::vector<node_name>{"beta"}}}},
+    {renew_key{live, 60}, {renew_key{live, 61}, renew_key{live, 0}, renew_key{other, 60}}},
+    {rotate_key{other, 30}, {rotate_key{other, 0}, rotate_key{other, 31}, rotate_key{live, 30}}},
+    {suspend_key{live}, {suspend_key{other}, resume_key{live}}},
+    {resume_key{live}, {resume_key{other}}},
+    {change_key{.key = live, .label = " x", .nodes = std::vector<node_name>{"beta"}},
+     {change_key{.key = live, .label = "y"}, change_key{.key = live, .nodes = std::vector<node_name>{"alpha"}},
+      change_key{.key = live, .label = "x", .budgets = budgets}, change_key{.key = other, .label = "x"}}},
+    {adopt_key{found, ann, "x"}, {adopt_key{found, ben, "x"}, adopt_key{found, ann, "y"}, adopt_key{live, ann, "x"}}},
+    {revoke_key{live}, {revoke_key{other}, suspend_key{live}}},
+  };
+  for (const auto& [first, others] : rows) {
+    CAPTURE(name_of(first));
+    const auto done = w.ask(first, "cli", "a-name");
+    REQUIRE(done);
+    REQUIRE(done->entry);
+    w.now += std::chrono::hours{1};
+    CHECK(w.book.answers(*done->entry, {{"cli", "elsewhere", "a-name"}, first}));
+    CHECK_FALSE(w.book.answers(*done->entry, {{ann, "elsewhere", "a-name"}, first}));
+    for (std::size_t i = 0; i < others.size(); ++i) {
+      CAPTURE(i);
+      CHECK_FALSE(w.book.answers(*done->entry, {{"cli", "elsewhere", "a-name"}, others[i]}));
+    }
+  }
 }
 
 TEST_CASE("The first group that has a policy decides") {
@@ -232,4 +299,116 @@ TEST_CASE("The first group that has a policy decides") {
   CHECK_FALSE(w.ask(put_policy{team})->entry);
   team.nodes = {"elsewhere"};
   CHECK(w.refusal(put_policy{team}) == errc::node_unknown);
+}
+
+TEST_CASE("A renewal that the policy leaves to others is asked for, and decided by somebody else") {
+  world w;
+  policy rules;
+  rules.name = "default";
+  rules.key_lifetime_s = 30 * 86'400;
+  rules.renewal = renewal_rule::approval;
+  REQUIRE(w.ask(put_policy{rules}));
+  const auto ann = w.person();
+  w.fill(2);
+  const auto key = w.assigned(ann).id;
+  const auto ends = *w.book.find(key)->expires_at;
+  CHECK(w.refusal(renew_key{key, {}}, ann) == errc::renewal_refused);
+  CHECK(w.refusal(answer_renewal{key, true}) == errc::renewal_not_asked);
+  CHECK(w.refusal(ask_renewal{key, {}, "  "}, ann) == errc::name_refused);
+  const auto asked = w.ask(ask_renewal{key, 60 * 86'400, "the thesis is late"}, ann);
+  CHECK(told(*asked, event_kind::key_renewal_asked));
+  CHECK(*w.book.find(key)->expires_at == ends);
+  CHECK(w.book.state().renewals == 1);
+  CHECK(w.book.keys({.waiting = list_keys::wait::renewal}).keys.at(0).renewal->reason == "the thesis is late");
+  CHECK(w.refusal(answer_renewal{key, true}, ann) == errc::not_authorised);
+  SECTION("approved") {
+    w.now += 24h;
+    CHECK(told(*w.ask(answer_renewal{key, true}), event_kind::key_renewed));
+    CHECK(*w.book.find(key)->expires_at == w.now + 60 * 24h);
+  }
+  SECTION("refused") {
+    CHECK(told(*w.ask(answer_renewal{key, false, "no"}), event_kind::key_renewal_refused));
+    CHECK(*w.book.find(key)->expires_at == ends);
+  }
+  SECTION("overtaken by an admin who renews it anyway") {
+    REQUIRE(w.ask(renew_key{key, {}}));
+    CHECK(w.book.state().renewals == 0);
+  }
+  SECTION("overtaken by the end") {
+    w.now = ends;
+    (void)w.ask(pass_time{});
+    CHECK(w.book.find(key)->state == key_state::expired);
+  }
+  CHECK_FALSE(w.book.find(key)->renewal);
+  CHECK(w.book.state().renewals == 0);
+  CHECK(w.book.keys({.waiting = list_keys::wait::renewal}).keys.empty());
+  rules.renewal = renewal_rule::none;
+  REQUIRE(w.ask(put_policy{rules}));
+  CHECK(w.refusal(ask_renewal{w.assigned(ann).id, {}, "please"}, ann) == errc::renewal_refused);
+}
+
+TEST_CASE("A group of nodes stands for all of them, in keys and in policies") {
+  auto rules = toy_rules();
+  rules.nodes = {"alpha", "beta", "gamma"};
+  rules.node_groups = {{"eu", {"alpha", "beta"}}, {"us", {"gamma"}}};
+  world w{rules};
+  policy team;
+  team.name = "default";
+  team.nodes = {"eu"};
+  REQUIRE(w.ask(put_policy{team}));
+  const auto ann = w.person();
+  w.fill(2);
+  const auto given = w.ask(assign_key{.owner = ann});
+  CHECK(given->done.keys.at(0).nodes == std::vector<node_name>{"alpha", "beta"}); // as people see it
+  const auto key = given->done.keys.at(0).id;
+  CHECK(w.book.belongs_at(*w.book.find(key), "alpha"));
+  CHECK(w.book.belongs_at(*w.book.find(key), "beta"));
+  CHECK_FALSE(w.book.belongs_at(*w.book.find(key), "gamma"));
+  w.saw(key, true, "alpha");
+  CHECK(w.book.state().changing == 1);
+  CHECK(told(*w.ask(key_sighting{.node = "beta", .keys = {{key, true}}}), event_kind::key_active));
+  CHECK(w.book.state().changing == 0);
+  CHECK(w.refusal(change_key{.key = key, .nodes = std::vector<node_name>{"mars"}}) == errc::node_unknown);
+  REQUIRE(w.ask(change_key{.key = key, .nodes = std::vector<node_name>{"us", "beta"}}));
+  CHECK_FALSE(w.book.belongs_at(*w.book.find(key), "alpha"));
+  CHECK(w.book.shown(*w.book.find(key)).nodes == std::vector<node_name>{"gamma", "beta"});
+}
+
+TEST_CASE("Who is suspended does not come back because a budget's window turns") {
+  world w;
+  const auto ann = w.person();
+  w.fill(1);
+  const auto key = w.assigned(ann).id;
+  (void)w.ask(budgets_crossed{.suspend = {key}});
+  REQUIRE(w.book.find(key)->why_suspended == suspension::by_budget);
+  (void)w.ask(set_user_state{ann, user_state::suspended});
+  (void)w.ask(budgets_crossed{.resume = {key}});
+  CHECK(w.book.find(key)->state == key_state::suspended);
+  CHECK(w.book.over_budget().empty());
+  (void)w.ask(set_user_state{ann, user_state::active});
+  CHECK(w.book.find(key)->state == key_state::live); // and its budget is judged anew
+}
+
+TEST_CASE("Everything that changes is told, and nothing that does not") {
+  auto rules = toy_rules();
+  rules.pool_low_water = 2;
+  world w{rules};
+  policy team;
+  team.name = "team";
+  CHECK(told(*w.ask(put_policy{team}), event_kind::policy_changed));
+  CHECK(w.ask(put_policy{team})->events.empty());
+  CHECK(told(*w.ask(drop_policy{"team"}), event_kind::policy_dropped));
+  const auto ann = w.person();
+  w.fill(3);
+  CHECK_FALSE(told(*w.ask(assign_key{.owner = ann}), event_kind::pool_low));
+  const auto low = w.ask(assign_key{.owner = ann});
+  CHECK(told(*low, event_kind::pool_low));
+  const auto key = low->done.keys.at(0).id;
+  CHECK_FALSE(told(*w.ask(assign_key{.owner = ann}), event_kind::pool_low)); // once
+  w.saw(key, true, "alpha");
+  w.saw(key, true, "beta");
+  CHECK(told(*w.ask(revoke_key{key}), event_kind::key_revoked));
+  CHECK_FALSE(told(*w.ask(key_sighting{.node = "alpha", .keys = {{key, false}}}), event_kind::key_revoked));
+  CHECK(
+    told(*w.ask(key_sighting{.node = "beta", .keys = {{key, false}}}), event_kind::key_revoked)); // nowhere any more
 }

@@ -11,7 +11,7 @@
 #include "storage/keys.hpp"
 #include "storage/payloads.hpp"
 #include "storage/registry_rows.hpp"
-#include "storage/rollups.hpp"
+#include "storage/cells.hpp"
 #include "storage/values.hpp"
 
 namespace keyportal::storage {
@@ -92,7 +92,7 @@ TEST_CASE("A varint of more than 64 bits and a text longer than what is there ar
 TEMPLATE_TEST_CASE("A key comes back from its bytes and from nothing shorter or longer", "", schema_key, position_key,
                    seal_check_key, name_number_key, name_text_key, node_key, mark_key, restart_key, gap_key,
                    incomplete_key, credential_key, audit_key, dead_letter_key, consumer_key, record_key, outbox_key,
-                   arrivals_key, inbox_key, hour_key, day_key, snapshot_key, snapshot_piece_key, registry_key,
+                   arrivals_key, inbox_key, cells_key, sieve_key, snapshot_key, snapshot_piece_key, registry_key,
                    entry_key, command_key) {
   // Any bytes of the right length, with the tag in front, are some key.
   auto bytes = encode_key(TestType{});
@@ -141,7 +141,7 @@ TEST_CASE("Tags differ, so no prefix of one kind of key matches a key of another
     encode_key(audit_key{}),      encode_key(dead_letter_key{}),
     encode_key(consumer_key{}),   encode_key(arrivals_key{}),
     encode_key(inbox_key{}),      encode_key(outbox_key{}),
-    encode_key(hour_key{}),       encode_key(day_key{}),
+    encode_key(cells_key{}),      encode_key(sieve_key{}),
     encode_key(snapshot_key{}),   encode_key(snapshot_piece_key{}),
     encode_key(registry_key{}),   encode_key(user_key{}),
     encode_key(client_key_key{}), encode_key(policy_key{}),
@@ -151,7 +151,7 @@ TEST_CASE("Tags differ, so no prefix of one kind of key matches a key of another
   for (const auto& key : smallest)
     tags.insert(key[0]);
   CHECK(tags.size() == smallest.size());
-  for (const auto& prefix : {key_prefix<record_key>(), key_prefix<hour_key>(), key_prefix<mark_key>()})
+  for (const auto& prefix : {key_prefix<record_key>(), key_prefix<cells_key>(), key_prefix<mark_key>()})
     CHECK(std::count_if(smallest.begin(), smallest.end(), [&](const auto& key) { return key.starts_with(prefix); })
           == 1);
 }
@@ -215,7 +215,7 @@ const auto by_bytes_only = [](const auto&, const auto&) { return true; };
 
 TEST_CASE("A value comes back from its bytes and from nothing shorter, longer or of another version") {
   check_value(position_value{highest, 2, 3, UINT32_MAX, 5, 6, 7, 300}, equal);
-  check_value(record_value{7, 1, 2, 0, UINT32_MAX, -720, true, 1234, {1, -2, 3, highest, lowest}, {}}, equal);
+  check_value(record_value{7, 1, 2, 0, UINT32_MAX, -720, true, 1234, {1, -2, 3, highest, lowest}, {}, {}}, equal);
   check_value(record_value{7,
                            1,
                            2,
@@ -225,7 +225,8 @@ TEST_CASE("A value comes back from its bytes and from nothing shorter, longer or
                            false,
                            1234,
                            {1, -2, 3, highest, lowest},
-                           facts_value{1, 2, UINT32_MAX, -3, INT32_MIN, {1, 2, 3, highest, lowest, -6}}},
+                           facts_value{1, 2, UINT32_MAX, -3, INT32_MIN, {1, 2, 3, highest, lowest, -6}, 9, 10},
+                           -5},
               equal);
   check_value(record_value{7, 1, 2, 0, 4, 0, true, 5, {}, facts_value{}, true}, equal);
   check_value(arrivals_value{3, {{5, -5, {{1, 2, 3}}}, {6, highest, {}}, {UINT64_MAX, lowest, {}}}, "sealed"}, equal);
@@ -245,8 +246,6 @@ TEST_CASE("A value comes back from its bytes and from nothing shorter, longer or
   incomplete.closed_at = moment_of(-7);
   check_value(incomplete, by_bytes_only);
   check_value(mark_value{1, 1 << 20, {1, 2}, {3, 4}, -1}, equal);
-  check_value(rollup_value{{{1, some_totals}, {UINT32_MAX, totals{}}}}, equal);
-  check_value(rollup_value{}, equal);
   restart_record restart;
   restart.evidence = {"counters fell", ""};
   restart.before = {4, 3, 2, 1};
@@ -325,16 +324,18 @@ TEST_CASE("Random bytes crash no decoder") {
   }
 }
 
-TEST_CASE("Hours and days before 1970 are counted downwards") {
-  CHECK(hour_of(0) == 0);
-  CHECK(hour_of(hour_ns - 1) == 0);
-  CHECK(hour_of(hour_ns) == 1);
-  CHECK(hour_of(-1) == -1);
-  CHECK(hour_of(-hour_ns) == -1);
-  CHECK(hour_of(-hour_ns - 1) == -2);
-  CHECK(day_of(day_ns * 20'000 + 5) == 20'000);
-  CHECK(day_of(-1) == -1);
-  CHECK(day_of(lowest) == -106'752);
+TEST_CASE("Minutes, hours and days before 1970 are counted downwards") {
+  constexpr auto hour_ns = std::int64_t{3'600'000'000'000};
+  CHECK(start_of(granularity::hour, 0) == 0);
+  CHECK(start_of(granularity::hour, hour_ns - 1) == 0);
+  CHECK(start_of(granularity::hour, hour_ns) == 1);
+  CHECK(start_of(granularity::hour, -1) == -1);
+  CHECK(start_of(granularity::hour, -hour_ns) == -1);
+  CHECK(start_of(granularity::hour, -hour_ns - 1) == -2);
+  CHECK(start_of(granularity::minute, hour_ns) == 60);
+  CHECK(start_of(granularity::day, 24 * hour_ns * 20'000 + 5) == 20'000);
+  CHECK(start_of(granularity::day, -1) == -1);
+  CHECK(start_of(granularity::day, lowest) == -106'752);
 }
 
 } // namespace keyportal::storage

@@ -5,6 +5,7 @@
 
 #include "faulty_files.hpp"
 #include "sample.hpp"
+#include "storage/cells.hpp"
 #include "storage/database.hpp"
 #include "storage/values.hpp"
 
@@ -47,7 +48,11 @@ TEST_CASE("A write that fails acknowledges nothing and later ones build on what 
   files.set(fault::none);
   // Either RocksDB goes on by itself, or the ledger refuses until it is opened anew; both from what is on disk.
   auto result = books->commit({polled("alpha", numbered_groups("alpha", 10, 20))}, at_seconds(0));
+  // In vain only so often: then it says that opening anew is what helps, and the service ends.
+  for (int i = 0; i < 20 && !result && code_of(result.error()) != errc::storage_stuck; ++i)
+    result = books->commit({polled("alpha", numbered_groups("alpha", 10, 20))}, at_seconds(0));
   if (!result) {
+    CHECK(code_of(result.error()) == errc::storage_stuck);
     books.reset();
     files.cut_power();
     books = must_open(how);
@@ -186,9 +191,10 @@ TEST_CASE("What verification compares, it does notice") {
     };
     switch (which) {
       case 0: drop(family::records, key_prefix<record_key>()); break;
-      case 1: drop(family::rollups, key_prefix<hour_key>()); break;
+      case 1: drop(family::rollups, key_prefix<cells_key>()); break;
       case 2:
-        batch.Put(db->handle(family::rollups), first(family::rollups, key_prefix<day_key>()), encode(rollup_value{}));
+        batch.Put(db->handle(family::rollups), first(family::rollups, key_prefix<cells_key>(std::uint8_t{2})),
+                  encode(sums_row{}, cell_view::kinds));
         break;
       case 3: drop(family::outbox, key_prefix<outbox_key>()); break;
       case 4: batch.Put(db->handle(family::meta), encode_key(node_key{1}), encode(node_value{})); break;

@@ -5,7 +5,7 @@
 
 #include "sample.hpp"
 #include "storage/database.hpp"
-#include "storage/rollups.hpp"
+#include "storage/cells.hpp"
 #include "storage/values.hpp"
 
 namespace keyportal::storage::test {
@@ -30,16 +30,6 @@ std::string version_1(const node_value& value) {
   put_sums(out, value.sums);
   put_varint(out, value.restarts);
   put_varint(out, value.gaps);
-  return out;
-}
-
-std::string version_1(const rollup_value& value) {
-  std::string out(1, 1);
-  put_varint(out, value.models.size());
-  for (const auto& [model, sums] : value.models) {
-    put_varint(out, model);
-    put_sums(out, sums);
-  }
   return out;
 }
 
@@ -105,12 +95,11 @@ void make_old(const settings& how) {
     REQUIRE(decode(bytes, row));
     batch.Put(db->handle(family::outbox), key, version_1(row, at));
   });
-  for (const auto& prefix : {key_prefix<hour_key>(), key_prefix<day_key>()})
-    each(family::rollups, prefix, [&](const std::string& key, std::string_view bytes) {
-      rollup_value row;
-      REQUIRE(decode(bytes, row));
-      batch.Put(db->handle(family::rollups), key, version_1(row));
-    });
+  for (const auto& prefix : {key_prefix<cells_key>(), key_prefix<sieve_key>()})
+    each(family::rollups, prefix,
+         [&](const std::string& key, std::string_view) { batch.Delete(db->handle(family::rollups), key); });
+  for (const auto old : {tag::hour, tag::day}) // they had 12 bytes more
+    batch.Put(db->handle(family::rollups), std::string(1, static_cast<char>(old)) + std::string(12, 'x'), "sums");
   each(family::meta, key_prefix<node_key>(), [&](const std::string& key, std::string_view bytes) {
     node_value row;
     REQUIRE(decode(bytes, row));

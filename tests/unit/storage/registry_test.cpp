@@ -98,7 +98,7 @@ TEST_CASE("What an entry says is what the registry is from then on, also after o
     const auto image = must(books->load_registry());
     CHECK(image.position == 5);
     CHECK(books->registry_position() == 5);
-    CHECK(image.users == std::vector{numbered_user(0), numbered_user(1, 1), numbered_user(2)});
+    CHECK(image.users == std::deque{numbered_user(0), numbered_user(1, 1), numbered_user(2)});
     CHECK(image.policies == std::vector{numbered_policy(2)});
     CHECK(image.commands == std::vector<std::pair<std::string, log_position>>{{"add", 1}, {"make", 3}, {"assign", 4}});
     REQUIRE(image.keys.size() == 5);

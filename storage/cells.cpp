@@ -1,0 +1,752 @@
+#include "storage/cells.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <rocksdb/merge_operator.h>
+#include <rocksdb/write_batch.h>
+
+#include "storage/database.hpp"
+#include "storage/encoding.hpp"
+
+namespace keyportal::storage {
+namespace {
+
+constexpr std::array views{cell_view::kinds, cell_view::keys, cell_view::accounts, cell_view::all};
+
+constexpr bool is_kept(granularity by, cell_view view) {
+  return by != granularity::minute || view == cell_view::kinds || view == cell_view::all;
+}
+
+std::int64_t floor_div(std::int64_t value, std::int64_t by) { return value / by - (value % by < 0 ? 1 : 0); }
+
+// The amounts of a cell, in the order on disk.
+constexpr std::size_t amounts = 17;
+std::array<std::int64_t*, amounts> amounts_of(cell_sums& s) {
+  return {&s.requests,
+          &s.tokens.input,
+          &s.tokens.output,
+          &s.tokens.reasoning,
+          &s.tokens.cached,
+          &s.tokens.total,
+          &s.parts.uncached_input,
+          &s.parts.cache_read,
+          &s.parts.cache_write,
+          &s.parts.output,
+          &s.parts.reasoning,
+          &s.parts.unclassified,
+          &s.latency_ms,
+          &s.timed_first,
+          &s.ttft_ms,
+          &s.cost_nano,
+          &s.unpriced};
+}
+
+// Wraps round: so the order in which amounts are added never matters, however absurd they are.
+std::int64_t sum_of(std::int64_t a, std::int64_t b) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
+}
+
+} // namespace
+
+// --- what is in a cell -------------------------------------------------------------------
+
+cell_id cell_id::in(cell_view view) const {
+  auto out = *this;
+  if (!has_keys(view))
+    out.client_key = 0;
+  if (!has_accounts(view))
+    out.account = 0;
+  return out;
+}
+
+std::size_t cell_id_hash::operator()(const cell_id& id) const {
+  const auto mix = [](std::uint64_t h, std::uint64_t v) {
+    h ^= v + 0x9e3779b97f4a7c15u + (h << 6) + (h >> 2);
+    return (h ^ (h >> 31)) * 0xbf58476d1ce4e5b9u;
+  };
+  auto h = mix(0, (std::uint64_t{id.client_key} << 32) | id.account);
+  h = mix(h, (std::uint64_t{id.model} << 32) | id.alias);
+  h = mix(h, (std::uint64_t{id.provider} << 32) | id.endpoint);
+  return mix(h, (static_cast<std::uint64_t>(static_cast<std::uint32_t>(id.status)) << 1) | (id.failed ? 1U : 0U));
+}
+
+void cell_sums::add(const cell_sums& other) {
+  auto from = other;
+  const auto to = amounts_of(*this);
+  const auto what = amounts_of(from);
+  for (std::size_t i = 0; i < amounts; ++i)
+    *to[i] = sum_of(*to[i], *what[i]);
+}
+
+void add(bin_counts& to, std::uint16_t bin, std::int64_t count) {
+  const auto at = std::lower_bound(to.begin(), to.end(), bin, [](const auto& one, auto b) { return one.first < b; });
+  if (at == to.end() || at->first != bin)
+    to.insert(at, {bin, count});
+  else if ((at->second += count) == 0)
+    to.erase(at);
+}
+
+void add(bin_counts& to, const bin_counts& other) {
+  if (to.empty()) {
+    to = other;
+    return;
+  }
+  if (other.size() < 4) {
+    for (const auto& [bin, count] : other)
+      add(to, bin, count);
+    return;
+  }
+  bin_counts out;
+  out.reserve(to.size() + other.size());
+  auto a = to.begin();
+  auto b = other.begin();
+  while (a != to.end() || b != other.end()) {
+    if (b == other.end() || (a != to.end() && a->first < b->first))
+      out.push_back(*a++);
+    else if (a == to.end() || b->first < a->first)
+      out.push_back(*b++);
+    else {
+      if (a->second + b->second != 0)
+        out.emplace_back(a->first, a->second + b->second);
+      ++a;
+      ++b;
+    }
+  }
+  to = std::move(out);
+}
+
+void cell_distributions::add(const cell_distributions& other) {
+  storage::add(latency, other.latency);
+  storage::add(ttft, other.ttft);
+}
+
+namespace {
+
+// bin 0: nothing. Of bin i > 0 the upper end is edges[i]: each 4 % above the one before, and at least 1 ms.
+const std::vector<std::int64_t>& edges() {
+  static const std::vector<std::int64_t> all = [] {
+    std::vector<std::int64_t> out{0};
+    double edge = 1;
+    for (std::int64_t last = 0; last < std::int64_t{1} << 31;) {
+      last = std::max(last + 1, static_cast<std::int64_t>(edge));
+      out.push_back(last);
+      edge = std::max(edge * 1.04, edge);
+      while (static_cast<std::int64_t>(edge) <= last)
+        edge *= 1.04;
+    }
+    return out;
+  }();
+  return all;
+}
+
+} // namespace
+
+std::uint16_t bin_of(std::int64_t ms) {
+  if (ms <= 0)
+    return 0;
+  const auto& all = edges();
+  const auto at = std::lower_bound(all.begin(), all.end(), ms);
+  return static_cast<std::uint16_t>(
+    std::min<std::ptrdiff_t>(at - all.begin(), static_cast<std::ptrdiff_t>(all.size()) - 1));
+}
+
+double ms_of_bin(std::uint16_t bin) {
+  const auto& all = edges();
+  if (bin == 0 || bin >= all.size())
+    return bin == 0 ? 0 : static_cast<double>(all.back());
+  const auto low = all[bin - 1] + 1;
+  return (static_cast<double>(low) + static_cast<double>(all[bin])) / 2;
+}
+
+double percentile(const bin_counts& bins, double share) {
+  std::int64_t all = 0;
+  for (const auto& [bin, count] : bins)
+    all += std::max<std::int64_t>(count, 0);
+  if (all == 0)
+    return 0;
+  const auto rank = static_cast<std::int64_t>(std::ceil(share * static_cast<double>(all)));
+  std::int64_t seen = 0;
+  for (const auto& [bin, count] : bins)
+    if ((seen += std::max<std::int64_t>(count, 0)) >= rank)
+      return ms_of_bin(bin);
+  return ms_of_bin(bins.back().first);
+}
+
+// --- rows ------------------------------------------------------------------------------------
+
+std::int64_t ns_of(granularity by) {
+  constexpr std::int64_t minute = 60'000'000'000;
+  return by == granularity::minute ? minute : by == granularity::hour ? 60 * minute : 1440 * minute;
+}
+
+std::int32_t start_of(granularity by, std::int64_t unix_ns) {
+  return static_cast<std::int32_t>(floor_div(unix_ns, ns_of(by)));
+}
+
+namespace {
+
+// What cells of many leads have in common is in a row once.
+struct kind_of_cell {
+  name_number model = 0, alias = 0, provider = 0, endpoint = 0;
+  std::int32_t status = 0;
+  bool failed = false;
+  explicit kind_of_cell(const cell_id& id = {})
+    : model(id.model), alias(id.alias), provider(id.provider), endpoint(id.endpoint), status(id.status),
+      failed(id.failed) {}
+  [[nodiscard]] auto order() const { return std::tie(model, alias, provider, endpoint, status, failed); }
+  bool operator<(const kind_of_cell& other) const { return order() < other.order(); }
+  bool operator==(const kind_of_cell& other) const { return order() == other.order(); }
+  void into(cell_id& id) const {
+    std::tie(id.model, id.alias, id.provider, id.endpoint) = std::tie(model, alias, provider, endpoint);
+    id.status = status;
+    id.failed = failed;
+  }
+};
+
+void put(std::string& out, const kind_of_cell& kind) {
+  put_varint(out, kind.model);
+  put_varint(out, kind.alias);
+  put_varint(out, kind.provider);
+  put_varint(out, kind.endpoint);
+  put_varint(out, (static_cast<std::uint64_t>(static_cast<std::uint32_t>(kind.status)) << 1) | (kind.failed ? 1U : 0U));
+}
+
+bool get(std::string_view& in, kind_of_cell& kind) {
+  std::uint64_t outcome = 0;
+  if (!get_varint(in, kind.model) || !get_varint(in, kind.alias) || !get_varint(in, kind.provider)
+      || !get_varint(in, kind.endpoint) || !get_varint(in, outcome) || outcome >> 33 != 0)
+    return false;
+  kind.status = static_cast<std::int32_t>(static_cast<std::uint32_t>(outcome >> 1));
+  kind.failed = (outcome & 1U) != 0;
+  return true;
+}
+
+// Some amounts mostly follow from others: what is left of them is mostly 0, which takes no byte. Sums of what is left
+// are what is left of the sums.
+template <int sign>
+void take_what_follows(cell_sums& s) {
+  const auto change = [](std::int64_t& amount, std::int64_t by) { amount = sum_of(amount, sign * by); };
+  const auto& p = s.parts;
+  const auto input = sum_of(p.uncached_input, sum_of(p.cache_read, p.cache_write));
+  const auto output = sum_of(p.output, p.reasoning);
+  change(s.tokens.input, input);
+  change(s.tokens.output, output);
+  change(s.tokens.reasoning, p.reasoning);
+  change(s.tokens.cached, p.cache_read);
+  change(s.tokens.total, sum_of(sum_of(input, output), p.unclassified));
+  change(s.timed_first, s.requests);
+}
+
+void put(std::string& out, const cell_sums& sums) {
+  auto left = sums;
+  take_what_follows<-1>(left);
+  const auto all = amounts_of(left);
+  std::uint32_t there = 0;
+  for (std::size_t i = 0; i < amounts; ++i)
+    there |= *all[i] != 0 ? 1U << i : 0U;
+  put_varint(out, there);
+  for (std::size_t i = 0; i < amounts; ++i)
+    if (*all[i] != 0)
+      put_zigzag(out, *all[i]);
+}
+
+bool get(std::string_view& in, cell_sums& sums) {
+  sums = {};
+  std::uint32_t there = 0;
+  if (!get_varint(in, there) || there >> amounts != 0)
+    return false;
+  const auto all = amounts_of(sums);
+  for (; there != 0; there &= there - 1)
+    if (!get_zigzag(in, *all[static_cast<std::size_t>(__builtin_ctz(there))]))
+      return false;
+  take_what_follows<1>(sums);
+  return true;
+}
+
+void put(std::string& out, const bin_counts& bins) {
+  put_varint(out, bins.size());
+  std::uint16_t before = 0;
+  for (const auto& [bin, count] : bins) {
+    put_varint(out, static_cast<std::uint64_t>(bin - before));
+    put_zigzag(out, count);
+    before = bin;
+  }
+}
+
+bool get(std::string_view& in, bin_counts& bins) {
+  std::uint64_t count = 0;
+  if (!get_varint(in, count) || count > in.size())
+    return false;
+  bins.clear();
+  bins.reserve(count);
+  std::uint64_t bin = 0;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    std::uint64_t step = 0;
+    std::int64_t many = 0;
+    if (!get_varint(in, step) || !get_zigzag(in, many) || (bin += step) > UINT16_MAX)
+      return false;
+    bins.emplace_back(static_cast<std::uint16_t>(bin), many);
+  }
+  return true;
+}
+
+void put(std::string& out, const cell_distributions& both) {
+  put(out, both.latency);
+  put(out, both.ttft);
+}
+
+bool get(std::string_view& in, cell_distributions& both) { return get(in, both.latency) && get(in, both.ttft); }
+
+constexpr char row_version = 1;
+// With fewer cells than this a lead has no head: adding them up is as quick.
+constexpr std::size_t fewest_with_head = 3;
+
+// The kinds that are in it; then groups by lead: twice its step from the one before, plus 1 with a head; the bytes of
+// the group; its head, which is the sums of those that went well and of those that failed; its cells.
+template <class Row>
+std::string encode_row(const Row& row, cell_view view) {
+  using amounts_type = typename Row::value_type::second_type;
+  std::string out(1, row_version);
+  std::vector<kind_of_cell> kinds;
+  kinds.reserve(row.size());
+  for (const auto& [id, what] : row)
+    kinds.emplace_back(id);
+  std::sort(kinds.begin(), kinds.end());
+  kinds.erase(std::unique(kinds.begin(), kinds.end()), kinds.end());
+  put_varint(out, kinds.size());
+  for (const auto& kind : kinds)
+    put(out, kind);
+  std::string group;
+  name_number before = 0;
+  for (auto at = row.begin(); at != row.end();) {
+    const auto lead = lead_of(at->first, view);
+    auto end = at;
+    while (end != row.end() && lead_of(end->first, view) == lead)
+      ++end;
+    const bool has_head = end - at >= static_cast<std::ptrdiff_t>(fewest_with_head);
+    group.clear();
+    if (has_head) {
+      amounts_type by_outcome[2];
+      for (auto one = at; one != end; ++one)
+        by_outcome[one->first.failed ? 1 : 0].add(one->second);
+      put(group, by_outcome[0]);
+      put(group, by_outcome[1]);
+    }
+    for (; at != end; ++at) {
+      const auto kind = std::lower_bound(kinds.begin(), kinds.end(), kind_of_cell{at->first});
+      put_varint(group, static_cast<std::uint64_t>(kind - kinds.begin()));
+      if (view == cell_view::all)
+        put_varint(group, at->first.account);
+      put(group, at->second);
+    }
+    put_varint(out, std::uint64_t{lead - before} << 1 | (has_head ? 1U : 0U));
+    put_text(out, group);
+    before = lead;
+  }
+  return out;
+}
+
+template <class Amounts, class Visit>
+bool visit_row(std::string_view in, cell_view view, const lead_filter* wanted, bool by_lead_only, Visit&& visit) {
+  if (in.empty() || in[0] != row_version)
+    return false;
+  in.remove_prefix(1);
+  std::uint64_t count = 0;
+  if (!get_varint(in, count) || count > in.size())
+    return false;
+  thread_local std::vector<kind_of_cell> kinds;
+  kinds.resize(count);
+  for (auto& kind : kinds)
+    if (!get(in, kind))
+      return false;
+  std::uint64_t lead = 0;
+  Amounts what;
+  while (!in.empty()) {
+    std::uint64_t step = 0;
+    std::uint64_t size = 0;
+    if (!get_varint(in, step) || !get_varint(in, size) || size > in.size() || (lead += step >> 1) > UINT32_MAX)
+      return false;
+    auto group = in.substr(0, size);
+    in.remove_prefix(size);
+    const auto number = static_cast<name_number>(lead);
+    if (wanted != nullptr && !(*wanted)(number))
+      continue;
+    cell_id id;
+    (has_keys(view) ? id.client_key : id.account) = number;
+    if ((step & 1U) != 0)
+      for (const bool failed : {false, true}) {
+        if (!get(group, what))
+          return false;
+        id.failed = failed;
+        if (by_lead_only && !what.empty())
+          visit(id, what);
+      }
+    if ((step & 1U) != 0 && by_lead_only)
+      continue;
+    while (!group.empty()) {
+      std::uint64_t kind = 0;
+      if (!get_varint(group, kind) || kind >= kinds.size() || (view == cell_view::all && !get_varint(group, id.account))
+          || !get(group, what))
+        return false;
+      if (by_lead_only) {
+        id.failed = kinds[kind].failed;
+        if (view == cell_view::all)
+          id.account = 0;
+      } else {
+        kinds[kind].into(id);
+      }
+      visit(id, what);
+    }
+  }
+  return true;
+}
+
+} // namespace
+
+std::string encode(const sums_row& row, cell_view view) { return encode_row(row, view); }
+std::string encode(const distributions_row& row, cell_view view) { return encode_row(row, view); }
+
+bool each_cell(std::string_view bytes, cell_view view, const lead_filter* wanted, bool by_lead_only,
+               const std::function<void(const cell_id&, const cell_sums&)>& visit) {
+  return visit_row<cell_sums>(bytes, view, wanted, by_lead_only, visit);
+}
+
+bool each_cell(std::string_view bytes, cell_view view, const lead_filter* wanted, bool by_lead_only,
+               const std::function<void(const cell_id&, cell_distributions&&)>& visit) {
+  return visit_row<cell_distributions>(
+    bytes, view, wanted, by_lead_only, [&](const cell_id& id, cell_distributions& what) { visit(id, std::move(what)); });
+}
+
+// --- the sieve ---------------------------------------------------------------------------------
+
+std::string encode(const sieve_row& row) {
+  std::string out(1, row_version);
+  put_varint(out, row.kinds.size());
+  for (const auto& kind : row.kinds) {
+    put_varint(out, kind.id.client_key);
+    put_varint(out, kind.id.account);
+    put(out, kind_of_cell{kind.id});
+    put_varint(out, kind.source);
+    put_varint(out, kind.error);
+  }
+  std::uint32_t before = 0;
+  for (const auto& entry : row.entries) {
+    put_varint(out, entry.ms - before);
+    put_varint(out, entry.kind);
+    before = entry.ms;
+  }
+  return out;
+}
+
+bool decode(std::string_view in, sieve_row& row) {
+  row = {};
+  std::uint64_t count = 0;
+  if (in.empty() || in[0] != row_version)
+    return false;
+  in.remove_prefix(1);
+  if (!get_varint(in, count) || count > in.size())
+    return false;
+  row.kinds.resize(count);
+  for (auto& kind : row.kinds) {
+    kind_of_cell of;
+    if (!get_varint(in, kind.id.client_key) || !get_varint(in, kind.id.account) || !get(in, of)
+        || !get_varint(in, kind.source) || !get_varint(in, kind.error))
+      return false;
+    of.into(kind.id);
+  }
+  std::uint64_t ms = 0;
+  while (!in.empty()) {
+    std::uint32_t step = 0;
+    sieve_entry entry;
+    if (!get_varint(in, step) || !get_varint(in, entry.kind) || entry.kind >= count || (ms += step) > UINT32_MAX)
+      return false;
+    entry.ms = static_cast<std::uint32_t>(ms);
+    row.entries.push_back(entry);
+  }
+  return true;
+}
+
+// --- merging ---------------------------------------------------------------------------------------
+
+namespace {
+
+template <class Amounts>
+bool merge_cells(const std::vector<std::string_view>& pieces, cell_view view, std::string& out) {
+  std::vector<std::pair<cell_id, Amounts>> all;
+  for (const auto piece : pieces)
+    if (!visit_row<Amounts>(piece, view, nullptr, false,
+                            [&](const cell_id& id, Amounts& what) { all.emplace_back(id, std::move(what)); }))
+      return false;
+  std::vector<std::uint32_t> order(all.size());
+  for (std::uint32_t i = 0; i < order.size(); ++i)
+    order[i] = i;
+  std::sort(order.begin(), order.end(), [&](auto a, auto b) { return all[a].first < all[b].first; });
+  std::vector<std::pair<cell_id, Amounts>> merged;
+  merged.reserve(all.size());
+  for (const auto i : order) {
+    if (!merged.empty() && merged.back().first == all[i].first) {
+      merged.back().second.add(all[i].second);
+      continue;
+    }
+    if (!merged.empty() && merged.back().second.empty())
+      merged.pop_back();
+    merged.push_back(std::move(all[i]));
+  }
+  if (!merged.empty() && merged.back().second.empty())
+    merged.pop_back();
+  out = encode_row(merged, view);
+  return true;
+}
+
+// The same entries are always the same bytes: kinds in their order, each once, and entries in theirs.
+sieve_row in_order(const std::vector<sieve_row>& rows) {
+  std::map<sieve_kind, std::uint32_t> numbers;
+  std::size_t entries = 0;
+  for (const auto& row : rows) {
+    entries += row.entries.size();
+    for (const auto& kind : row.kinds)
+      numbers.emplace(kind, 0);
+  }
+  sieve_row out;
+  out.entries.reserve(entries);
+  for (auto& [kind, number] : numbers) {
+    number = static_cast<std::uint32_t>(out.kinds.size());
+    out.kinds.push_back(kind);
+  }
+  std::vector<std::uint32_t> renamed;
+  for (const auto& row : rows) {
+    renamed.clear();
+    for (const auto& kind : row.kinds)
+      renamed.push_back(numbers.find(kind)->second);
+    for (const auto& entry : row.entries)
+      out.entries.push_back({entry.ms, renamed[entry.kind]});
+  }
+  std::sort(out.entries.begin(), out.entries.end());
+  return out;
+}
+
+bool merge_sieves(const std::vector<std::string_view>& pieces, std::string& out) {
+  std::vector<sieve_row> rows(pieces.size());
+  for (std::size_t i = 0; i < pieces.size(); ++i)
+    if (!decode(pieces[i], rows[i]))
+      return false;
+  out = encode(in_order(rows));
+  return true;
+}
+
+bool merge_row(std::string_view key, const std::vector<std::string_view>& pieces, std::string& out) {
+  sieve_key sieve;
+  if (decode_key(key, sieve))
+    return merge_sieves(pieces, out);
+  cells_key cells;
+  if (!decode_key(key, cells) || cells.view > static_cast<std::uint8_t>(cell_view::all))
+    return false;
+  const auto view = static_cast<cell_view>(cells.view);
+  return cells.part == static_cast<std::uint8_t>(cell_part::sums) ? merge_cells<cell_sums>(pieces, view, out)
+                                                                  : merge_cells<cell_distributions>(pieces, view, out);
+}
+
+class cell_merger : public rocksdb::MergeOperator {
+public:
+  bool FullMergeV2(const MergeOperationInput& in, MergeOperationOutput* out) const override {
+    std::vector<std::string_view> pieces;
+    pieces.reserve(in.operand_list.size() + 1);
+    if (in.existing_value != nullptr)
+      pieces.push_back(in.existing_value->ToStringView());
+    for (const auto& operand : in.operand_list)
+      pieces.push_back(operand.ToStringView());
+    return merge_row(in.key.ToStringView(), pieces, out->new_value);
+  }
+  bool PartialMergeMulti(const rocksdb::Slice& key, const std::deque<rocksdb::Slice>& operands, std::string* out,
+                         rocksdb::Logger*) const override {
+    std::vector<std::string_view> pieces;
+    pieces.reserve(operands.size());
+    for (const auto& operand : operands)
+      pieces.push_back(operand.ToStringView());
+    return merge_row(key.ToStringView(), pieces, *out);
+  }
+  const char* Name() const override { return "keyportal.cells"; } // on disk: never changed
+};
+
+} // namespace
+
+std::shared_ptr<rocksdb::MergeOperator> make_cell_merger() { return std::make_shared<cell_merger>(); }
+
+// --- changing ------------------------------------------------------------------------------------
+
+sieve_kind kind_of(const record_value& value) {
+  sieve_kind out;
+  out.id.client_key = value.client_key;
+  out.id.account = value.auth_index;
+  out.id.model = value.model;
+  out.id.failed = value.failed;
+  out.source = value.source;
+  if (value.facts) {
+    out.id.alias = value.facts->alias;
+    out.id.provider = value.facts->provider;
+    out.id.endpoint = value.facts->endpoint;
+    out.id.status = std::clamp<std::int32_t>(value.facts->status_code, 0, 999);
+    out.error = value.facts->error;
+  }
+  return out;
+}
+
+cell_change change_by(const record_key& key, const record_value& value, const token_parts& parts) {
+  cell_change out;
+  out.node = key.node;
+  out.at_ns = key.at_ns;
+  out.id = kind_of(value).id;
+  out.sums.requests = 1;
+  out.sums.tokens = value.tokens;
+  out.sums.parts = parts;
+  out.sums.latency_ms = value.latency_ms;
+  out.latency_bin = bin_of(value.latency_ms);
+  if (value.facts && value.facts->ttft_ms > 0) {
+    out.sums.timed_first = 1;
+    out.sums.ttft_ms = value.facts->ttft_ms;
+    out.ttft_bin = bin_of(value.facts->ttft_ms);
+  }
+  out.sums.cost_nano = value.cost_nano.value_or(0);
+  out.sums.unpriced = value.cost_nano ? 0 : 1;
+  return out;
+}
+
+std::int32_t first_minute_at(const position_value& position, moment now) {
+  constexpr std::int32_t kept_hours = 48;
+  return std::max(position.first_minute, 60 * (start_of(granularity::hour, unix_ns(now)) - kept_hours));
+}
+
+void drop_minutes_before(std::int32_t first, name_number node, rocksdb::WriteBatch& batch, const database& db) {
+  for (const auto view : views)
+    for (const auto part : {cell_part::sums, cell_part::distributions})
+      if (is_kept(granularity::minute, view)) {
+        const auto by = static_cast<std::uint8_t>(granularity::minute);
+        const auto end =
+          encode_key(cells_key{by, static_cast<std::uint8_t>(view), static_cast<std::uint8_t>(part), node, first});
+        batch.DeleteRange(db.handle(family::rollups), end.substr(0, end.size() - sizeof first), end);
+      }
+}
+
+void cell_changes::add(const cell_change& change) {
+  const minute where{change.node, start_of(granularity::minute, change.at_ns)};
+  if (last_cells_ == nullptr || !(where == last_)) {
+    last_cells_ = &places_[where];
+    last_ = where;
+  }
+  auto& cell = (*last_cells_)[change.id];
+  cell.sums.add(change.sums);
+  if (change.latency_bin >= 0)
+    storage::add(cell.distributions.latency, static_cast<std::uint16_t>(change.latency_bin), 1);
+  if (change.ttft_bin >= 0)
+    storage::add(cell.distributions.ttft, static_cast<std::uint16_t>(change.ttft_bin), 1);
+}
+
+void cell_changes::add_to_sieve(name_number node, std::int64_t at_ns, const sieve_kind& kind) {
+  const auto hour = start_of(granularity::hour, at_ns);
+  auto& [numbers, row] = sieves_[{node, hour}];
+  const auto [at, fresh] = numbers.emplace(kind, static_cast<std::uint32_t>(row.kinds.size()));
+  if (fresh)
+    row.kinds.push_back(kind);
+  const auto into = at_ns - std::int64_t{hour} * ns_of(granularity::hour);
+  row.entries.push_back({static_cast<std::uint32_t>(into / 1'000'000), at->second});
+}
+
+void cell_changes::clear() {
+  places_.clear();
+  sieves_.clear();
+  last_cells_ = nullptr;
+}
+
+std::vector<std::pair<std::string, std::string>> cell_changes::rows() const {
+  using together = cells;
+  std::vector<std::pair<std::string, std::string>> out;
+  const auto write = [&](granularity by, cell_view view, name_number node, std::int32_t start, const together& those) {
+    sums_row sums;
+    distributions_row distributions;
+    sums.reserve(those.size());
+    distributions.reserve(those.size());
+    for (const auto& [id, what] : those) {
+      if (!what.sums.empty())
+        sums.emplace_back(id, what.sums);
+      if (!what.distributions.empty())
+        distributions.emplace_back(id, what.distributions);
+    }
+    const auto by_id = [](const auto& a, const auto& b) { return a.first < b.first; };
+    std::sort(sums.begin(), sums.end(), by_id);
+    std::sort(distributions.begin(), distributions.end(), by_id);
+    cells_key key{static_cast<std::uint8_t>(by), static_cast<std::uint8_t>(view),
+                  static_cast<std::uint8_t>(cell_part::sums), node, start};
+    if (!sums.empty())
+      out.emplace_back(encode_key(key), encode(sums, view));
+    key.part = static_cast<std::uint8_t>(cell_part::distributions);
+    if (!distributions.empty())
+      out.emplace_back(encode_key(key), encode(distributions, view));
+  };
+  const auto add_to = [](together& to, const together& from, cell_view view) {
+    for (const auto& [id, what] : from) {
+      auto& there = to[id.in(view)];
+      there.sums.add(what.sums);
+      there.distributions.add(what.distributions);
+    }
+  };
+  // From the finest to the coarsest: each period is made of those below it, which are fewer than the records.
+  for (const auto view : views) {
+    std::map<minute, together> hours;
+    for (const auto& [where, found_there] : places_) {
+      const minute hour{where.node, static_cast<std::int32_t>(floor_div(where.start, 60))};
+      if (is_kept(granularity::minute, view) && where.start >= first_minute_) {
+        if (view == cell_view::all) {
+          write(granularity::minute, view, where.node, where.start, found_there);
+        } else {
+          together of_minute;
+          add_to(of_minute, found_there, view);
+          write(granularity::minute, view, where.node, where.start, of_minute);
+        }
+      }
+      add_to(hours[hour], found_there, view);
+    }
+    std::map<minute, together> days;
+    for (const auto& [where, of_hour] : hours) {
+      write(granularity::hour, view, where.node, where.start, of_hour);
+      add_to(days[{where.node, static_cast<std::int32_t>(floor_div(where.start, 24))}], of_hour, view);
+    }
+    for (const auto& [where, of_day] : days)
+      write(granularity::day, view, where.node, where.start, of_day);
+  }
+  for (const auto& [where, sieve] : sieves_) {
+    out.emplace_back(encode_key(sieve_key{where.first, where.second}), encode(in_order({sieve.second})));
+  }
+  return out;
+}
+
+void cell_changes::write_to(rocksdb::WriteBatch& batch, const database& db) const {
+  for (const auto& [key, value] : rows())
+    batch.Merge(db.handle(family::rollups), key, value);
+}
+
+// --- proving and mending -----------------------------------------------------------------------
+
+bool row_span::holds(std::string_view key) const { return key >= first && key < end; }
+
+std::vector<row_span> rows_of_day(name_number node, std::int32_t day) {
+  std::vector<row_span> out;
+  const auto add = [&](granularity by, std::int32_t first, std::int32_t end) {
+    for (const auto view : views)
+      for (const auto part : {cell_part::sums, cell_part::distributions})
+        if (is_kept(by, view)) {
+          cells_key key{static_cast<std::uint8_t>(by), static_cast<std::uint8_t>(view), static_cast<std::uint8_t>(part),
+                        node, first};
+          auto after = key;
+          after.start = end;
+          out.push_back({encode_key(key), encode_key(after)});
+        }
+  };
+  add(granularity::minute, day * 1440, (day + 1) * 1440);
+  add(granularity::hour, day * 24, (day + 1) * 24);
+  add(granularity::day, day, day + 1);
+  out.push_back({encode_key(sieve_key{node, day * 24}), encode_key(sieve_key{node, (day + 1) * 24})});
+  return out;
+}
+
+} // namespace keyportal::storage

@@ -1,0 +1,236 @@
+// Roll-ups: what was used, added up in cells. A row holds all cells of one node and one minute, hour or day. What one
+// commit adds is a merge of that row, so nothing is read to write it, and what a query reads depends on how many rows
+// it asks for, not on how many records there were.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include <caf/expected.hpp>
+
+#include "storage/keys.hpp"
+#include "storage/values.hpp"
+
+namespace rocksdb {
+class MergeOperator;
+class WriteBatch;
+} // namespace rocksdb
+
+namespace keyportal::storage {
+
+class database;
+
+/// On disk.
+enum class granularity : std::uint8_t { minute = 0, hour = 1, day = 2 };
+/// Every attempt is in one cell of each view. What makes cells many is the client key and the account: a question that
+/// asks for neither reads rows without them. On disk; minutes have the views `kinds` and `all` only.
+enum class cell_view : std::uint8_t { kinds = 0, keys = 1, accounts = 2, all = 3 };
+constexpr bool has_keys(cell_view v) { return (static_cast<unsigned>(v) & 1U) != 0; }
+constexpr bool has_accounts(cell_view v) { return (static_cast<unsigned>(v) & 2U) != 0; }
+constexpr cell_view view_with(bool keys, bool accounts) {
+  return static_cast<cell_view>((keys ? 1 : 0) | (accounts ? 2 : 0));
+}
+/// The sums and the distributions of a cell are in rows of their own: most questions need no distributions. On disk.
+enum class cell_part : std::uint8_t { sums = 0, distributions = 1 };
+
+/// What the attempts of a cell have in common; 0 where the view does not tell them apart.
+struct cell_id {
+  name_number client_key = 0;
+  name_number account = 0; ///< auth index
+  name_number model = 0;
+  name_number alias = 0;
+  name_number provider = 0;
+  name_number endpoint = 0;
+  std::int32_t status = 0; ///< HTTP; 0 where the node did not say it
+  bool failed = false;
+  [[nodiscard]] auto order() const {
+    return std::tie(client_key, account, model, alias, provider, endpoint, status, failed);
+  }
+  bool operator==(const cell_id&) const = default;
+  bool operator<(const cell_id& other) const { return order() < other.order(); }
+  /// The same in a view that tells less.
+  [[nodiscard]] cell_id in(cell_view view) const;
+};
+struct cell_id_hash {
+  std::size_t operator()(const cell_id& id) const;
+};
+
+/// In a row the cells lie together by this one: what a question leaves out is skipped unread.
+constexpr name_number lead_of(const cell_id& id, cell_view view) {
+  return has_keys(view) ? id.client_key : has_accounts(view) ? id.account : 0;
+}
+
+/// Sums over the attempts of a cell. Amounts may be negative in what is added: corrections are.
+struct cell_sums {
+  std::int64_t requests = 0;
+  token_counts tokens;
+  token_parts parts;
+  std::int64_t latency_ms = 0;
+  std::int64_t timed_first = 0; ///< attempts of which the time to the first token is known
+  std::int64_t ttft_ms = 0;
+  std::int64_t cost_nano = 0; ///< of those with a price, in billionths of a US dollar
+  std::int64_t unpriced = 0;  ///< attempts without a price
+  void add(const cell_sums& other);
+  [[nodiscard]] bool empty() const { return *this == cell_sums{}; }
+  bool operator==(const cell_sums&) const = default;
+};
+
+/// How many attempts took how long: numbers of bins (see bin_of), ascending, each with a count that is not 0.
+using bin_counts = std::vector<std::pair<std::uint16_t, std::int64_t>>;
+struct cell_distributions {
+  bin_counts latency;
+  bin_counts ttft;
+  void add(const cell_distributions& other);
+  [[nodiscard]] bool empty() const { return latency.empty() && ttft.empty(); }
+  bool operator==(const cell_distributions&) const = default;
+};
+void add(bin_counts& to, const bin_counts& other);
+void add(bin_counts& to, std::uint16_t bin, std::int64_t count);
+
+/// Bins grow by 4 %: what a bin gives for its times is at most 2 % off. 0 for 0 and less; the last one for all above
+/// 24 days.
+std::uint16_t bin_of(std::int64_t ms);
+/// The time that stands for all of a bin.
+double ms_of_bin(std::uint16_t bin);
+/// The time below which that share of all attempts lies, 0 < share < 1, at most 2 % off; 0 when there are none.
+double percentile(const bin_counts& bins, double share);
+
+// --- rows --------------------------------------------------------------------------------------
+
+struct cells_key {
+  static constexpr tag of = tag::cells;
+  std::uint8_t by = 0;   ///< granularity
+  std::uint8_t view = 0; ///< cell_view
+  std::uint8_t part = 0; ///< cell_part
+  std::uint32_t node = 0;
+  std::int32_t start = 0; ///< minutes, hours or days since 1970, UTC
+  auto fields() { return std::tie(by, view, part, node, start); }
+  bool operator==(const cells_key&) const = default;
+};
+
+/// Full minutes, hours or days since 1970 in UTC; before it negative.
+std::int32_t start_of(granularity by, std::int64_t unix_ns);
+std::int64_t ns_of(granularity by);
+
+/// Cells of one row in the order of lead and id, none of them empty.
+using sums_row = std::vector<std::pair<cell_id, cell_sums>>;
+using distributions_row = std::vector<std::pair<cell_id, cell_distributions>>;
+std::string encode(const sums_row& row, cell_view view);
+std::string encode(const distributions_row& row, cell_view view);
+/// Calls `visit` for each cell whose lead `wanted` (null: all) lets pass. `by_lead_only`: only lead and outcome are told
+/// apart, so some cells may come together, others one by one; much quicker. False: the bytes are damaged.
+using lead_filter = std::function<bool(name_number lead)>;
+[[nodiscard]] bool each_cell(std::string_view bytes, cell_view view, const lead_filter* wanted, bool by_lead_only,
+                             const std::function<void(const cell_id&, const cell_sums&)>& visit);
+[[nodiscard]] bool each_cell(std::string_view bytes, cell_view view, const lead_filter* wanted, bool by_lead_only,
+                             const std::function<void(const cell_id&, cell_distributions&&)>& visit);
+
+// --- the sieve ---------------------------------------------------------------------------------
+
+/// Where in an hour of a node the attempts of which kind lie: a page of records with a rare property is found without
+/// reading those without it.
+struct sieve_key {
+  static constexpr tag of = tag::sieve;
+  std::uint32_t node = 0;
+  std::int32_t hour = 0;
+  auto fields() { return std::tie(node, hour); }
+  bool operator==(const sieve_key&) const = default;
+};
+struct sieve_kind {
+  cell_id id;
+  name_number source = 0;
+  name_number error = 0;
+  [[nodiscard]] auto order() const { return std::tie(id, source, error); }
+  bool operator==(const sieve_kind&) const = default;
+  bool operator<(const sieve_kind& other) const { return order() < other.order(); }
+};
+/// Milliseconds since the hour began, and which kind.
+struct sieve_entry {
+  std::uint32_t ms = 0;
+  std::uint32_t kind = 0;
+  auto operator<=>(const sieve_entry&) const = default;
+};
+/// Entries ascend; records taken out are counted with a minus elsewhere, so entries only grow until the hour is dropped.
+struct sieve_row {
+  std::vector<sieve_kind> kinds;
+  std::vector<sieve_entry> entries;
+};
+/// Entries ascend.
+std::string encode(const sieve_row& row);
+[[nodiscard]] bool decode(std::string_view bytes, sieve_row& row);
+
+// --- changing ------------------------------------------------------------------------------------
+
+/// One attempt, or the correction of one.
+struct cell_change {
+  name_number node = 0;
+  std::int64_t at_ns = 0;
+  cell_id id; ///< in the view `all`
+  cell_sums sums;
+  std::int32_t latency_bin = -1; ///< none: no distribution changes
+  std::int32_t ttft_bin = -1;
+};
+
+/// What a record adds to the cells it is in.
+cell_change change_by(const record_key& key, const record_value& value, const token_parts& parts);
+sieve_kind kind_of(const record_value& value);
+/// Roll-ups by minute are kept for two days and given up hour by hour: the first minute that has them at `now`.
+std::int32_t first_minute_at(const position_value& position, moment now);
+/// Removes the rows of minutes before `first`.
+void drop_minutes_before(std::int32_t first, name_number node, rocksdb::WriteBatch& batch, const database& db);
+
+/// What one commit adds to roll-ups. One thread.
+class cell_changes {
+public:
+  /// Rows of minutes before this one are gone and stay so.
+  explicit cell_changes(std::int32_t first_minute) : first_minute_(first_minute) {}
+  void add(const cell_change& change);
+  void add_to_sieve(name_number node, std::int64_t at_ns, const sieve_kind& kind);
+  /// The rows that come of it, keys and values, each key once; as they are in the end if nothing else is added to them.
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> rows() const;
+  /// Merges the rows into those that are there.
+  void write_to(rocksdb::WriteBatch& batch, const database& db) const;
+  void clear();
+  [[nodiscard]] bool empty() const { return places_.empty() && sieves_.empty(); }
+
+private:
+  struct found {
+    cell_sums sums;
+    cell_distributions distributions;
+  };
+  using cells = std::unordered_map<cell_id, found, cell_id_hash>;
+  struct minute {
+    name_number node = 0;
+    std::int32_t start = 0;
+    bool operator<(const minute& other) const { return std::tie(node, start) < std::tie(other.node, other.start); }
+    bool operator==(const minute&) const = default;
+  };
+  std::int32_t first_minute_;
+  std::map<minute, cells> places_;
+  minute last_{};
+  cells* last_cells_ = nullptr;
+  std::map<std::pair<name_number, std::int32_t>, std::pair<std::map<sieve_kind, std::uint32_t>, sieve_row>> sieves_;
+};
+
+/// Keys in [first, end).
+struct row_span {
+  std::string first;
+  std::string end;
+  [[nodiscard]] bool holds(std::string_view key) const;
+};
+/// Where all roll-ups of a node and a day (since 1970, UTC) lie, and its sieves.
+std::vector<row_span> rows_of_day(name_number node, std::int32_t day);
+
+/// Adds up what was merged into a row; for the family of roll-ups.
+std::shared_ptr<rocksdb::MergeOperator> make_cell_merger();
+
+} // namespace keyportal::storage

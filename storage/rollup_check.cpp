@@ -1,0 +1,204 @@
+#include "storage/rollup_check.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "storage/arrivals.hpp"
+#include "storage/ledger_parts.hpp"
+
+namespace keyportal::storage {
+namespace {
+
+constexpr std::int64_t day_ns = 86'400'000'000'000;
+
+std::int64_t begin_of(std::int32_t day) {
+  std::int64_t ns = 0;
+  return __builtin_mul_overflow(std::int64_t{day}, day_ns, &ns) ? INT64_MIN : ns;
+}
+
+// Calls `visit(key, value)` for the rows of a span.
+template <class Visit>
+caf::error each_row(const database& db, family where, const row_span& span, const rocksdb::Snapshot* as_of,
+                    Visit&& visit) {
+  const rocksdb::Slice end{span.end};
+  rocksdb::ReadOptions options;
+  options.snapshot = as_of;
+  options.iterate_upper_bound = &end;
+  options.fill_cache = false;
+  const std::unique_ptr<rocksdb::Iterator> row{db.raw().NewIterator(options, db.handle(where))};
+  for (row->Seek(span.first); row->Valid(); row->Next())
+    if (auto failed = visit(row->key().ToStringView(), row->value().ToStringView()))
+      return failed;
+  return to_error(row->status());
+}
+
+row_span records_of(const numbered_day& which) {
+  record_key first;
+  first.node = which.node;
+  first.at_ns = begin_of(which.day);
+  record_key last = first;
+  last.id.bytes.fill(0xff);
+  // The last day ends where 64 bits do.
+  last.at_ns = first.at_ns > INT64_MAX - day_ns ? INT64_MAX : begin_of(which.day + 1) - 1;
+  return {encode_key(first), encode_key(last) + '\xff'};
+}
+
+} // namespace
+
+caf::expected<std::vector<numbered_day>> days_with_usage(const database& db, const rocksdb::Snapshot* as_of,
+                                                         std::int64_t first_ns) {
+  std::set<numbered_day> out;
+  rocksdb::ReadOptions options;
+  options.snapshot = as_of;
+  options.fill_cache = false;
+  // From the first record of one day to the first one behind it.
+  const std::unique_ptr<rocksdb::Iterator> record{db.raw().NewIterator(options, db.handle(family::records))};
+  for (record->Seek(key_prefix<record_key>()); record->Valid();) {
+    record_key of;
+    if (!decode_key(record->key().ToStringView(), of))
+      return damaged("record");
+    const numbered_day day{of.node, start_of(granularity::day, of.at_ns)};
+    out.insert(day);
+    record->Seek(records_of(day).end);
+  }
+  if (auto failed = to_error(record->status()))
+    return failed;
+  const auto first_day = first_ns == INT64_MIN ? INT32_MIN : start_of(granularity::day, first_ns);
+  auto failed =
+    each_row(db, family::rollups, {key_prefix<cells_key>(), prefix_end(key_prefix<sieve_key>())}, as_of,
+             [&](std::string_view key, std::string_view) -> caf::error {
+               cells_key cells;
+               sieve_key sieve;
+               numbered_day day;
+               if (decode_key(key, cells) && cells.by <= static_cast<std::uint8_t>(granularity::day)) {
+                 const std::int64_t units[] = {1440, 24, 1};
+                 const auto unit = units[cells.by];
+                 day = {cells.node, static_cast<std::int32_t>(cells.start / unit - (cells.start % unit < 0 ? 1 : 0))};
+               } else if (decode_key(key, sieve)) {
+                 day = {sieve.node, sieve.hour / 24 - (sieve.hour % 24 < 0 ? 1 : 0)};
+               } else {
+                 return damaged("roll-up");
+               }
+               if (day.day >= first_day)
+                 out.insert(day);
+               return {};
+             });
+  if (failed)
+    return failed;
+  return std::vector<numbered_day>(out.begin(), out.end());
+}
+
+caf::expected<std::uint64_t> compare_day(const database& db, const names& dictionary, const rocksdb::Snapshot* as_of,
+                                         const numbered_day& which, std::int32_t first_minute,
+                                         rocksdb::WriteBatch* mended) {
+  known_names met{dictionary};
+  cell_changes made{first_minute};
+  auto failed = each_row(db, family::records, records_of(which), as_of,
+                         [&](std::string_view key, std::string_view value) -> caf::error {
+                           record_key of;
+                           record_value record;
+                           if (!decode_key(key, of) || !decode(value, record))
+                             return damaged("record");
+                           const auto model = met.get(name_kind::model, record.model);
+                           if (!model)
+                             return model.error();
+                           made.add(change_by(of, record, parts_of(record, (*model)->text)));
+                           made.add_to_sieve(of.node, of.at_ns, kind_of(record));
+                           return {};
+                         });
+  if (failed)
+    return failed;
+  std::map<std::string, std::string> expected;
+  for (auto& [key, value] : made.rows())
+    expected.emplace(std::move(key), std::move(value));
+  std::uint64_t wrong = 0;
+  for (const auto& span : rows_of_day(which.node, which.day)) {
+    failed =
+      each_row(db, family::rollups, span, as_of, [&](std::string_view key, std::string_view value) -> caf::error {
+        const auto found = expected.find(std::string{key});
+        if (found != expected.end() && found->second == value) {
+          expected.erase(found);
+          return {};
+        }
+        ++wrong;
+        if (found == expected.end() && mended != nullptr)
+          mended->Delete(db.handle(family::rollups), rocksdb::Slice{key.data(), key.size()});
+        else if (found != expected.end() && mended == nullptr)
+          expected.erase(found);
+        return {};
+      });
+    if (failed)
+      return failed;
+  }
+  if (mended == nullptr)
+    return wrong + expected.size();
+  std::uint64_t missing = 0;
+  for (const auto& [key, value] : expected) {
+    std::string there;
+    rocksdb::ReadOptions options;
+    options.snapshot = as_of;
+    missing += db.raw().Get(options, db.handle(family::rollups), key, &there).IsNotFound() ? 1 : 0;
+    mended->Put(db.handle(family::rollups), key, value);
+  }
+  return wrong + missing;
+}
+
+// --- the ledger's own ------------------------------------------------------------------------
+
+caf::expected<std::vector<ledger::usage_day>> ledger::days_of_rollups() const {
+  std::vector<usage_day> out;
+  std::map<name_number, node_name> nodes;
+  std::int64_t first_ns = 0;
+  {
+    const std::lock_guard lock{parts_->mutex};
+    first_ns = parts_->memory.position.first_ns;
+    for (const auto& [name, state] : parts_->memory.nodes)
+      nodes.emplace(state.number, name);
+  }
+  const auto days = days_with_usage(*parts_->db, nullptr, first_ns);
+  if (!days)
+    return days.error();
+  for (const auto& one : *days) {
+    const auto name = nodes.find(one.node);
+    if (name == nodes.end())
+      return make_error(errc::storage_corrupt, "usage of a node that is not there");
+    out.push_back({name->second, one.day});
+  }
+  return out;
+}
+
+caf::expected<std::uint64_t> ledger::check_rollups(const usage_day& which) const {
+  const auto number = parts_->number_of(which.node);
+  if (!number)
+    return std::uint64_t{0};
+  const view as_of{*parts_->db};
+  position_value position;
+  const auto row = parts_->db->get(family::meta, encode_key(position_key{}), as_of.get());
+  if (!row)
+    return row.error();
+  if (*row && !decode(**row, position))
+    return damaged("position");
+  return compare_day(*parts_->db, *parts_->dictionary, as_of.get(), {*number, which.day}, position.first_minute,
+                     nullptr);
+}
+
+caf::expected<std::uint64_t> ledger::mend_rollups(const usage_day& which) {
+  if (auto failed = parts_->mend())
+    return failed;
+  const auto number = parts_->number_of(which.node);
+  if (!number)
+    return std::uint64_t{0};
+  rocksdb::WriteBatch batch;
+  auto wrong = compare_day(*parts_->db, *parts_->dictionary, nullptr, {*number, which.day},
+                           parts_->memory.position.first_minute, &batch);
+  if (!wrong || batch.Count() == 0)
+    return wrong;
+  if (auto failed = parts_->db->write(batch, parts_->how.sync)) {
+    parts_->broken = true;
+    return failed;
+  }
+  return wrong;
+}
+
+} // namespace keyportal::storage

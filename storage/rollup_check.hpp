@@ -1,0 +1,31 @@
+// Roll-ups made anew from the records, day by day: to compare, to mend, and to make them in the first place. For the
+// ledger's own files only.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <caf/expected.hpp>
+
+#include "storage/database.hpp"
+#include "storage/ledger.hpp"
+#include "storage/names.hpp"
+
+namespace keyportal::storage {
+
+struct numbered_day {
+  name_number node = 0;
+  std::int32_t day = 0; ///< since 1970, UTC
+  auto operator<=>(const numbered_day&) const = default;
+};
+
+/// The days of which there are records or roll-ups, ascending; none before `first_ns`.
+caf::expected<std::vector<numbered_day>> days_with_usage(const database& db, const rocksdb::Snapshot* as_of,
+                                                         std::int64_t first_ns);
+
+/// How many rows are missing, too many or wrong. With `mended` not null: what makes them right goes there.
+caf::expected<std::uint64_t> compare_day(const database& db, const names& dictionary, const rocksdb::Snapshot* as_of,
+                                         const numbered_day& which, std::int32_t first_minute,
+                                         rocksdb::WriteBatch* mended);
+
+} // namespace keyportal::storage
