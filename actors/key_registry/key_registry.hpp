@@ -27,7 +27,7 @@ struct key_registry_settings {
 };
 struct key_registry_start {
   std::shared_ptr<registry_image> image; ///< its rows are moved out
-  std::vector<past_use> used; ///< up to now; what comes later comes by `committed`
+  std::vector<past_use> used;            ///< up to now; what comes later comes by `committed`
 };
 
 /// The system's vault: AES and HMAC with the keys of the data folder.

@@ -88,7 +88,8 @@ public:
 private:
   class draft;
   struct earlier {
-    bool operator()(const std::pair<moment, const client_key*>& a, const std::pair<moment, const client_key*>& b) const {
+    bool operator()(const std::pair<moment, const client_key*>& a,
+                    const std::pair<moment, const client_key*>& b) const {
       return a.first != b.first ? a.first < b.first : a.second->id < b.second->id;
     }
   };
