@@ -1,4 +1,5 @@
 // Answers over RESP, held to what CLIProxyAPI 7.2.140 was seen to answer.
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <nlohmann/json.hpp>
 
@@ -176,6 +177,11 @@ TEST_CASE("Two subscribers of one name get every record each; two names have pla
   s.add(3);
   for (auto* t : {a.get(), b.get(), c.get()})
     CHECK((pushed(*t) == 1 && pushed(*t) == 2 && pushed(*t) == 3));
+  // What was sent and not yet kept as sent is sent again.
+  REQUIRE(eventually([&] {
+    const auto kept = s.back.places();
+    return std::all_of(kept->begin(), kept->end(), [](const auto& place) { return place.seq == 3; });
+  }));
   c.reset();
   s.add(1);
   CHECK((pushed(*a) == 4 && pushed(*b) == 4));
