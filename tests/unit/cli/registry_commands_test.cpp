@@ -213,8 +213,10 @@ TEST_CASE_METHOD(office, "a policy is changed in what is given and keeps the res
 
 TEST_CASE_METHOD(office, "nodes that drift and keys that wait for a choice are one list, and a failure") {
   server.answer("GET /api/v1/nodes", R"({"items":[{"node":"one"},{"node":"two"}]})");
-  server.answer("GET /api/v1/nodes/one/keys", R"({"changing":0,"taken_away":0,"open":false,"drift":false,"problem":""})");
-  server.answer("GET /api/v1/nodes/two/keys", R"({"changing":0,"taken_away":0,"open":false,"drift":false,"problem":""})");
+  server.answer("GET /api/v1/nodes/one/keys",
+                R"({"changing":0,"taken_away":0,"open":false,"drift":false,"problem":""})");
+  server.answer("GET /api/v1/nodes/two/keys",
+                R"({"changing":0,"taken_away":0,"open":false,"drift":false,"problem":""})");
   server.answer("GET /api/v1/keys?waiting=choice&limit=1000", R"({"items":[],"more":false})");
   CHECK(run({"keys", "drift"}) == exit_done);
   CHECK(has(out, "as they should be"));
@@ -222,7 +224,8 @@ TEST_CASE_METHOD(office, "nodes that drift and keys that wait for a choice are o
                 R"({"changing":3,"taken_away":0,"open":false,"drift":true,"problem":"its config.yaml is empty"})");
   CHECK(run({"keys", "drift"}) == exit_failed);
   CHECK(has(out, "its config.yaml is empty"));
-  server.answer("GET /api/v1/nodes/two/keys", R"({"changing":0,"taken_away":0,"open":false,"drift":false,"problem":""})");
+  server.answer("GET /api/v1/nodes/two/keys",
+                R"({"changing":0,"taken_away":0,"open":false,"drift":false,"problem":""})");
   server.answer("GET /api/v1/keys?waiting=choice&limit=1000",
                 R"({"items":[{"id":"kabc","shown":"sk-kp…1234","owner":"","label":"laptop"}],"more":false})");
   CHECK(run({"keys", "drift"}) == exit_failed);
