@@ -1,5 +1,7 @@
 #include "config/reference.hpp"
 
+#include <array>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
