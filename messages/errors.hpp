@@ -82,6 +82,7 @@ enum class errc : std::uint8_t {
   node_open = 168,
   config_unknown = 169,
   config_unsafe = 170,
+  reprice_running = 171,
   // ourselves
   shutting_down = 130,
   timed_out = 131,

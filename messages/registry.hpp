@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "messages/ids.hpp"
+#include "messages/prices.hpp"
 #include "messages/records.hpp"
 #include "messages/secret.hpp"
 
@@ -28,7 +29,7 @@ using log_position = std::uint64_t;
 enum class budget_unit : std::uint8_t {
   requests = 1,
   tokens = 2,
-  cost = 3 ///< in nano-dollars; counted once prices are known
+  cost = 3 ///< in billionths of a US dollar; what has no price does not count
 };
 enum class budget_window : std::uint8_t { hour = 1, day = 2, week = 3, month = 4, lifetime = 5 }; ///< ISO week: Monday
 struct budget {
@@ -216,6 +217,14 @@ struct adopt_key {
   user_id owner = {};
   std::string label = {};
 };
+/// Prices that are new, or take the place of those with the same source, provider, `from` and model.
+struct put_prices {
+  std::vector<price> prices = {};
+};
+/// As if they had never been; what they cost stays in the records.
+struct drop_prices {
+  std::vector<std::string> ids = {}; ///< those that are not there are no error
+};
 /// What time brings: keys that expire, reminders, the end of grace, a pool that runs low. By ourselves.
 struct pass_time {};
 /// What usage did to budgets. By ourselves.
@@ -238,9 +247,10 @@ struct key_sighting {
   std::vector<key_id> taken_away = {}; ///< keys that should be there, were there, and are not: somebody removed them
 };
 
-using registry_question = std::variant<add_user, change_user, set_user_state, put_policy, drop_policy, make_keys,
-                                       import_keys, assign_key, renew_key, rotate_key, suspend_key, resume_key,
-                                       revoke_key, change_key, adopt_key, pass_time, budgets_crossed, key_sighting>;
+using registry_question =
+  std::variant<add_user, change_user, set_user_state, put_policy, drop_policy, make_keys, import_keys, assign_key,
+               renew_key, rotate_key, suspend_key, resume_key, revoke_key, change_key, adopt_key, pass_time,
+               budgets_crossed, key_sighting, put_prices, drop_prices>;
 
 struct registry_command {
   command_context by;
@@ -253,6 +263,7 @@ struct command_done {
   std::vector<client_key> keys;
   std::vector<secret> shown; ///< texts of the keys it gave out: for the person who asked, once
   std::uint64_t skipped = 0; ///< of an import: known before
+  std::uint64_t prices = 0;  ///< how many it changed
 };
 
 // --- what happened -----------------------------------------------------------------
@@ -272,6 +283,7 @@ struct registry_entry {
   std::vector<change_of<user>> users;
   std::vector<change_of<client_key>> keys;
   std::vector<change_of<policy>> policies;
+  std::vector<change_of<price>> prices;
   /// SHA-256 over the hash of the entry before and this one's bytes: an entry that is changed later, or taken out,
   /// breaks the chain.
   std::array<std::uint8_t, 32> hash{};
@@ -283,6 +295,7 @@ struct registry_image {
   std::deque<user> users;
   std::deque<client_key> keys;
   std::vector<policy> policies;
+  std::vector<price> prices;
   std::vector<std::pair<std::string, log_position>> commands; ///< idempotency keys that still count, and their entries
 };
 

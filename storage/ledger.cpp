@@ -129,7 +129,7 @@ caf::error ledger::parts::mend() {
 caf::expected<std::vector<committed>> ledger::commit(const std::vector<write>& writes, moment now) {
   if (auto failed = parts_->mend())
     return failed;
-  commit_plan plan{*parts_->db, *parts_->dictionary, parts_->memory, parts_->credentials, parts_->prices.get(), now};
+  commit_plan plan{*parts_->db, *parts_->dictionary, parts_->memory, parts_->credentials, parts_->prices, now};
   for (const auto& one : writes)
     if (auto failed = std::visit([&](const auto& what) { return plan.add(what); }, one))
       return failed;
@@ -142,6 +142,7 @@ caf::expected<std::vector<committed>> ledger::commit(const std::vector<write>& w
     return failed;
   }
   auto after = plan.keep();
+  parts_->prices = plan.prices();
   {
     const std::lock_guard lock{parts_->mutex};
     parts_->memory = std::move(after);
