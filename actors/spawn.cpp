@@ -63,8 +63,11 @@ key_registry_settings registry_settings(const surroundings& around) {
   for (const auto before : keys.reminded)
     out.rules.reminders.push_back(std::chrono::duration_cast<std::chrono::seconds>(before));
   out.rules.longest_grace_s = std::chrono::duration_cast<std::chrono::seconds>(keys.longest_grace).count();
-  for (const auto& node : around.configured.nodes)
+  for (const auto& node : around.configured.nodes) {
     out.rules.nodes.push_back(node.name);
+    for (const auto& group : node.groups)
+      out.rules.node_groups[group].push_back(node.name);
+  }
   out.sentinel = sentinel_of(*around.store);
   out.now = around.now;
   return out;

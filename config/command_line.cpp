@@ -190,11 +190,12 @@ void grammar::add_keys() {
   auto& r = parsed.registry;
   auto* keys = group(app, "keys",
                      "Client keys: list, show, assign, renew, rotate, suspend, resume, revoke, adopt, find, label, "
-                     "change");
+                     "change, renewals, drift");
   keys->require_subcommand(1);
   const auto key = [&](CLI::App* sub) { sub->add_option("key", r.key, "Its id, or the beginning of it")->required(); };
   const auto nodes = [&](CLI::App* sub) {
-    add_list(sub, "--node", r.nodes, "Where it works; may be given again; all for everywhere");
+    add_list(sub, "--node", r.nodes,
+             "Where it works: a node or a group of them; may be given again; all for everywhere");
   };
   auto* list = add(*keys, "list", "List keys; never with their texts", command::keys_list);
   list->add_option("--state", r.state, "Only these")
@@ -241,6 +242,25 @@ void grammar::add_keys() {
   add_list(change, "--budget", r.budgets, "For example tokens/month=1000000; may be given again; none empties");
   nodes(change);
   add_word(change);
+  auto* renewals = group(*keys, "renewals", "What owners ask for: list, ask, approve, refuse");
+  renewals->require_subcommand(1);
+  add(*renewals, "list", "List the renewals that wait for a decision", command::renewals_list)
+    ->add_option("--limit", r.limit, "At most so many (else all)");
+  auto* ask = add(*renewals, "ask", "Ask an admin to let a key end later", command::renewals_ask);
+  key(ask);
+  ask->add_option("--reason", r.reason, "Why")->required();
+  ask->add_option("--lifetime", r.lifetime, "From the approval on, for example 90d (else the policy's); never ends");
+  add_word(ask);
+  for (const auto& [name, help, approve] :
+       {std::tuple{"approve", "Let it end as late as was asked", true}, {"refuse", "Let it end when it ends", false}}) {
+    auto* sub = add(*renewals, name, help, command::renewals_answer);
+    sub->parse_complete_callback([this, approve = approve] { parsed.registry.approve = approve; });
+    key(sub);
+    sub->add_option("--reason", r.reason, "Why; the owner is told");
+    add_word(sub);
+  }
+  add(*keys, "drift", "Nodes whose keys are not as they should be, and keys that wait for a choice",
+      command::keys_drift);
   auto* pool = group(app, "pool", "Keys that nobody has yet: show, fill");
   pool->require_subcommand(1);
   add(*pool, "show", "How many keys there are in which state", command::pool_show);
@@ -263,11 +283,12 @@ void grammar::add_policies_and_audit() {
   set->add_option("--keys-per-user", r.keys_per_user, "Keys that a person may have");
   set->add_option("--lifetime", r.lifetime, "Of a new key, for example 90d; never ends");
   set->add_option("--longest-renewal", r.longest_renewal, "By the owner, for example 90d; never: as the lifetime");
-  set->add_option("--owner-may-renew", r.owner_may_renew, "yes or no")->check(CLI::IsMember({"yes", "no"}));
+  set->add_option("--renewal", r.renewal, "Who lets a key end later: self (its owner), approval (asked for) or none")
+    ->check(CLI::IsMember({"self", "approval", "none"}));
   add_list(set, "--key-budget", r.budgets, "Of each key, for example tokens/month=1000000; none empties");
   add_list(set, "--user-budget", r.user_budgets, "Of all keys of one person");
   add_list(set, "--group-budget", r.group_budgets, "Of all keys of the group");
-  add_list(set, "--node", r.nodes, "Where keys work; all for everywhere");
+  add_list(set, "--node", r.nodes, "Where keys work: a node or a group of them; all for everywhere");
   add_list(set, "--model", r.models, "Models shown to people; none empties");
   add_word(set);
   auto* drop = add(*policies, "drop", "Drop a policy", command::policies_drop);
@@ -303,7 +324,9 @@ void grammar::add_node_and_import() {
   auto* back = add(*config, "restore", "Give one back to the node", command::node_config_restore);
   numbers(back, "Its number (else the newest)", 1);
 
-  auto* import = group(app, "import", "Files of the original portal: user-keys, key-pool, user-mapping, snapshot");
+  auto* import = group(app, "import",
+                       "Files of other tools: user-keys, key-pool, user-mapping, snapshot, usage-db, usage-history, "
+                       "cpa-usage-keeper, cpa-manager-plus");
   import->require_subcommand(1);
   for (const auto& [name, help, what] :
        {std::tuple{"user-keys", "People and their keys (user_keys.json)", command::import_user_keys},
@@ -313,6 +336,22 @@ void grammar::add_node_and_import() {
     sub->add_option("file", file, "File to read; - is standard input")->required();
     sub->add_flag("--dry-run", r.dry_run, "Only say what would be done");
   }
+  for (const auto& [name, help, what] :
+       {std::tuple{"usage-db", "Days that the original portal had added up (usage.db)", command::import_usage_db},
+        {"usage-history", "The same (usage_history.csv); - is standard input", command::import_usage_history},
+        {"cpa-usage-keeper", "Records of cpa-usage-keeper (app.db)", command::import_keeper},
+        {"cpa-manager-plus", "Records of CPA-Manager-Plus or CPA-Manager (usage.sqlite)",
+         command::import_manager_plus}}) {
+    auto* sub = add(*import, name, help, what);
+    sub->add_option("file", file, "File to read; it is never written to")->required();
+    sub->add_flag("--dry-run", r.dry_run, "Only say what would be done");
+    sub->add_option("-n,--node", parsed.node, "Name of the node (not needed when there is only one)")
+      ->type_name("NODE");
+  }
+  auto* days = add(app, "history", "Days that other tools had added up, which are part of no total", command::history);
+  days->add_option("-n,--node", parsed.node, "Only of this node")->type_name("NODE");
+  days->add_option("--from", parsed.from_day, "The first day, as 2026-04-02")->type_name("DAY");
+  days->add_option("--to", parsed.to_day, "The last day")->type_name("DAY");
   auto* usage =
     add(*import, "snapshot", "Usage (cliproxy_snapshot.json), as keyportal snapshot import", command::snapshot_import);
   usage->add_option("file", file, "File to read; - is standard input")->required();

@@ -45,6 +45,10 @@ enum class command : std::uint8_t {
   keys_adopt,
   keys_find,
   keys_change,
+  keys_drift,
+  renewals_list,
+  renewals_ask,
+  renewals_answer,
   pool_show,
   pool_fill,
   policies_list,
@@ -68,6 +72,11 @@ enum class command : std::uint8_t {
   import_user_keys,
   import_key_pool,
   import_user_mapping,
+  import_usage_db,
+  import_usage_history,
+  import_keeper,
+  import_manager_plus,
+  history,
   events_tail,
   config_check,
   config_print,
@@ -85,7 +94,9 @@ struct registry_words {
   std::string word; ///< idempotency key; empty: a fresh one
   std::optional<std::string> email, name, label, role;
   std::optional<std::string> lifetime, grace, longest_renewal; ///< as "90d"; "never" ends
-  std::optional<std::string> owner_may_renew;                  ///< yes or no
+  std::optional<std::string> renewal;                          ///< none, self or approval
+  std::string reason;                                          ///< of a renewal that is asked for, or of its answer
+  bool approve = false;
   std::optional<std::uint32_t> keys_per_user;
   std::vector<std::string> groups, nodes, models;
   std::vector<std::string> budgets, user_budgets, group_budgets; ///< as "tokens/month=1000000"
@@ -146,6 +157,10 @@ struct invocation {
   std::string nats_url;     ///< empty: found in the data folder
 
   price_words prices;
+  // history
+  std::string from_day; ///< as "2026-04-02"; empty: from the first
+  std::string to_day;   ///< likewise; empty: to the last
+
   registry_words registry; ///< of users, keys, pool, policies, audit, node and import
 
   std::string shell;       ///< of completion

@@ -167,6 +167,8 @@ constexpr node_option node_table[] = {
    "management_key_file."},
   {"management_key_file", HERE(management_key_file), "", {},
    "File with the management key."},
+  {"groups", HERE(groups), "", {},
+   "Groups that the node belongs to. A key or a policy that names a group is for all its nodes."},
 };
 
 constexpr consumer_option consumer_table[] = {

@@ -107,6 +107,12 @@ void check_nodes(settings& values, std::vector<finding>& errors, std::vector<fin
       errors.push_back({key("name"), "a name is 1 to 32 of a-z, 0-9 and -"});
     else if (!names.insert(node.name).second)
       errors.push_back({key("name"), "two nodes have this name"});
+    for (const auto& group : node.groups) {
+      if (!is_node_name(group) || group == "all")
+        errors.push_back({key("groups"), "the name of a group is 1 to 32 of a-z, 0-9 and -, and not all"});
+      else if (std::any_of(values.nodes.begin(), values.nodes.end(), [&](const auto& n) { return n.name == group; }))
+        errors.push_back({key("groups"), "a node has the name of this group, so nobody could tell them apart"});
+    }
     if (auto wrong = check_node_url(node.url); !wrong.empty())
       errors.push_back({key("url"), wrong});
     else if (!urls.insert(node.url).second)

@@ -19,6 +19,7 @@ struct node_settings {
   std::string url;       ///< http(s)://host[:port][/path], without credentials and without a slash at its end
   secret management_key; ///< given as such or read from `management_key_file`
   std::filesystem::path management_key_file;
+  std::vector<std::string> groups; ///< names that keys and policies may say instead of each node's
 };
 
 /// A tool with a key, and so a place in the queue, of its own at the compatibility listener.

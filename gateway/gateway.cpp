@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "gateway/copies.hpp"
 #include "gateway/handlers.hpp"
 #include "gateway/problem.hpp"
 #include "gateway/registry_routes.hpp"
@@ -144,6 +145,21 @@ void about_node(const visit& here) {
       return here.relay<import_report>(
         of->keeper, import_file{std::make_shared<const std::string>(std::move(here.exchange->request.body))}, long_wait,
         [](const question&, const import_report& report) { return json_answer(to_json(report)); });
+    case topic::copy_records: {
+      auto what = read_copies(here.exchange->request.body, node);
+      if (!what)
+        return here.fail(what.error());
+      return here.relay<copy_report>(state.handles.ledger, std::move(*what), file_wait,
+                                     [](const question&, const copy_report& report) { return copy_answer(report); });
+    }
+    case topic::keep_history: {
+      auto what = read_days(here.exchange->request.body, node);
+      if (!what)
+        return here.fail(what.error());
+      return here.relay<history_report>(
+        state.handles.ledger, std::move(*what), file_wait,
+        [](const question&, const history_report& report) { return kept_answer(report); });
+    }
     case topic::restore:
       return here.relay<restore_report>(
         of->keeper, restore_now{}, long_wait,
@@ -185,6 +201,13 @@ void handle(const visit& here) {
         state.handles.ledger, just(here.asked.id, true), short_wait,
         [](const question& q, const auto& found) { return letter_answer(found, q.id); });
     case topic::drop_letter: return drop_letter(here);
+    case topic::history: {
+      auto which = read_history_query(here.asked, here.exchange->request);
+      if (!which)
+        return here.fail(which.error());
+      return here.relay<history_page>(state.handles.ledger, std::move(*which), file_wait,
+                                      [](const question&, const history_page& page) { return history_answer(page); });
+    }
     default: return here.asked.node.empty() ? about_registry(here) : about_node(here);
   }
 }

@@ -40,8 +40,8 @@ public:
     if (all_.contains(name))
       text(name, to.emplace());
   }
-  void boolean(const char* name, bool& to) {
-    if (const auto* value = find(name, false, "true or false", [](const json& v) { return v.is_boolean(); }))
+  void boolean(const char* name, bool& to, bool needed = false) {
+    if (const auto* value = find(name, needed, "true or false", [](const json& v) { return v.is_boolean(); }))
       to = value->get<bool>();
   }
   /// From `least` to `most`.
@@ -221,6 +221,22 @@ caf::expected<adoption> read_adopt_key(std::string_view body) {
   adoption out;
   all.text("owner", out.owner, true);
   all.text("label", out.label);
+  return finished(all, out);
+}
+
+caf::expected<ask_renewal> read_ask_renewal(std::string_view body) {
+  fields all(body);
+  ask_renewal out;
+  all.whole("lifetime_s", out.lifetime_s, 0, longest_s);
+  all.text("reason", out.reason, true);
+  return finished(all, out);
+}
+
+caf::expected<answer_renewal> read_answer_renewal(std::string_view body) {
+  fields all(body);
+  answer_renewal out;
+  all.boolean("approve", out.approve, true);
+  all.text("reason", out.reason);
   return finished(all, out);
 }
 

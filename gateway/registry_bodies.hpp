@@ -36,6 +36,8 @@ struct adoption {
   std::string label;
 };
 caf::expected<adoption> read_adopt_key(std::string_view body);
+caf::expected<ask_renewal> read_ask_renewal(std::string_view body);
+caf::expected<answer_renewal> read_answer_renewal(std::string_view body);
 caf::expected<change_key> read_change_key(std::string_view body);
 caf::expected<secret> read_find_key(std::string_view body);
 struct import_list {

@@ -138,6 +138,12 @@ void list_all_keys(const visit& here) {
   if (const auto state = asked_for(here, "state"); !state.empty() && !(which.state = key_state_of(state)))
     return here.fail(make_error(errc::bad_request, "state is pooled, live, suspended, expired, rotated, revoked or "
                                                    "external"));
+  if (const auto waiting = asked_for(here, "waiting"); waiting == "renewal")
+    which.waiting = list_keys::wait::renewal;
+  else if (waiting == "choice")
+    which.waiting = list_keys::wait::choice;
+  else if (!waiting.empty())
+    return here.fail(make_error(errc::bad_request, "waiting is renewal or choice"));
   if (which.text.size() > longest_text || which.after.size() > longest_text)
     return here.fail(make_error(errc::bad_request, "text or after is too long"));
   const auto tell = [](const question&, const key_page& page) { return keys_answer_of(page); };
@@ -340,6 +346,11 @@ void about_registry(const visit& here) {
     case topic::resume_key: return key_step<resume_key>(here);
     case topic::revoke_key: return key_step<revoke_key>(here);
     case topic::adopt_key: return adopt(here);
+    case topic::ask_renewal: return key_command(here, read_ask_renewal(body));
+    case topic::answer_renewal: return key_command(here, read_answer_renewal(body));
+    case topic::key_budgets:
+      return here.relay<std::vector<budget_use>>(registry, read_budgets{here.asked.name}, short_wait,
+                                                 [](const question&, const auto& all) { return list_answer(all); });
     case topic::pool:
       return here.relay<registry_state>(
         registry, read_registry_state{}, short_wait,

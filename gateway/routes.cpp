@@ -1,5 +1,6 @@
 #include "gateway/routes.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <optional>
@@ -56,6 +57,10 @@ constexpr route table[] = {
    "the snapshot as an export file that CLIProxyAPI takes; id `now` for the ledger as it is"},
   {"POST", "/api/v1/nodes/{node}/import", topic::import_file, access::control, file,
    "takes an export file into the ledger, then restores the node"},
+  {"POST", "/api/v1/nodes/{node}/records", topic::copy_records, access::control, piece,
+   "takes at most 1,000 records out of another tool's database into the ledger, each once"},
+  {"POST", "/api/v1/nodes/{node}/history", topic::keep_history, access::control, piece,
+   "keeps at most 1,000 days that another tool had added up, apart from the records"},
   {"POST", "/api/v1/nodes/{node}/restore", topic::restore, access::control, small,
    "puts back what the ledger holds and the node lacks"},
   {"POST", "/api/v1/nodes/{node}/deadletters/replay", topic::replay_letters, access::control, list,
@@ -65,6 +70,9 @@ constexpr route table[] = {
   {"GET", "/api/v1/deadletters/{id}", topic::letter, access::control, small, "the payload of one, as it came"},
   {"DELETE", "/api/v1/deadletters/{id}", topic::drop_letter, access::control, small, "gives one up for good"},
 
+  {"GET", "/api/v1/history", topic::history, access::control, small,
+   "days that another tool had added up, never part of any total (node=, from=, to=, after=, limit=100)"},
+
   {"GET", "/api/v1/users", topic::users, access::control, small,
    "people, in the order of their ids (state=, text=, after=, limit=100)"},
   {"POST", "/api/v1/users", topic::add_user, access::control, list, "adds a person"},
@@ -73,7 +81,8 @@ constexpr route table[] = {
   {"POST", "/api/v1/users/{name}/state", topic::user_state, access::control, list,
    "approves, suspends, resumes or deletes a person: {\"to\":\"suspended\"}"},
   {"GET", "/api/v1/keys", topic::keys, access::control, small,
-   "keys without their texts, in the order of their ids (state=, owner=, text=, after=, limit=100)"},
+   "keys without their texts, in the order of their ids (state=, owner=, text=, waiting=renewal|choice, after=, "
+   "limit=100)"},
   {"POST", "/api/v1/keys", topic::assign_key, access::control, list,
    "gives a person a key; the answer shows it, this once"},
   {"POST", "/api/v1/keys/find", topic::find_key, access::control, list, "which key a text is: {\"text\":\"…\"}"},
@@ -90,6 +99,12 @@ constexpr route table[] = {
   {"POST", "/api/v1/keys/{name}/revoke", topic::revoke_key, access::control, list, "ends it for good"},
   {"POST", "/api/v1/keys/{name}/adopt", topic::adopt_key, access::control, list,
    "gives a key that was found at a node an owner"},
+  {"POST", "/api/v1/keys/{name}/renewal", topic::ask_renewal, access::control, list,
+   "asks an admin to let it end later: {\"lifetime_s\":…,\"reason\":\"…\"}"},
+  {"POST", "/api/v1/keys/{name}/renewal/answer", topic::answer_renewal, access::control, list,
+   "decides what was asked: {\"approve\":true,\"reason\":\"…\"}"},
+  {"GET", "/api/v1/keys/{name}/budgets", topic::key_budgets, access::control, small,
+   "how much of its budgets, its owner's and its group's is used"},
   {"GET", "/api/v1/pool", topic::pool, access::control, small, "how many keys there are in which state"},
   {"POST", "/api/v1/pool", topic::fill_pool, access::control, list, "makes keys for the pool: {\"count\":…}"},
   {"GET", "/api/v1/policies", topic::policies, access::control, small, "every policy"},
@@ -158,7 +173,7 @@ std::optional<places> match(std::string_view pattern, std::string_view path) {
       found.id = given;
     else if (wanted == "{name}" && !given.empty())
       found.name = given;
-    else if (wanted != given)
+    else if (wanted != given) // also where `given` has an escaped slash: only names may
       return std::nullopt;
   }
   return pattern.empty() && path.empty() ? std::optional(found) : std::nullopt;
@@ -264,8 +279,9 @@ std::variant<question, http_response> understand(const http_request& request, co
     out.id = *id;
   }
   out.name = found.in.name;
-  const bool by_name =
-    out.row->about == topic::users || out.row->about == topic::keys || out.row->about == topic::prices;
+  std::replace(out.name.begin(), out.name.end(), escaped_slash, '/');
+  const bool by_name = out.row->about == topic::users || out.row->about == topic::keys
+                       || out.row->about == topic::history || out.row->about == topic::prices;
   for (const auto& [name, value] : request.query) {
     if (name == "after" && by_name) {
       out.after_name = value;

@@ -42,11 +42,25 @@ std::optional<std::string> decoded(std::string_view text, bool plus_is_space) {
 
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
 
-std::size_t slashes(std::string_view text) {
-  std::size_t n = 0;
-  for (const char c : text)
-    n += c == '/';
-  return n;
+/// As `decoded`, where an escaped slash stays apart from those that part the path.
+std::optional<std::string> decoded_path(std::string_view text) {
+  std::string out;
+  for (;;) {
+    const auto slash = text.find('/');
+    auto segment = decoded(text.substr(0, slash), false);
+    if (!segment)
+      return std::nullopt;
+    for (char& c : *segment) {
+      if (is_control(c) || c == '\\')
+        return std::nullopt;
+      c = c == '/' ? escaped_slash : c;
+    }
+    out += *segment;
+    if (slash == std::string_view::npos)
+      return out;
+    out += '/';
+    text.remove_prefix(slash + 1);
+  }
 }
 
 } // namespace
@@ -56,13 +70,9 @@ bool read_target(std::string_view target, http_request& into) {
     return false;
   target = target.substr(0, target.find('#'));
   const auto question = target.find('?');
-  const auto raw_path = target.substr(0, question);
-  auto path = decoded(raw_path, false);
-  if (!path || slashes(*path) != slashes(raw_path)) // an escaped slash would change the meaning of the path
+  auto path = decoded_path(target.substr(0, question));
+  if (!path)
     return false;
-  for (const char c : *path)
-    if (is_control(c) || c == '\\')
-      return false;
   into.path = std::move(*path);
   into.query.clear();
   if (question == std::string_view::npos)

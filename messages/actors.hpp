@@ -17,6 +17,7 @@
 
 #include "messages/errors.hpp"
 #include "messages/events.hpp"
+#include "messages/history.hpp"
 #include "messages/http.hpp"
 #include "messages/pricing.hpp"
 #include "messages/registry.hpp"
@@ -305,6 +306,22 @@ struct collection {
   std::vector<dead_letter> dead;               ///< what could not be; their numbers are given by the ledger
   std::vector<std::uint64_t> replayed_letters; ///< dead letters that could be decoded after all
 };
+/// Records out of another tool's database. Which of them are there already is found by what such tools keep of them.
+struct copy_records {
+  struct group {
+    secret client_key;      ///< or
+    std::string key_sha256; ///< 64 hex digits, where the tool kept no more; a key nobody knows stands as "sha256:<hex>"
+    std::string model;
+    std::vector<detail> details; ///< without ids
+  };
+  node_name node;
+  std::vector<group> groups;
+  bool dry_run = false; ///< only says what it would do
+};
+struct copy_report {
+  std::uint64_t records = 0;
+  std::uint64_t added = 0; ///< the others are there already
+};
 /// How far a consumer of the ledger's records has come; it goes on behind there, also after our own restart.
 struct consumer_progress {
   std::string name;
@@ -502,6 +519,9 @@ using ledger_actor = caf::typed_actor<
   caf::replies_to<list_unpriced>::with<std::vector<unpriced_model>>,
   caf::replies_to<reprice_prices>::with<reprice_state>,
   caf::replies_to<read_reprice>::with<reprice_state>,
+  caf::replies_to<copy_records>::with<copy_report>,
+  caf::replies_to<keep_history>::with<history_report>,
+  caf::replies_to<read_history>::with<history_page>,
   // Commits what waits, then closes the database.
   caf::replies_to<drain>::with<drained>>;
 
@@ -574,12 +594,14 @@ struct find_key {
 struct list_keys {
   std::optional<key_state> state = {};
   user_id owner = {};  ///< empty: of anybody
+  enum class wait : std::uint8_t { any, renewal, choice } waiting = wait::any; ///< for somebody to decide a renewal, or what becomes of a key that was removed by hand
   std::string text = {}; ///< in label, `shown` or id
   key_id after = {};
   std::uint32_t limit = 100;
 };
 struct key_page {
-  std::vector<client_key> keys; ///< in the order of their ids, without `sealed`
+  /// In the order of their ids, without `sealed`; `nodes` are the nodes that "all" and groups mean.
+  std::vector<client_key> keys;
   bool more = false;
 };
 struct list_users {
@@ -605,6 +627,10 @@ struct price_page {
   std::vector<price> prices; ///< in the order of their ids
   bool more = false;
 };
+/// Of one key, with those of its owner and group.
+struct read_budgets {
+  key_id key;
+};
 struct read_registry_state {};
 struct registry_state {
   log_position position = 0;
@@ -613,6 +639,8 @@ struct registry_state {
   std::uint64_t made = 0, imported = 0, found = 0;
   std::uint64_t low_water = 0; ///< of the pool
   std::uint64_t changing = 0;  ///< keys that do not yet work, or not yet no longer, where they should
+  std::uint64_t by_hand = 0;   ///< keys that somebody removed at a node: a person has to choose
+  std::uint64_t renewals = 0;  ///< asked for and not decided
 };
 /// A keeper is there (again) and wants to know what should be at its node.
 struct keeper_ready;
@@ -625,6 +653,7 @@ using key_registry_actor = caf::typed_actor<
   caf::replies_to<list_users>::with<user_page>,
   caf::replies_to<list_policies>::with<std::vector<policy>>,
   caf::replies_to<list_prices>::with<price_page>,
+  caf::replies_to<read_budgets>::with<std::vector<budget_use>>,
   caf::replies_to<read_registry_state>::with<registry_state>,
   caf::reacts_to<keeper_ready>,
   caf::reacts_to<committed>,
@@ -695,6 +724,7 @@ struct node_keys {
   std::uint64_t external = 0;  ///< made elsewhere
   std::uint64_t taken_away = 0; ///< removed by somebody else
   bool open = false;           ///< the node lets anybody in
+  bool drift = false;          ///< not as it should be for another reason than a change that is on its way
   std::optional<moment> in_step_at; ///< when the node was last seen as it should be
   std::string problem;         ///< a sentence; empty when all is well
 };
@@ -801,6 +831,12 @@ KEYPORTAL_MESSAGE(recall_audit)
 KEYPORTAL_MESSAGE(audit_memory)
 KEYPORTAL_MESSAGE(list_dead_letters)
 KEYPORTAL_MESSAGE(consumer_progress)
+KEYPORTAL_MESSAGE(copy_records)
+KEYPORTAL_MESSAGE(copy_report)
+KEYPORTAL_MESSAGE(keep_history)
+KEYPORTAL_MESSAGE(history_report)
+KEYPORTAL_MESSAGE(read_history)
+KEYPORTAL_MESSAGE(history_page)
 KEYPORTAL_MESSAGE(read_arrivals)
 KEYPORTAL_MESSAGE(list_consumers)
 KEYPORTAL_MESSAGE(recall)
@@ -851,6 +887,7 @@ KEYPORTAL_MESSAGE(reprice_prices)
 KEYPORTAL_MESSAGE(read_reprice)
 KEYPORTAL_MESSAGE(reprice_state)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::unpriced_model>)
+KEYPORTAL_MESSAGE(read_budgets)
 KEYPORTAL_MESSAGE(read_registry_state)
 KEYPORTAL_MESSAGE(registry_state)
 KEYPORTAL_MESSAGE(keeper_ready)
@@ -873,6 +910,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::registry_entry>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::shared_ptr<const keyportal::registry_image>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::config_info>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::policy>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::budget_use>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::snapshot_info>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::restart_record>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::gap_record>)

@@ -44,6 +44,7 @@ constexpr error_row rows[] = {
   {errc::storage_in_use, "storage_in_use", "another process uses this data folder; stop it or set another data_dir", 500, final_},
   {errc::seal_broken, "seal_broken", "sealed data does not open with this key; it was changed or the key file is another one", 500, final_},
   {errc::seal_key_unusable, "seal_key_unusable", "the key file cannot be used; it must be yours, mode 0600 and unchanged since it was made", 500, final_},
+  {errc::storage_stuck, "storage_stuck", "the database does not come back although its disk can be written; Key Portal ends and opens it anew when it is started again", 503, final_},
 
   {errc::nats_unavailable, "nats_unavailable", "NATS does not answer; events wait in the outbox and are sent when it is back", 503, again},
   {errc::nats_refused, "nats_refused", "NATS refused the connection or the stream; check user, password and permissions", 502, again},
@@ -87,6 +88,7 @@ constexpr error_row rows[] = {
   {errc::config_unknown, "config_unknown", "there is no kept config of that number; `keyportal node config list` shows all", 404, final_},
   {errc::config_unsafe, "config_unsafe", "this config.yaml would lock us out of the node or open it to everybody; it is not written", 422, final_},
   {errc::reprice_running, "reprice_running", "costs are being worked out anew already; `keyportal prices reprice --show` says how far", 409, again},
+  {errc::renewal_not_asked, "renewal_not_asked", "nobody has asked to renew this key, or it was decided already; see `keyportal keys renewals list`", 409, final_},
   {errc::shutting_down, "shutting_down", "Key Portal is stopping; try again when it is back", 503, again},
   {errc::timed_out, "timed_out", "no answer in time; try again", 504, again},
   {errc::internal, "internal", "something went wrong inside Key Portal; the log says what", 500, final_},

@@ -40,6 +40,7 @@ enum class errc : std::uint8_t {
   storage_in_use = 54,
   seal_broken = 55,
   seal_key_unusable = 56,
+  storage_stuck = 57,
   // NATS
   nats_unavailable = 70,
   nats_refused = 71,
@@ -82,7 +83,8 @@ enum class errc : std::uint8_t {
   node_open = 168,
   config_unknown = 169,
   config_unsafe = 170,
-  reprice_running = 171,
+  renewal_not_asked = 171,
+  reprice_running = 172,
   // ourselves
   shutting_down = 130,
   timed_out = 131,

@@ -39,8 +39,10 @@ enum class event_kind : std::uint8_t {
   key_found = 29,   ///< at a node, made elsewhere
   key_adopted = 30,
   key_changed = 31,
-  key_budget = 32, ///< 80 or 95 % of a budget are used
-  pool_low = 33,
+  key_budget = 32, ///< 80, 95 or 100 % of a budget are used
+  pool_low = 33,   ///< fewer keys in the pool than its low-water mark
+  key_renewal_asked = 34,
+  key_renewal_refused = 35,
   // of people
   user_registered = 40,
   user_approved = 41,
@@ -48,9 +50,15 @@ enum class event_kind : std::uint8_t {
   user_suspended = 43,
   user_resumed = 44,
   user_deleted = 45,
+  user_budget = 46, ///< likewise, of all keys of a person
+  // of policies
+  policy_changed = 60, ///< or made
+  policy_dropped = 61,
+  policy_budget = 62, ///< likewise, of all keys of a group
 };
 constexpr bool is_of_key(event_kind k) { return k >= event_kind::key_assigned && k < event_kind::user_registered; }
-constexpr bool is_of_user(event_kind k) { return k >= event_kind::user_registered; }
+constexpr bool is_of_user(event_kind k) { return k >= event_kind::user_registered && k < event_kind::policy_changed; }
+constexpr bool is_of_policy(event_kind k) { return k >= event_kind::policy_changed; }
 
 /// An event as it waits in the outbox and as listeners see it.
 struct node_event {
@@ -59,7 +67,7 @@ struct node_event {
   node_name node; ///< empty where it is of a key or a person
   moment at{};
   std::string data;       ///< the JSON object that becomes the message body
-  std::string about = {}; ///< of a key: its id, or "pool"; of a person: the user id
+  std::string about = {}; ///< of a key: its id, or "pool"; of a person: the user id; of a policy: its name
 };
 
 /// What the node held of one list (client key × model) when it was last looked at. Within one CPA process a list only

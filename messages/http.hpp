@@ -9,6 +9,10 @@
 
 namespace keyportal {
 
+/// Stands in `http_request::path` for a slash that was escaped: it belongs to a name, and parts no segments. No other
+/// control character is ever there.
+inline constexpr char escaped_slash = '\x1f';
+
 struct http_request {
   std::string method;                                       ///< upper case
   std::string path;                                         ///< decoded, without query, begins with '/'

@@ -62,6 +62,9 @@ struct detail {
   bool failed = false;
   token_parts parts; ///< the same tokens, comparable; of details without facts the ledger works them out
   std::shared_ptr<const attempt_facts> facts; ///< null: taken from `/usage` or a file, which do not say them
+  /// Out of another tool's database, which may have put its own numbers or half a name in place of the node's. It is the
+  /// same attempt as any other of that node, moment, key, model, credential and outcome, and never goes back to a node.
+  bool copied = false;
 };
 
 /// CPA's grouping: all details of one client key and one upstream model.

@@ -5,8 +5,10 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -47,6 +49,14 @@ struct budget_mark {
   bool operator==(const budget_mark&) const = default;
 };
 
+/// How much of one budget is used up in the present window.
+struct budget_use {
+  enum class scope : std::uint8_t { key = 0, user = 1, group = 2 } of = scope::key;
+  budget limit;
+  moment since{}; ///< when the window began
+  std::int64_t used = 0;
+};
+
 // --- people --------------------------------------------------------------------
 
 enum class user_role : std::uint8_t { user = 0, auditor = 1, admin = 2 };
@@ -66,18 +76,25 @@ struct user {
   bool operator==(const user&) const = default;
 };
 
+/// Who decides that a key ends later.
+enum class renewal_rule : std::uint8_t {
+  none = 0,    ///< an admin, by himself
+  self = 1,    ///< the owner, up to `longest_renewal_s`; more can be asked for
+  approval = 2 ///< the owner asks, an admin decides
+};
+
 struct policy {
   group_name name;
   std::uint32_t keys_per_user = 3;
   std::int64_t key_lifetime_s = 0;    ///< of a new key; 0: for ever
   std::int64_t longest_renewal_s = 0; ///< by the owner, from now on; 0: as `key_lifetime_s`
-  bool owner_may_renew = true;        ///< else an admin does
-  std::vector<budget> key_budgets;    ///< of each key
-  std::vector<budget> user_budgets;   ///< of all keys of one user
-  std::vector<budget> group_budgets;  ///< of all keys of the group
-  std::vector<node_name> nodes;       ///< where keys work; empty: at all
-  std::vector<std::string> models;    ///< shown to users; CPA has no such limit
-  std::vector<budget_mark> told;      ///< of `group_budgets`
+  renewal_rule renewal = renewal_rule::self;
+  std::vector<budget> key_budgets;   ///< of each key
+  std::vector<budget> user_budgets;  ///< of all keys of one user
+  std::vector<budget> group_budgets; ///< of all keys of the group
+  std::vector<node_name> nodes;      ///< where keys work, also groups of nodes; empty: at all
+  std::vector<std::string> models;   ///< shown to users; CPA has no such limit
+  std::vector<budget_mark> told;     ///< of `group_budgets`
   bool operator==(const policy&) const = default;
 };
 
@@ -108,6 +125,39 @@ enum class suspension : std::uint8_t {
   by_hand = 4 ///< somebody removed it at a node; an admin has to choose
 };
 
+/// An optional that takes no more than a pointer while it is empty: for what is rare in values of which there are many.
+template <class T>
+class rare {
+public:
+  rare() = default;
+  rare(T value) : there_(std::make_unique<T>(std::move(value))) {}
+  rare(const rare& other) : there_(other.there_ ? std::make_unique<T>(*other.there_) : nullptr) {}
+  rare(rare&&) noexcept = default;
+  rare& operator=(rare other) noexcept {
+    there_.swap(other.there_);
+    return *this;
+  }
+  ~rare() = default;
+  explicit operator bool() const { return there_ != nullptr; }
+  const T& operator*() const { return *there_; }
+  const T* operator->() const { return there_.get(); }
+  void reset() { there_.reset(); }
+  bool operator==(const rare& other) const {
+    return there_ && other.there_ ? *there_ == *other.there_ : !there_ && !other.there_;
+  }
+
+private:
+  std::unique_ptr<T> there_;
+};
+
+/// What an owner asked for and nobody has decided yet.
+struct renewal_request {
+  moment asked_at{};
+  std::int64_t lifetime_s = 0; ///< from the approval on; 0: for ever
+  std::string reason;
+  bool operator==(const renewal_request&) const = default;
+};
+
 struct client_key {
   key_id id;
   std::string sealed; ///< the key's text, for this id only; never leaves the process
@@ -125,9 +175,10 @@ struct client_key {
   key_id successor, predecessor;    ///< by rotation
   std::vector<budget> budgets;      ///< beside those of the policy
   std::vector<budget_mark> told;
-  std::vector<node_name> nodes;    ///< where it should work; empty: at all
+  std::vector<node_name> nodes;    ///< where it should work, also groups of nodes; empty: at all
   std::vector<node_name> in_force; ///< where it was seen to work; sorted
   std::uint32_t reminders = 0; ///< of its expiry that were told: bits of the days before, in the order of the options
+  rare<renewal_request> renewal;
   bool operator==(const client_key&) const = default;
 };
 
@@ -225,6 +276,18 @@ struct put_prices {
 struct drop_prices {
   std::vector<std::string> ids = {}; ///< those that are not there are no error
 };
+/// Asks an admin to let a key end later.
+struct ask_renewal {
+  key_id key = {};
+  std::optional<std::int64_t> lifetime_s = {}; ///< not set: the policy's
+  std::string reason = {};
+};
+/// Decides what was asked. Nobody decides for himself.
+struct answer_renewal {
+  key_id key = {};
+  bool approve = false;
+  std::string reason = {}; ///< may be empty
+};
 /// What time brings: keys that expire, reminders, the end of grace, a pool that runs low. By ourselves.
 struct pass_time {};
 /// What usage did to budgets. By ourselves.
@@ -249,8 +312,8 @@ struct key_sighting {
 
 using registry_question =
   std::variant<add_user, change_user, set_user_state, put_policy, drop_policy, make_keys, import_keys, assign_key,
-               renew_key, rotate_key, suspend_key, resume_key, revoke_key, change_key, adopt_key, pass_time,
-               budgets_crossed, key_sighting, put_prices, drop_prices>;
+               renew_key, rotate_key, suspend_key, resume_key, revoke_key, change_key, adopt_key, ask_renewal,
+               answer_renewal, pass_time, budgets_crossed, key_sighting, put_prices, drop_prices>;
 
 struct registry_command {
   command_context by;

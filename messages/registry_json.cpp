@@ -19,6 +19,8 @@ constexpr std::string_view user_states[] = {"pending", "active", "suspended", "d
 constexpr std::string_view key_states[] = {"pooled", "live", "suspended", "expired", "rotated", "revoked", "external"};
 constexpr std::string_view origins[] = {"made", "imported", "found"};
 constexpr std::string_view suspensions[] = {"none", "admin", "budget", "owner", "by_hand"};
+constexpr std::string_view renewals[] = {"none", "self", "approval"};
+constexpr std::string_view scopes[] = {"key", "user", "group"};
 constexpr std::string_view units[] = {"", "requests", "tokens", "cost"};
 constexpr std::string_view windows[] = {"", "hour", "day", "week", "month", "lifetime"};
 
@@ -47,6 +49,12 @@ nlohmann::json time_or_null(const std::optional<moment>& at) {
   return at ? nlohmann::json(to_rfc3339_ms(*at)) : nlohmann::json(nullptr);
 }
 
+nlohmann::json renewal_or_null(const rare<renewal_request>& r) {
+  if (!r)
+    return nullptr;
+  return {{"asked_at", to_rfc3339_ms(r->asked_at)}, {"lifetime_s", r->lifetime_s}, {"reason", r->reason}};
+}
+
 template <class T>
 nlohmann::json to_json(const change_of<T>& change, std::string_view id) {
   const auto before = change.before ? keyportal::to_json(*change.before) : nlohmann::json::object();
@@ -70,6 +78,7 @@ std::string_view to_text(user_state s) { return text_of(s, user_states); }
 std::string_view to_text(key_state s) { return text_of(s, key_states); }
 std::string_view to_text(key_origin o) { return text_of(o, origins); }
 std::string_view to_text(suspension s) { return text_of(s, suspensions); }
+std::string_view to_text(renewal_rule r) { return text_of(r, renewals); }
 std::string_view to_text(budget_unit u) { return text_of(u, units); }
 std::string_view to_text(budget_window w) { return text_of(w, windows); }
 std::optional<user_role> role_of(std::string_view text) { return value_of<user_role>(text, roles); }
@@ -91,6 +100,14 @@ nlohmann::json to_json(const budget& b) {
   return {{"unit", to_text(b.unit)}, {"window", to_text(b.window)}, {"amount", b.amount}};
 }
 
+nlohmann::json to_json(const budget_use& u) {
+  auto out = to_json(u.limit);
+  out["of"] = text_of(u.of, scopes);
+  out["used"] = u.used;
+  out["since"] = to_rfc3339_ms(u.since);
+  return out;
+}
+
 nlohmann::json to_json(const user& u) {
   return {{"id", u.id},
           {"email", u.email},
@@ -109,7 +126,7 @@ nlohmann::json to_json(const policy& p) {
           {"keys_per_user", p.keys_per_user},
           {"key_lifetime_s", p.key_lifetime_s},
           {"longest_renewal_s", p.longest_renewal_s},
-          {"owner_may_renew", p.owner_may_renew},
+          {"renewal", to_text(p.renewal)},
           {"key_budgets", list_of(p.key_budgets)},
           {"user_budgets", list_of(p.user_budgets)},
           {"group_budgets", list_of(p.group_budgets)},
@@ -135,7 +152,8 @@ nlohmann::json to_json(const client_key& k) {
           {"predecessor", k.predecessor},
           {"budgets", list_of(k.budgets)},
           {"nodes", k.nodes},
-          {"in_force", k.in_force}};
+          {"in_force", k.in_force},
+          {"renewal", renewal_or_null(k.renewal)}};
 }
 
 nlohmann::json to_json(const registry_state& s) {
@@ -144,12 +162,18 @@ nlohmann::json to_json(const registry_state& s) {
     keys[std::string{key_states[i]}] = s.keys[i];
   return {{"position", s.position},   {"users", s.users},       {"keys", keys},
           {"made", s.made},           {"imported", s.imported}, {"found", s.found},
-          {"low_water", s.low_water}, {"changing", s.changing}};
+          {"low_water", s.low_water}, {"changing", s.changing}, {"by_hand", s.by_hand},
+          {"renewals", s.renewals}};
 }
 
 nlohmann::json to_json(const node_keys& n) {
-  return {{"wanted", n.wanted},         {"changing", n.changing}, {"external", n.external},
-          {"taken_away", n.taken_away}, {"open", n.open},         {"in_step_at", time_or_null(n.in_step_at)},
+  return {{"wanted", n.wanted},
+          {"changing", n.changing},
+          {"external", n.external},
+          {"taken_away", n.taken_away},
+          {"open", n.open},
+          {"drift", n.drift},
+          {"in_step_at", time_or_null(n.in_step_at)},
           {"problem", n.problem}};
 }
 
@@ -216,8 +240,10 @@ caf::expected<policy> policy_from(const nlohmann::json& json) {
       out.key_lifetime_s = value.get<std::int64_t>();
     else if (field == "longest_renewal_s" && whole)
       out.longest_renewal_s = value.get<std::int64_t>();
-    else if (field == "owner_may_renew" && value.is_boolean())
-      out.owner_may_renew = value.get<bool>();
+    else if (const auto rule = field == "renewal" && value.is_string()
+                                 ? value_of<renewal_rule>(value.get<std::string>(), renewals)
+                                 : std::nullopt)
+      out.renewal = *rule;
     else if (field == "key_budgets" || field == "user_budgets" || field == "group_budgets") {
       auto budgets = budgets_from(value);
       if (!budgets)

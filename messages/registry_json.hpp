@@ -15,6 +15,7 @@ std::string_view to_text(user_state s);    // pending, active, suspended, delete
 std::string_view to_text(key_state s);     // pooled, live, suspended, expired, rotated, revoked, external
 std::string_view to_text(key_origin o);    // made, imported, found
 std::string_view to_text(suspension s);    // none, admin, budget, owner, by_hand
+std::string_view to_text(renewal_rule r);  // none, self, approval
 std::string_view to_text(budget_unit u);   // requests, tokens, cost
 std::string_view to_text(budget_window w); // hour, day, week, month, lifetime
 
@@ -22,17 +23,20 @@ std::string_view to_text(budget_window w); // hour, day, week, month, lifetime
 /// ones that still work somewhere are "revoking".
 std::string_view shown_state(const client_key& key);
 
-nlohmann::json to_json(const budget& b); // unit, window, amount
+nlohmann::json to_json(const budget& b);     // unit, window, amount
+nlohmann::json to_json(const budget_use& u); // of (key, user, group), unit, window, amount, used, since
 nlohmann::json
 to_json(const user& u); // id, email, name, label, role, state, groups[], budgets[], created_at, changed_at
 nlohmann::json to_json(
   const policy&
-    p); // name, keys_per_user, key_lifetime_s, longest_renewal_s, owner_may_renew, key_budgets[], user_budgets[], group_budgets[], nodes[], models[]
+    p); // name, keys_per_user, key_lifetime_s, longest_renewal_s, renewal, key_budgets[], user_budgets[], group_budgets[], nodes[], models[]
 nlohmann::json to_json(
   const client_key&
-    k); // id, shown, state, status, origin, why_suspended, owner, label, created_at, changed_at, assigned_at|null, expires_at|null, retires_at|null, successor, predecessor, budgets[], nodes[], in_force[]
-nlohmann::json to_json(const registry_state& s); // position, users, keys{…}, made, imported, found, low_water, changing
-nlohmann::json to_json(const node_keys& n); // wanted, changing, external, taken_away, open, in_step_at|null, problem
+    k); // id, shown, state, status, origin, why_suspended, owner, label, created_at, changed_at, assigned_at|null, expires_at|null, retires_at|null, successor, predecessor, budgets[], nodes[], in_force[], renewal|null{asked_at, lifetime_s, reason}
+nlohmann::json to_json(
+  const registry_state& s); // position, users, keys{…}, made, imported, found, low_water, changing, by_hand, renewals
+nlohmann::json
+to_json(const node_keys& n); // wanted, changing, external, taken_away, open, drift, in_step_at|null, problem
 /// Who, what, from, at, and per object what was before and is after: only the fields that differ.
 nlohmann::json to_json(const registry_entry& e);
 nlohmann::json to_json(const config_info& c); // node, number, at, bytes, sha256

@@ -4,11 +4,20 @@
 
 namespace keyportal::subjects {
 
+namespace {
+
+/// Whose events these are; empty: a node's.
+std::string_view about_of(event_kind kind) {
+  return is_of_key(kind) ? "key" : is_of_user(kind) ? "user" : is_of_policy(kind) ? "policy" : "";
+}
+
+} // namespace
+
 std::string usage(const node_name& node, const key_id& key) { return fmt::format("{}.usage.{}.{}", root, node, key); }
 
 std::string of(const node_event& event) {
-  if (is_of_key(event.kind) || is_of_user(event.kind))
-    return fmt::format("{}.{}.{}.{}", root, is_of_key(event.kind) ? "key" : "user", event.about, name_of(event.kind));
+  if (const auto whose = about_of(event.kind); !whose.empty())
+    return fmt::format("{}.{}.{}.{}", root, whose, event.about, name_of(event.kind));
   return of(event.kind, event.node);
 }
 
@@ -18,7 +27,8 @@ std::string of(event_kind kind, const node_name& node) {
 }
 
 std::string type_of(event_kind kind) {
-  return fmt::format("io.keyportal.{}{}.v1", is_of_key(kind) ? "key." : is_of_user(kind) ? "user." : "", name_of(kind));
+  const auto whose = about_of(kind);
+  return fmt::format("io.keyportal.{}{}{}.v1", whose, whose.empty() ? "" : ".", name_of(kind));
 }
 
 std::string_view name_of(event_kind kind) {
@@ -49,12 +59,18 @@ std::string_view name_of(event_kind kind) {
     case event_kind::key_changed: return "changed";
     case event_kind::key_budget: return "budget";
     case event_kind::pool_low: return "low";
+    case event_kind::key_renewal_asked: return "renewal_asked";
+    case event_kind::key_renewal_refused: return "renewal_refused";
     case event_kind::user_registered: return "registered";
     case event_kind::user_approved: return "approved";
     case event_kind::user_changed: return "changed";
     case event_kind::user_suspended: return "suspended";
     case event_kind::user_resumed: return "resumed";
     case event_kind::user_deleted: return "deleted";
+    case event_kind::user_budget: return "budget";
+    case event_kind::policy_changed: return "changed";
+    case event_kind::policy_dropped: return "dropped";
+    case event_kind::policy_budget: return "budget";
   }
   return "unknown";
 }

@@ -186,36 +186,62 @@ std::int32_t start_of(granularity by, std::int64_t unix_ns) {
 
 namespace {
 
-void put(std::string& out, const cell_id& id, cell_view view) {
-  if (view == cell_view::all)
-    put_varint(out, id.account);
-  put_varint(out, id.model);
-  put_varint(out, id.alias);
-  put_varint(out, id.provider);
-  put_varint(out, id.endpoint);
-  put_varint(out, (static_cast<std::uint64_t>(static_cast<std::uint32_t>(id.status)) << 1) | (id.failed ? 1U : 0U));
+// What cells of many leads have in common is in a row once.
+struct kind_of_cell {
+  name_number model = 0, alias = 0, provider = 0, endpoint = 0;
+  std::int32_t status = 0;
+  bool failed = false;
+  explicit kind_of_cell(const cell_id& id = {})
+    : model(id.model), alias(id.alias), provider(id.provider), endpoint(id.endpoint), status(id.status),
+      failed(id.failed) {}
+  [[nodiscard]] auto order() const { return std::tie(model, alias, provider, endpoint, status, failed); }
+  bool operator<(const kind_of_cell& other) const { return order() < other.order(); }
+  bool operator==(const kind_of_cell& other) const { return order() == other.order(); }
+  void into(cell_id& id) const {
+    std::tie(id.model, id.alias, id.provider, id.endpoint) = std::tie(model, alias, provider, endpoint);
+    id.status = status;
+    id.failed = failed;
+  }
+};
+
+void put(std::string& out, const kind_of_cell& kind) {
+  put_varint(out, kind.model);
+  put_varint(out, kind.alias);
+  put_varint(out, kind.provider);
+  put_varint(out, kind.endpoint);
+  put_varint(out, (static_cast<std::uint64_t>(static_cast<std::uint32_t>(kind.status)) << 1) | (kind.failed ? 1U : 0U));
 }
 
-bool get(std::string_view& in, cell_view view, name_number lead, cell_id& id) {
-  id = {};
-  if (has_keys(view))
-    id.client_key = lead;
-  else if (has_accounts(view))
-    id.account = lead;
+bool get(std::string_view& in, kind_of_cell& kind) {
   std::uint64_t outcome = 0;
-  if (view == cell_view::all && !get_varint(in, id.account))
+  if (!get_varint(in, kind.model) || !get_varint(in, kind.alias) || !get_varint(in, kind.provider)
+      || !get_varint(in, kind.endpoint) || !get_varint(in, outcome) || outcome >> 33 != 0)
     return false;
-  if (!get_varint(in, id.model) || !get_varint(in, id.alias) || !get_varint(in, id.provider)
-      || !get_varint(in, id.endpoint) || !get_varint(in, outcome) || outcome >> 33 != 0)
-    return false;
-  id.status = static_cast<std::int32_t>(static_cast<std::uint32_t>(outcome >> 1));
-  id.failed = (outcome & 1U) != 0;
+  kind.status = static_cast<std::int32_t>(static_cast<std::uint32_t>(outcome >> 1));
+  kind.failed = (outcome & 1U) != 0;
   return true;
 }
 
+// Some amounts mostly follow from others: what is left of them is mostly 0, which takes no byte. Sums of what is left
+// are what is left of the sums.
+template <int sign>
+void take_what_follows(cell_sums& s) {
+  const auto change = [](std::int64_t& amount, std::int64_t by) { amount = sum_of(amount, sign * by); };
+  const auto& p = s.parts;
+  const auto input = sum_of(p.uncached_input, sum_of(p.cache_read, p.cache_write));
+  const auto output = sum_of(p.output, p.reasoning);
+  change(s.tokens.input, input);
+  change(s.tokens.output, output);
+  change(s.tokens.reasoning, p.reasoning);
+  change(s.tokens.cached, p.cache_read);
+  change(s.tokens.total, sum_of(sum_of(input, output), p.unclassified));
+  change(s.timed_first, s.requests);
+}
+
 void put(std::string& out, const cell_sums& sums) {
-  auto copy = sums;
-  const auto all = amounts_of(copy);
+  auto left = sums;
+  take_what_follows<-1>(left);
+  const auto all = amounts_of(left);
   std::uint32_t there = 0;
   for (std::size_t i = 0; i < amounts; ++i)
     there |= *all[i] != 0 ? 1U << i : 0U;
@@ -234,6 +260,7 @@ bool get(std::string_view& in, cell_sums& sums) {
   for (; there != 0; there &= there - 1)
     if (!get_zigzag(in, *all[static_cast<std::size_t>(__builtin_ctz(there))]))
       return false;
+  take_what_follows<1>(sums);
   return true;
 }
 
@@ -272,21 +299,48 @@ void put(std::string& out, const cell_distributions& both) {
 bool get(std::string_view& in, cell_distributions& both) { return get(in, both.latency) && get(in, both.ttft); }
 
 constexpr char row_version = 1;
+// With fewer cells than this a lead has no head: adding them up is as quick.
+constexpr std::size_t fewest_with_head = 3;
 
-// Groups by lead: its step from the one before, the bytes of the group, its cells.
+// The kinds that are in it; then groups by lead: twice its step from the one before, plus 1 with a head; the bytes of
+// the group; its head, which is the sums of those that went well and of those that failed; its cells.
 template <class Row>
 std::string encode_row(const Row& row, cell_view view) {
+  using amounts_type = typename Row::value_type::second_type;
   std::string out(1, row_version);
+  std::vector<kind_of_cell> kinds;
+  kinds.reserve(row.size());
+  for (const auto& [id, what] : row)
+    kinds.emplace_back(id);
+  std::sort(kinds.begin(), kinds.end());
+  kinds.erase(std::unique(kinds.begin(), kinds.end()), kinds.end());
+  put_varint(out, kinds.size());
+  for (const auto& kind : kinds)
+    put(out, kind);
   std::string group;
   name_number before = 0;
   for (auto at = row.begin(); at != row.end();) {
     const auto lead = lead_of(at->first, view);
+    auto end = at;
+    while (end != row.end() && lead_of(end->first, view) == lead)
+      ++end;
+    const bool has_head = end - at >= static_cast<std::ptrdiff_t>(fewest_with_head);
     group.clear();
-    for (; at != row.end() && lead_of(at->first, view) == lead; ++at) {
-      put(group, at->first, view);
+    if (has_head) {
+      amounts_type by_outcome[2];
+      for (auto one = at; one != end; ++one)
+        by_outcome[one->first.failed ? 1 : 0].add(one->second);
+      put(group, by_outcome[0]);
+      put(group, by_outcome[1]);
+    }
+    for (; at != end; ++at) {
+      const auto kind = std::lower_bound(kinds.begin(), kinds.end(), kind_of_cell{at->first});
+      put_varint(group, static_cast<std::uint64_t>(kind - kinds.begin()));
+      if (view == cell_view::all)
+        put_varint(group, at->first.account);
       put(group, at->second);
     }
-    put_varint(out, lead - before);
+    put_varint(out, std::uint64_t{lead - before} << 1 | (has_head ? 1U : 0U));
     put_text(out, group);
     before = lead;
   }
@@ -294,26 +348,54 @@ std::string encode_row(const Row& row, cell_view view) {
 }
 
 template <class Amounts, class Visit>
-bool visit_row(std::string_view in, cell_view view, const lead_filter* wanted, Visit&& visit) {
+bool visit_row(std::string_view in, cell_view view, const lead_filter* wanted, bool by_lead_only, Visit&& visit) {
   if (in.empty() || in[0] != row_version)
     return false;
   in.remove_prefix(1);
-  name_number lead = 0;
-  cell_id id;
+  std::uint64_t count = 0;
+  if (!get_varint(in, count) || count > in.size())
+    return false;
+  thread_local std::vector<kind_of_cell> kinds;
+  kinds.resize(count);
+  for (auto& kind : kinds)
+    if (!get(in, kind))
+      return false;
+  std::uint64_t lead = 0;
   Amounts what;
   while (!in.empty()) {
-    std::uint32_t step = 0;
+    std::uint64_t step = 0;
     std::uint64_t size = 0;
-    if (!get_varint(in, step) || !get_varint(in, size) || size > in.size())
+    if (!get_varint(in, step) || !get_varint(in, size) || size > in.size() || (lead += step >> 1) > UINT32_MAX)
       return false;
-    lead += step;
     auto group = in.substr(0, size);
     in.remove_prefix(size);
-    if (wanted != nullptr && !(*wanted)(lead))
+    const auto number = static_cast<name_number>(lead);
+    if (wanted != nullptr && !(*wanted)(number))
+      continue;
+    cell_id id;
+    (has_keys(view) ? id.client_key : id.account) = number;
+    if ((step & 1U) != 0)
+      for (const bool failed : {false, true}) {
+        if (!get(group, what))
+          return false;
+        id.failed = failed;
+        if (by_lead_only && !what.empty())
+          visit(id, what);
+      }
+    if ((step & 1U) != 0 && by_lead_only)
       continue;
     while (!group.empty()) {
-      if (!get(group, view, lead, id) || !get(group, what))
+      std::uint64_t kind = 0;
+      if (!get_varint(group, kind) || kind >= kinds.size() || (view == cell_view::all && !get_varint(group, id.account))
+          || !get(group, what))
         return false;
+      if (by_lead_only) {
+        id.failed = kinds[kind].failed;
+        if (view == cell_view::all)
+          id.account = 0;
+      } else {
+        kinds[kind].into(id);
+      }
       visit(id, what);
     }
   }
@@ -325,15 +407,15 @@ bool visit_row(std::string_view in, cell_view view, const lead_filter* wanted, V
 std::string encode(const sums_row& row, cell_view view) { return encode_row(row, view); }
 std::string encode(const distributions_row& row, cell_view view) { return encode_row(row, view); }
 
-bool each_cell(std::string_view bytes, cell_view view, const lead_filter* wanted,
+bool each_cell(std::string_view bytes, cell_view view, const lead_filter* wanted, bool by_lead_only,
                const std::function<void(const cell_id&, const cell_sums&)>& visit) {
-  return visit_row<cell_sums>(bytes, view, wanted, visit);
+  return visit_row<cell_sums>(bytes, view, wanted, by_lead_only, visit);
 }
 
-bool each_cell(std::string_view bytes, cell_view view, const lead_filter* wanted,
+bool each_cell(std::string_view bytes, cell_view view, const lead_filter* wanted, bool by_lead_only,
                const std::function<void(const cell_id&, cell_distributions&&)>& visit) {
   return visit_row<cell_distributions>(
-    bytes, view, wanted, [&](const cell_id& id, cell_distributions& what) { visit(id, std::move(what)); });
+    bytes, view, wanted, by_lead_only, [&](const cell_id& id, cell_distributions& what) { visit(id, std::move(what)); });
 }
 
 // --- the sieve ---------------------------------------------------------------------------------
@@ -343,7 +425,8 @@ std::string encode(const sieve_row& row) {
   put_varint(out, row.kinds.size());
   for (const auto& kind : row.kinds) {
     put_varint(out, kind.id.client_key);
-    put(out, kind.id, cell_view::all);
+    put_varint(out, kind.id.account);
+    put(out, kind_of_cell{kind.id});
     put_varint(out, kind.source);
     put_varint(out, kind.error);
   }
@@ -366,10 +449,11 @@ bool decode(std::string_view in, sieve_row& row) {
     return false;
   row.kinds.resize(count);
   for (auto& kind : row.kinds) {
-    name_number client_key = 0;
-    if (!get_varint(in, client_key) || !get(in, cell_view::all, client_key, kind.id) || !get_varint(in, kind.source)
-        || !get_varint(in, kind.error))
+    kind_of_cell of;
+    if (!get_varint(in, kind.id.client_key) || !get_varint(in, kind.id.account) || !get(in, of)
+        || !get_varint(in, kind.source) || !get_varint(in, kind.error))
       return false;
+    of.into(kind.id);
   }
   std::uint64_t ms = 0;
   while (!in.empty()) {
@@ -391,7 +475,7 @@ template <class Amounts>
 bool merge_cells(const std::vector<std::string_view>& pieces, cell_view view, std::string& out) {
   std::vector<std::pair<cell_id, Amounts>> all;
   for (const auto piece : pieces)
-    if (!visit_row<Amounts>(piece, view, nullptr,
+    if (!visit_row<Amounts>(piece, view, nullptr, false,
                             [&](const cell_id& id, Amounts& what) { all.emplace_back(id, std::move(what)); }))
       return false;
   std::vector<std::uint32_t> order(all.size());

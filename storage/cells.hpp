@@ -126,11 +126,12 @@ using sums_row = std::vector<std::pair<cell_id, cell_sums>>;
 using distributions_row = std::vector<std::pair<cell_id, cell_distributions>>;
 std::string encode(const sums_row& row, cell_view view);
 std::string encode(const distributions_row& row, cell_view view);
-/// Calls `visit` for each cell whose lead `wanted` (null: all) lets pass. False: the bytes are damaged.
+/// Calls `visit` for each cell whose lead `wanted` (null: all) lets pass. `by_lead_only`: only lead and outcome are told
+/// apart, so some cells may come together, others one by one; much quicker. False: the bytes are damaged.
 using lead_filter = std::function<bool(name_number lead)>;
-[[nodiscard]] bool each_cell(std::string_view bytes, cell_view view, const lead_filter* wanted,
+[[nodiscard]] bool each_cell(std::string_view bytes, cell_view view, const lead_filter* wanted, bool by_lead_only,
                              const std::function<void(const cell_id&, const cell_sums&)>& visit);
-[[nodiscard]] bool each_cell(std::string_view bytes, cell_view view, const lead_filter* wanted,
+[[nodiscard]] bool each_cell(std::string_view bytes, cell_view view, const lead_filter* wanted, bool by_lead_only,
                              const std::function<void(const cell_id&, cell_distributions&&)>& visit);
 
 // --- the sieve ---------------------------------------------------------------------------------

@@ -149,11 +149,21 @@ caf::error commit_plan::drop_known(std::vector<candidate>& candidates, const nod
         continue;
       if (!states[i].IsNotFound())
         return to_error(states[i]);
-      const auto known = is_there_otherwise(candidates[first + i], of);
+      const auto& one = candidates[first + i];
+      auto known = is_there_otherwise(one, of);
+      if (known && !*known && (copies_expected_ || of.value.copied.holds(one.key.at_ns)))
+        known = is_copied_otherwise(one, of);
       if (!known)
         return known.error();
-      if (!*known && take_place(candidates[first + i]))
-        candidates[left++] = candidates[first + i];
+      if (!*known && take_place(one)) {
+        if (copies_expected_) {
+          const auto taken = attempt_of(one);
+          if (!taken)
+            return taken.error();
+          attempts_.emplace(node_moment{one.key.node, one.key.at_ns}, *taken);
+        }
+        candidates[left++] = one;
+      }
     }
   }
   candidates.resize(left);
@@ -176,6 +186,47 @@ caf::expected<bool> commit_plan::is_there_otherwise(const candidate& one, const 
     if (!decode(records_->value().ToStringView(), there))
       return damaged("record");
     if (!has_facts || !there.facts)
+      return true;
+  }
+  if (auto failed = to_error(records_->status()))
+    return failed;
+  return false;
+}
+
+bool commit_plan::attempt::is_same_as(const attempt& other) const {
+  // A credential that one of the two does not name may be that of the other.
+  return (copied || other.copied) && client_key == other.client_key && model == other.model && failed == other.failed
+         && (auth_index == other.auth_index || auth_index == 0 || other.auth_index == 0);
+}
+
+caf::expected<commit_plan::attempt> commit_plan::attempt_of(const candidate& one) {
+  const auto auth_index = names_.number(name_kind::auth_index, one.detail->auth_index);
+  if (!auth_index)
+    return auth_index.error();
+  return attempt{one.client_key->number, one.model->number, (*auth_index)->number, one.detail->failed,
+                 one.detail->copied};
+}
+
+// Other tools keep the moment to the nanosecond, but may count tokens their own way and hide the source, so that a copy
+// has another id than the record. Looking takes a seek, so it is done for copies and where copies are only.
+caf::expected<bool> commit_plan::is_copied_otherwise(const candidate& one, const node_state& of) {
+  const auto own = attempt_of(one);
+  if (!own)
+    return own.error();
+  const auto [begin, end] = attempts_.equal_range(node_moment{one.key.node, one.key.at_ns});
+  for (auto there = begin; there != end; ++there)
+    if (own->is_same_as(there->second))
+      return true;
+  if (!own->copied && !of.value.copied.holds(one.key.at_ns))
+    return false;
+  if (!records_)
+    records_.reset(db_->raw().NewIterator({}, db_->handle(family::records)));
+  key_bytes_ = key_prefix<record_key>(one.key.node, one.key.at_ns);
+  for (records_->Seek(key_bytes_); records_->Valid() && records_->key().starts_with(key_bytes_); records_->Next()) {
+    record_value there;
+    if (!decode(records_->value().ToStringView(), there))
+      return damaged("record");
+    if (own->is_same_as({there.client_key, there.model, there.auth_index, there.failed, there.copied}))
       return true;
   }
   if (auto failed = to_error(records_->status()))
@@ -217,7 +268,8 @@ caf::error commit_plan::insert(const candidate& one, const node_name& name, node
                      d.latency_ms,
                      d.tokens,
                      {},
-                     {}};
+                     {},
+                     d.copied};
   priced_attempt priced{one.model->text, {}, {}, {}, d.at.unix_ns, {}, d.failed};
   std::shared_ptr<const attempt_facts> facts;
   if (d.facts) {
@@ -274,6 +326,8 @@ caf::error commit_plan::insert(const candidate& one, const node_name& name, node
     return failed;
   of.value.sums.add(d.tokens, parts, d.latency_ms, d.failed);
   (d.facts ? of.value.with_facts : of.value.plain).add(d.at.unix_ns);
+  if (d.copied)
+    of.value.copied.add(d.at.unix_ns);
   ++after_.position.records;
   ++after_.position.outbox;
   out.push_back({seq, d.id, name, one.client_key->key, one.model->text, (*auth_index)->text, d.at, d.latency_ms,

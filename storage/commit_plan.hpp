@@ -37,6 +37,8 @@ public:
   commit_plan(const database& db, const names& known, const ledger_memory& before, credential_table& credentials,
               std::shared_ptr<const pricing> prices, moment now);
 
+  /// Before anything is added: copies of other tools will be, and have to find what else is added.
+  void expect_copies() { copies_expected_ = true; }
   [[nodiscard]] caf::error add(const collection& write);
   [[nodiscard]] caf::error add(const journal_entry& write);
   [[nodiscard]] caf::error add(const received& write);
@@ -75,12 +77,24 @@ private:
     record_id id;
     bool has_facts;
   };
+  /// What an attempt is known by where one of two records of it is a copy.
+  struct attempt {
+    name_number client_key;
+    name_number model;
+    name_number auth_index;
+    bool failed;
+    bool copied;
+    [[nodiscard]] bool is_same_as(const attempt& other) const;
+  };
+  using node_moment = std::pair<std::uint32_t, std::int64_t>;
 
   // commit_plan.cpp: records
   [[nodiscard]] caf::expected<node_state*> node(const node_name& name);
   [[nodiscard]] caf::expected<std::vector<candidate>> candidates_of(const collection& write, const node_state& of);
   [[nodiscard]] caf::error drop_known(std::vector<candidate>& candidates, const node_state& of);
   [[nodiscard]] caf::expected<bool> is_there_otherwise(const candidate& one, const node_state& of);
+  [[nodiscard]] caf::expected<bool> is_copied_otherwise(const candidate& one, const node_state& of);
+  [[nodiscard]] caf::expected<attempt> attempt_of(const candidate& one);
   [[nodiscard]] bool take_place(const candidate& one);
   [[nodiscard]] caf::error insert(const candidate& one, const node_name& name, node_state& of,
                                   std::vector<stored_record>& out);
@@ -123,6 +137,8 @@ private:
   credential_changes credentials_;
   rocksdb::WriteBatch batch_;
   std::unordered_multimap<short_key, form, short_key_hash> inserted_;
+  bool copies_expected_ = false;
+  std::multimap<node_moment, attempt> attempts_; // likewise, where copies are expected
   std::vector<committed> results_;
   std::vector<name_ptr> held_;  // keeps the entries that candidates point to
   arrivals_value arrivals_row_; // being filled

@@ -194,4 +194,18 @@ bool decode(std::string_view in, snapshot_value& out) {
          && get_varint(in, out.info.stored_bytes) && get_text(in, out.info.sha256) && in.empty();
 }
 
+std::string encode(const history_value& value) {
+  auto out = begin();
+  for (const auto number :
+       {value.requests, value.ok, value.failed, value.tokens, value.input_tokens, value.output_tokens})
+    put_zigzag(out, number);
+  return out;
+}
+
+bool decode(std::string_view in, history_value& out) {
+  return take_version_1(in) && get_zigzag(in, out.requests) && get_zigzag(in, out.ok) && get_zigzag(in, out.failed)
+         && get_zigzag(in, out.tokens) && get_zigzag(in, out.input_tokens) && get_zigzag(in, out.output_tokens)
+         && in.empty();
+}
+
 } // namespace keyportal::storage

@@ -48,6 +48,7 @@ enum class tag : std::uint8_t {
   cells = 0x1f,
   sieve = 0x20,
   price = 0x28,
+  history = 0x2f,
 };
 
 /// What a dictionary entry names; on disk as well.
@@ -249,6 +250,18 @@ struct config_key {
   std::uint64_t number = 0;
   auto fields() { return std::tie(node, number); }
   bool operator==(const config_key&) const = default;
+};
+
+/// A day that another tool had added up.
+struct history_key {
+  static constexpr tag of = tag::history;
+  std::string node;
+  std::int32_t day = 0; ///< since 1970
+  std::uint8_t source = 0;
+  std::string key; ///< its id
+  std::string owner;
+  auto fields() { return std::tie(node, day, source, key, owner); }
+  bool operator==(const history_key&) const = default;
 };
 
 // --- to bytes and back --------------------------------------------------------------

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include <fmt/core.h>
+#include <rocksdb/env.h>
 #include <sys/stat.h>
 
 #include "storage/ledger_parts.hpp"
@@ -113,11 +114,29 @@ std::optional<name_number> ledger::parts::number_of(const node_name& node) const
 
 // --- writing ---------------------------------------------------------------------------
 
+namespace {
+
+constexpr int most_in_vain = 10;
+
+bool can_write(const settings& how) {
+  auto* env = how.env != nullptr ? how.env : rocksdb::Env::Default();
+  const auto path = (how.folder / "write.probe").string();
+  const auto done = rocksdb::WriteStringToFile(env, "can be written", path, true);
+  env->DeleteFile(path);
+  return done.ok();
+}
+
+} // namespace
+
 caf::error ledger::parts::mend() {
   if (!broken)
     return {};
-  if (auto failed = to_error(db->raw().Resume()))
-    return failed;
+  if (auto failed = to_error(db->raw().Resume())) {
+    // RocksDB 7.8 does not always come back from a failed write, however well the disk is again; opening anew does.
+    in_vain = can_write(how) ? in_vain + 1 : 0;
+    return in_vain < most_in_vain ? failed : make_error(errc::storage_stuck);
+  }
+  in_vain = 0;
   dictionary->forget_all();
   credentials = {};
   if (auto failed = load())
@@ -126,13 +145,45 @@ caf::error ledger::parts::mend() {
   return {};
 }
 
+namespace {
+
+bool has_copies(const ledger::write& write) {
+  const auto* what = std::get_if<collection>(&write);
+  if (what == nullptr || !what->groups)
+    return false;
+  // A collection is copied as a whole or not at all.
+  for (const auto& group : *what->groups)
+    if (!group.details.empty())
+      return group.details.front().copied;
+  return false;
+}
+
+caf::error add_all(commit_plan& plan, const std::vector<ledger::write>& writes) {
+  if (std::any_of(writes.begin(), writes.end(), has_copies))
+    plan.expect_copies();
+  for (const auto& one : writes)
+    if (auto failed = std::visit([&](const auto& what) { return plan.add(what); }, one))
+      return failed;
+  return {};
+}
+
+} // namespace
+
+caf::expected<std::vector<committed>> ledger::rehearse(const std::vector<write>& writes, moment now) const {
+  if (auto failed = parts_->mend())
+    return failed;
+  commit_plan plan{*parts_->db, *parts_->dictionary, parts_->memory, parts_->credentials, parts_->prices, now};
+  if (auto failed = add_all(plan, writes))
+    return failed;
+  return plan.take_results();
+}
+
 caf::expected<std::vector<committed>> ledger::commit(const std::vector<write>& writes, moment now) {
   if (auto failed = parts_->mend())
     return failed;
   commit_plan plan{*parts_->db, *parts_->dictionary, parts_->memory, parts_->credentials, parts_->prices, now};
-  for (const auto& one : writes)
-    if (auto failed = std::visit([&](const auto& what) { return plan.add(what); }, one))
-      return failed;
+  if (auto failed = add_all(plan, writes))
+    return failed;
   if (!plan.changes_anything())
     return plan.take_results();
   if (auto failed = plan.close())

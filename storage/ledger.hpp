@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 #include <variant>
 #include <vector>
@@ -85,6 +86,17 @@ public:
   /// Models with attempts without a price on the days (UTC) between, both included, from roll-ups; those with the most
   /// attempts first. Also those of no node that is configured any more.
   [[nodiscard]] caf::expected<std::vector<unpriced_model>> unpriced(moment from, moment to) const;
+  /// What `commit` would answer now, but nothing is done. Like `commit`, one thread at a time.
+  [[nodiscard]] caf::expected<std::vector<committed>> rehearse(const std::vector<write>& writes, moment now) const;
+  /// The texts of the client keys with these SHA-256 (64 lower-case hex digits), as far as records or the registry have
+  /// them. The first call after new keys came reads all keys, the others one row a key.
+  [[nodiscard]] caf::expected<std::unordered_map<std::string, secret>>
+  keys_by_sha256(const std::unordered_set<std::string>& wanted) const;
+
+  /// Keeps days that another tool had added up, apart from the records. On disk when it returns; a day that is there
+  /// with the same sums stays as it is, one with others becomes what is given. `dry_run`: only says what it would do.
+  [[nodiscard]] caf::expected<history_report> keep_history(const keyportal::keep_history& what) const;
+  [[nodiscard]] caf::expected<history_page> history(const read_history& what) const;
 
   /// The stream has these. Unknown ones are no error. Not synced: forgotten twice costs a duplicate, which is dropped.
   [[nodiscard]] caf::error forget_outbox(const std::vector<sequence>& shipped);
@@ -156,6 +168,7 @@ public:
     std::int32_t first = 0;
     std::int32_t end = 0;
     const lead_filter* leads = nullptr; ///< null: all
+    bool by_lead_only = false;          ///< only lead and outcome are told apart, so cells may come more than once
   };
   using sums_visitor = std::function<void(std::int32_t start, const cell_id& id, const cell_sums& sums)>;
   using distributions_visitor =
@@ -195,6 +208,16 @@ public:
   /// Makes them what the records come to, in one batch; how many were wrong. The writing thread.
   [[nodiscard]] caf::expected<std::uint64_t> mend_rollups(const usage_day& which);
 
+  struct record_use {
+    key_id key;
+    moment at;
+    std::int64_t tokens = 0;
+    std::int64_t cost_nano = 0; ///< 0 without a price
+  };
+  /// Of each record in [from, to) what budgets count, in order of time.
+  [[nodiscard]] caf::expected<std::vector<record_use>> uses_between(const node_name& node, moment from,
+                                                                    moment to) const;
+
   /// Adds everything up anew from the records and compares: roll-ups, sums, counts, arrivals, credentials,
   /// outbox, inbox, dead letters, sequences, the registry.
   [[nodiscard]] caf::error verify() const;
@@ -213,7 +236,7 @@ public:
     explicit scan(std::unique_ptr<parts> with);
     std::unique_ptr<parts> parts_;
   };
-  /// Leaves out the records in `present`, which may be null. `facts->extra` is filled only `with_extra`: it lies
+  /// Leaves out the records in `present`, and then copies too: they never go back to a node. Null: all. `facts->extra` is filled only `with_extra`: it lies
   /// elsewhere.
   [[nodiscard]] std::unique_ptr<scan> records(const node_name& node,
                                               std::shared_ptr<const std::unordered_set<record_id>> present,

@@ -10,9 +10,24 @@
 #include "storage/database.hpp"
 #include "storage/ledger.hpp"
 #include "storage/names.hpp"
+#include "storage/sha256.hpp"
 #include "storage/snapshots.hpp"
 
 namespace keyportal::storage {
+
+/// Client keys by their SHA-256, read when they are first asked for.
+struct key_hashes {
+  struct one {
+    sha256_hash hash{};
+    name_number name = 0; ///< of the dictionary, or
+    std::string id;       ///< of the registry
+  };
+  std::vector<one> keys;              ///< ascending by hash
+  log_position registry = UINT64_MAX; ///< that the keys of the registry are of
+  name_number last_name = 0;
+
+  [[nodiscard]] caf::error read(const database& db, const names& dictionary, log_position registry_now);
+};
 
 struct ledger::parts {
   parts(const settings& with, std::shared_ptr<database> opened, const sealer& seal)
@@ -25,10 +40,15 @@ struct ledger::parts {
   mutable snapshot_shelf shelf;
   mutable config_shelf configs;
 
+  mutable std::mutex history_mutex; // days are kept by one at a time: it compares with what is there
+  mutable std::mutex hashes_mutex;
+  mutable key_hashes hashes;
+
   // The writer's own.
   credential_table credentials; ///< rows of the last commits
   std::shared_ptr<const pricing> prices;
   bool broken = false; ///< a write failed and nobody knows how much of it is on disk
+  int in_vain = 0;     ///< times in a row that RocksDB did not come back, with a disk that can be written
 
   /// What readers see of the last commit; the writer changes it under the mutex and reads it without.
   mutable std::mutex mutex;

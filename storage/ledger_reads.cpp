@@ -65,7 +65,7 @@ std::unique_ptr<ledger::reading> ledger::read() const {
 
 caf::error ledger::reading::sums(const node_name& node, const cell_question& what, const sums_visitor& visit) const {
   return parts_->each_row(node, what, cell_part::sums, [&](std::int32_t start, std::string_view bytes) {
-    return each_cell(bytes, what.view, what.leads,
+    return each_cell(bytes, what.view, what.leads, what.by_lead_only,
                      [&](const cell_id& id, const cell_sums& sums) { visit(start, id, sums); });
   });
 }
@@ -73,7 +73,7 @@ caf::error ledger::reading::sums(const node_name& node, const cell_question& wha
 caf::error ledger::reading::distributions(const node_name& node, const cell_question& what,
                                           const distributions_visitor& visit) const {
   return parts_->each_row(node, what, cell_part::distributions, [&](std::int32_t start, std::string_view bytes) {
-    return each_cell(bytes, what.view, what.leads,
+    return each_cell(bytes, what.view, what.leads, what.by_lead_only,
                      [&](const cell_id& id, cell_distributions&& them) { visit(start, id, std::move(them)); });
   });
 }
@@ -121,9 +121,37 @@ caf::expected<totals> ledger::sums_since(const node_name& node, moment from_hour
     out.parts = all.parts;
   };
   cell_question what;
+  what.by_lead_only = true;
   what.first = start_of(granularity::hour, unix_ns(from_hour));
   what.end = INT32_MAX;
   if (auto failed = read()->sums(node, what, add))
+    return failed;
+  return out;
+}
+
+caf::expected<std::vector<ledger::record_use>> ledger::uses_between(const node_name& node, moment from,
+                                                                    moment to) const {
+  std::vector<record_use> out;
+  const auto number = parts_->number_of(node);
+  if (!number || from >= to)
+    return out;
+  const auto take = [&](std::string_view key_bytes, std::string_view bytes, bool& stop) -> caf::error {
+    record_key key;
+    record_value value;
+    if (!decode_key(key_bytes, key) || !decode(bytes, value))
+      return damaged("record");
+    const auto at = moment_of(key.at_ns);
+    stop = at >= to;
+    if (stop)
+      return {};
+    const auto client_key = parts_->dictionary->get(name_kind::client_key, value.client_key);
+    if (!client_key)
+      return client_key.error();
+    out.push_back({(*client_key)->key, at, value.tokens.total, value.cost_nano.value_or(0)});
+    return {};
+  };
+  if (auto failed = parts_->db->each(family::records, key_prefix<record_key>(*number),
+                                     key_prefix<record_key>(*number, unix_ns(from)), take))
     return failed;
   return out;
 }
@@ -186,7 +214,7 @@ caf::expected<std::vector<record_group>> ledger::scan::next(std::size_t max_reco
     record_value value;
     if (!decode_key(row.key().ToStringView(), key) || !decode(row.value().ToStringView(), value))
       return damaged("record");
-    if (parts_->present && parts_->present->contains(key.id))
+    if (parts_->present && (value.copied || parts_->present->contains(key.id)))
       continue;
     const auto [place, is_new] = groups.try_emplace(std::uint64_t{value.client_key} << 32 | value.model, out.size());
     auto& met = *parts_->met;
@@ -223,7 +251,8 @@ caf::expected<std::vector<record_group>> ledger::scan::next(std::size_t max_reco
                              value.tokens,
                              value.failed,
                              parts_of(value, group.model),
-                             std::move(*facts)});
+                             std::move(*facts),
+                             value.copied});
     ++taken;
   }
   if (auto failed = to_error(row.status()))

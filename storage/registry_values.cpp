@@ -155,6 +155,21 @@ bool decode(std::string_view in, user& out) {
          && value_parts::take(in, out.changed_at) && in.empty();
 }
 
+namespace {
+
+bool take_rest(std::string_view& in, rare<renewal_request>& out) {
+  out.reset();
+  if (in.empty())
+    return true;
+  renewal_request found;
+  if (!value_parts::take(in, found.asked_at) || !get_zigzag(in, found.lifetime_s) || !take(in, found.reason))
+    return false;
+  out = std::move(found);
+  return true;
+}
+
+} // namespace
+
 std::string encode(const client_key& value) {
   auto out = begin();
   put(out, value.sealed);
@@ -176,6 +191,11 @@ std::string encode(const client_key& value) {
   put(out, value.nodes);
   put(out, value.in_force);
   put_varint(out, value.reminders);
+  if (value.renewal) { // nothing at all where there is none, as before there were any
+    value_parts::put(out, value.renewal->asked_at);
+    put_zigzag(out, value.renewal->lifetime_s);
+    put(out, value.renewal->reason);
+  }
   return out;
 }
 
@@ -186,7 +206,7 @@ bool decode(std::string_view in, client_key& out) {
          && value_parts::take(in, out.created_at) && value_parts::take(in, out.changed_at) && take(in, out.assigned_at)
          && take(in, out.expires_at) && take(in, out.retires_at) && take(in, out.successor) && take(in, out.predecessor)
          && take(in, out.budgets) && take(in, out.told) && take(in, out.nodes) && take(in, out.in_force)
-         && get_varint(in, out.reminders) && in.empty();
+         && get_varint(in, out.reminders) && take_rest(in, out.renewal) && in.empty();
 }
 
 std::string encode(const policy& value) {
@@ -194,7 +214,7 @@ std::string encode(const policy& value) {
   put_varint(out, value.keys_per_user);
   put_zigzag(out, value.key_lifetime_s);
   put_zigzag(out, value.longest_renewal_s);
-  out.push_back(value.owner_may_renew ? 1 : 0);
+  put_enum(out, value.renewal);
   put(out, value.key_budgets);
   put(out, value.user_budgets);
   put(out, value.group_budgets);
@@ -206,9 +226,9 @@ std::string encode(const policy& value) {
 
 bool decode(std::string_view in, policy& out) {
   return take_version_1(in) && get_varint(in, out.keys_per_user) && get_zigzag(in, out.key_lifetime_s)
-         && get_zigzag(in, out.longest_renewal_s) && take_bool(in, out.owner_may_renew) && take(in, out.key_budgets)
-         && take(in, out.user_budgets) && take(in, out.group_budgets) && take(in, out.nodes) && take(in, out.models)
-         && take(in, out.told) && in.empty();
+         && get_zigzag(in, out.longest_renewal_s) && take_enum(in, out.renewal, renewal_rule::approval)
+         && take(in, out.key_budgets) && take(in, out.user_budgets) && take(in, out.group_budgets)
+         && take(in, out.nodes) && take(in, out.models) && take(in, out.told) && in.empty();
 }
 
 // --- prices ------------------------------------------------------------------------------------

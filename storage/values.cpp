@@ -12,6 +12,7 @@ namespace {
 constexpr std::uint8_t failed_flag = 1;
 constexpr std::uint8_t facts_flag = 2;
 constexpr std::uint8_t priced_flag = 4;
+constexpr std::uint8_t copied_flag = 0x80; // in every version: without copies nothing differs
 } // namespace
 
 // --- position -------------------------------------------------------------------
@@ -48,7 +49,7 @@ bool decode(std::string_view in, position_value& out) {
 void append(std::string& out, const record_value& value) {
   out.push_back(3);
   out.push_back(static_cast<char>((value.failed ? failed_flag : 0) | (value.facts ? facts_flag : 0)
-                                  | (value.cost_nano ? priced_flag : 0)));
+                                  | (value.cost_nano ? priced_flag : 0) | (value.copied ? copied_flag : 0)));
   put_varint(out, value.seq);
   put_varint(out, value.client_key);
   put_varint(out, value.model);
@@ -83,10 +84,14 @@ bool decode(std::string_view in, record_value& out) {
   std::int64_t offset = 0;
   static constexpr std::uint8_t most_flags[] = {failed_flag, failed_flag | facts_flag,
                                                 failed_flag | facts_flag | priced_flag};
-  if (!take_version(in, 3, version) || !take_byte(in, flags) || flags > most_flags[version - 1]
-      || !get_varint(in, out.seq) || !get_varint(in, out.client_key) || !get_varint(in, out.model)
-      || !get_varint(in, out.source) || !get_varint(in, out.auth_index) || !get_zigzag(in, offset) || offset < INT16_MIN
-      || offset > INT16_MAX || !get_zigzag(in, out.latency_ms) || !take(in, out.tokens))
+  if (!take_version(in, 3, version) || !take_byte(in, flags))
+    return false;
+  out.copied = (flags & copied_flag) != 0;
+  flags &= static_cast<std::uint8_t>(~copied_flag);
+  if (flags > most_flags[version - 1] || !get_varint(in, out.seq) || !get_varint(in, out.client_key)
+      || !get_varint(in, out.model) || !get_varint(in, out.source) || !get_varint(in, out.auth_index)
+      || !get_zigzag(in, offset) || offset < INT16_MIN || offset > INT16_MAX || !get_zigzag(in, out.latency_ms)
+      || !take(in, out.tokens))
     return false;
   out.failed = (flags & failed_flag) != 0;
   out.offset_minutes = static_cast<std::int16_t>(offset);
@@ -153,8 +158,9 @@ bool take_kind(std::string_view& in, event_kind& out) {
   if (!take_byte(in, byte))
     return false;
   out = static_cast<event_kind>(byte);
-  return out <= event_kind::open_access || (out >= event_kind::key_assigned && out <= event_kind::pool_low)
-         || (out >= event_kind::user_registered && out <= event_kind::user_deleted);
+  return out <= event_kind::open_access || (out >= event_kind::key_assigned && out <= event_kind::key_renewal_refused)
+         || (out >= event_kind::user_registered && out <= event_kind::user_budget)
+         || (out >= event_kind::policy_changed && out <= event_kind::policy_budget);
 }
 
 } // namespace
@@ -229,7 +235,8 @@ bool take(std::string_view& in, record_span& span) {
 } // namespace
 
 std::string encode(const node_value& value) {
-  auto out = begin(2);
+  const bool copies = value.copied.count > 0; // without them older programs can read it
+  auto out = begin(copies ? 3 : 2);
   out.push_back(value.known ? 1 : 0);
   put_fixed(out, value.last_seen_ns);
   put(out, value.counters);
@@ -239,17 +246,20 @@ std::string encode(const node_value& value) {
   put_varint(out, value.incompletes);
   put(out, value.plain);
   put(out, value.with_facts);
+  if (copies)
+    put(out, value.copied);
   return out;
 }
 
 bool decode(std::string_view in, node_value& out) {
   char version = 0;
-  if (!take_version(in, 2, version) || !take_bool(in, out.known) || !get_fixed(in, out.last_seen_ns)
+  out.copied = {};
+  if (!take_version(in, 3, version) || !take_bool(in, out.known) || !get_fixed(in, out.last_seen_ns)
       || !take(in, out.counters) || !take(in, out.sums, version) || !get_varint(in, out.restarts)
       || !get_varint(in, out.gaps))
     return false;
   return (version == 1 || (get_varint(in, out.incompletes) && take(in, out.plain) && take(in, out.with_facts)))
-         && in.empty();
+         && (version < 3 || take(in, out.copied)) && in.empty();
 }
 
 std::string encode(const mark_value& value) {

@@ -59,6 +59,7 @@ struct record_value {
   token_counts tokens;
   std::optional<facts_value> facts;
   std::optional<std::int64_t> cost_nano; ///< not set: there was no price for it
+  bool copied = false;
   bool operator==(const record_value&) const = default;
 };
 
@@ -117,6 +118,7 @@ struct node_value {
   std::uint64_t incompletes = 0;
   record_span plain;      ///< records without facts: from `/usage` or a file
   record_span with_facts; ///< records from the usage queue
+  record_span copied{};   ///< records out of other tools' databases, which are counted above as well
   bool operator==(const node_value&) const = default;
 };
 
@@ -210,6 +212,16 @@ struct config_value {
   bool operator==(const config_value&) const = default;
 };
 
+struct history_value {
+  std::int64_t requests = 0;
+  std::int64_t ok = 0;
+  std::int64_t failed = 0;
+  std::int64_t tokens = 0;
+  std::int64_t input_tokens = 0;
+  std::int64_t output_tokens = 0;
+  bool operator==(const history_value&) const = default;
+};
+
 std::string encode(const position_value& value);
 std::string encode(const record_value& value);
 std::string encode(const outbox_value& value);
@@ -234,6 +246,7 @@ std::string encode(const price& value);
 std::string encode(const registry_entry& value);
 std::string encode(const command_value& value);
 std::string encode(const config_value& value);
+std::string encode(const history_value& value);
 
 [[nodiscard]] bool decode(std::string_view in, position_value& out);
 [[nodiscard]] bool decode(std::string_view in, record_value& out);
@@ -258,6 +271,7 @@ std::string encode(const config_value& value);
 [[nodiscard]] bool decode(std::string_view in, registry_entry& out);
 [[nodiscard]] bool decode(std::string_view in, command_value& out);
 [[nodiscard]] bool decode(std::string_view in, config_value& out);
+[[nodiscard]] bool decode(std::string_view in, history_value& out);
 
 /// A single number with a version byte: schema version, name number.
 std::string encode_number(std::uint32_t value);

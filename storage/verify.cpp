@@ -14,6 +14,7 @@ struct node_count {
   totals sums;
   record_span plain;
   record_span with_facts;
+  record_span copied;
 };
 
 struct recount {
@@ -43,6 +44,8 @@ caf::error count_records(const database& db, const view& as_of, const names& dic
       auto& node = out.nodes[of.node];
       node.sums.add(record.tokens, parts, record.latency_ms, record.failed);
       (record.facts ? node.with_facts : node.plain).add(of.at_ns);
+      if (record.copied)
+        node.copied.add(of.at_ns);
       auto& credential = out.credentials[{of.node, record.auth_index}];
       ++(record.failed ? credential.failed : credential.ok);
       return {};
@@ -126,7 +129,8 @@ caf::error compare_nodes(const database& db, const view& as_of, recount& counted
       if (!decode_key(key, of) || !decode(value, node))
         return damaged("node");
       const auto& own = counted.nodes[of.node];
-      if (node.sums != own.sums || node.plain != own.plain || node.with_facts != own.with_facts)
+      if (node.sums != own.sums || node.plain != own.plain || node.with_facts != own.with_facts
+          || node.copied != own.copied)
         return differs(
           fmt::format("node {} says {} requests, its records {}", of.node, node.sums.requests, own.sums.requests));
       counted.nodes.erase(of.node);

@@ -82,6 +82,10 @@ int run(const invocation& asked, const loaded_settings& loaded, const console& i
     case command::keys_adopt: return adopt_client_key(here);
     case command::keys_find: return find_client_key(here);
     case command::keys_change: return change_client_key(here);
+    case command::keys_drift: return show_key_drift(here);
+    case command::renewals_list: return list_renewals(here);
+    case command::renewals_ask: return ask_renewal(here);
+    case command::renewals_answer: return answer_renewal(here);
     case command::pool_show: return show_pool(here);
     case command::pool_fill: return fill_pool(here);
     case command::policies_list: return list_policies(here);
@@ -105,6 +109,11 @@ int run(const invocation& asked, const loaded_settings& loaded, const console& i
     case command::import_user_keys:
     case command::import_key_pool:
     case command::import_user_mapping: return move_in(here);
+    case command::import_usage_db:
+    case command::import_usage_history:
+    case command::import_keeper:
+    case command::import_manager_plus: return move_usage_in(here);
+    case command::history: return list_history(here);
     case command::events_tail: return tail_events(here, borrowed);
     case command::config_check: return check_config(loaded, io);
     case command::config_print: io.out << (asked.json ? print_json(loaded) : print_toml(loaded)); return exit_done;

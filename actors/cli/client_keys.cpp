@@ -65,6 +65,17 @@ void print_key(const context& here, const service& portal, const json& key) {
   here.io.out << rows.text();
 }
 
+void print_budgets(const context& here, const service& portal, const json& key) {
+  const auto uses = look(portal, path_of_key(key) + "/budgets");
+  if (!uses || items_of(*uses).empty())
+    return;
+  table list({{"BUDGET"}, {"OF"}, {"USED", table::side::right}, {"AMOUNT", table::side::right}, {"SINCE"}});
+  for (const auto& one : items_of(*uses))
+    list.add({text(one, {"unit"}) + "/" + text(one, {"window"}), text(one, {"of"}), number(one, {"used"}),
+              number(one, {"amount"}), text(one, {"window"}) == "lifetime" ? "" : local_time(text(one, {"since"}))});
+  here.io.out << list.text();
+}
+
 /// What a command did to a key. The text of a new one goes to standard output alone, so that a script can take it.
 int tell(const context& here, const json& done, const std::string& what, const std::string& id = {}) {
   if (here.asked.json) {
@@ -149,8 +160,10 @@ int show_client_key(const context& here) {
   return with_key(here, [&](const service& portal, const json& key) {
     if (here.asked.json)
       print(here, key);
-    else
+    else {
       print_key(here, portal, key);
+      print_budgets(here, portal, key);
+    }
     return exit_done;
   });
 }
@@ -253,6 +266,92 @@ int find_client_key(const context& here) {
   });
 }
 
+int show_key_drift(const context& here) {
+  return with_service(here, [&](const service& portal) {
+    const auto nodes = fetch(portal, "/api/v1/nodes");
+    if (!nodes)
+      return fail(here, nodes.error());
+    const auto keys = look_at_all(portal, "/api/v1/keys?waiting=choice", 0);
+    if (!keys)
+      return fail(here, keys.error());
+    auto states = json::array();
+    bool any = !keys->empty();
+    for (const auto& node : items_of(*nodes)) {
+      auto now = fetch(portal, "/api/v1/nodes/" + escaped(text(node, {"name"})) + "/keys");
+      if (!now)
+        return fail(here, now.error());
+      (*now)["node"] = text(node, {"name"});
+      any |= at(*now, {"drift"}) == true || at(*now, {"open"}) == true;
+      states.push_back(std::move(*now));
+    }
+    if (here.asked.json) {
+      print(here, {{"nodes", states}, {"keys", *keys}});
+      return any ? exit_failed : exit_done;
+    }
+    table list({{"NODE"}, {"KEYS"}, {"CHANGING", table::side::right}, {"REMOVED", table::side::right}, {"PROBLEM"}});
+    for (const auto& now : states)
+      list.add({text(now, {"node"}),
+                at(now, {"open"}) == true    ? "open to anybody"
+                : at(now, {"drift"}) == true ? "drift"
+                                             : "as they should be",
+                number(now, {"changing"}), number(now, {"taken_away"}), printable(text(now, {"problem"}))});
+    here.io.out << list.text();
+    if (keys->empty())
+      return any ? exit_failed : exit_done;
+    const owner_names owners(portal, *keys);
+    table waiting({{"REMOVED BY HAND"}, {"OWNER"}, {"LABEL"}, {"SINCE"}, {"ID"}});
+    for (const auto& key : *keys)
+      waiting.add({text(key, {"shown"}), owners.of(key), text(key, {"label"}), local_time(text(key, {"changed_at"})),
+                   text(key, {"id"})});
+    here.io.out << "\n"
+                << waiting.text() << "`keyportal keys resume ID` puts one back, `keyportal keys revoke ID` ends it\n";
+    return exit_failed;
+  });
+}
+
+int list_renewals(const context& here) {
+  return with_service(here, [&](const service& portal) {
+    const auto keys = look_at_all(portal, "/api/v1/keys?waiting=renewal", here.asked.registry.limit);
+    if (!keys)
+      return fail(here, keys.error());
+    if (here.asked.json) {
+      print(here, {{"items", *keys}});
+      return exit_done;
+    }
+    const owner_names owners(portal, *keys);
+    table list({{"KEY"}, {"OWNER"}, {"ENDS"}, {"ASKED"}, {"FOR"}, {"REASON"}, {"ID"}});
+    for (const auto& key : *keys)
+      list.add({text(key, {"shown"}), owners.of(key), local_time(text(key, {"expires_at"})),
+                local_time(text(key, {"renewal", "asked_at"})), lifetime_text(integer(key, {"renewal", "lifetime_s"})),
+                text(key, {"renewal", "reason"}), text(key, {"id"})});
+    here.io.out << (list.empty() ? "nobody asks for a renewal\n" : list.text());
+    return exit_done;
+  });
+}
+
+int ask_renewal(const context& here) {
+  return with_key(here, [&](const service& portal, const json& key) {
+    json body = {{"reason", here.asked.registry.reason}};
+    if (const auto& given = here.asked.registry.lifetime) {
+      const auto lifetime = seconds_of("--lifetime", *given);
+      if (!lifetime)
+        return fail(here, lifetime.error());
+      body["lifetime_s"] = *lifetime;
+    }
+    const auto done = order(here, portal, "POST", path_of_key(key) + "/renewal", "asking", body);
+    return done ? tell(here, *done, "asked for:") : fail(here, done.error());
+  });
+}
+
+int answer_renewal(const context& here) {
+  return with_key(here, [&](const service& portal, const json& key) {
+    const bool approve = here.asked.registry.approve;
+    const auto done = order(here, portal, "POST", path_of_key(key) + "/renewal/answer", "deciding",
+                            {{"approve", approve}, {"reason", here.asked.registry.reason}});
+    return done ? tell(here, *done, approve ? "renewed:" : "refused:") : fail(here, done.error());
+  });
+}
+
 int show_pool(const context& here) {
   return with_service(here, [&](const service& portal) {
     const auto state = look(portal, "/api/v1/pool");
@@ -269,6 +368,8 @@ int show_pool(const context& here) {
     rows.add({"imported", number(*state, {"imported"})});
     rows.add({"found at nodes", number(*state, {"found"})});
     rows.add({"on their way", number(*state, {"changing"})});
+    rows.add({"removed by hand", number(*state, {"by_hand"})});
+    rows.add({"renewals asked for", number(*state, {"renewals"})});
     rows.add({"refilled below", number(*state, {"low_water"})});
     here.io.out << rows.text();
     return exit_done;

@@ -50,6 +50,10 @@ int renew_client_key(const context& here);
 int rotate_client_key(const context& here);
 int step_client_key(const context& here);
 int adopt_client_key(const context& here);
+int show_key_drift(const context& here); ///< exit_failed where there is any
+int list_renewals(const context& here);
+int ask_renewal(const context& here);
+int answer_renewal(const context& here);
 int find_client_key(const context& here);
 int change_client_key(const context& here);
 int show_pool(const context& here);
@@ -74,6 +78,10 @@ int restore_config(const context& here);
 
 // moving_in.cpp: files of the original portal
 int move_in(const context& here);
+
+// moving_usage.cpp: usage out of other tools' files, and the days among it
+int move_usage_in(const context& here);
+int list_history(const context& here);
 
 // transfer.cpp: usage in and out
 int export_usage(const context& here);

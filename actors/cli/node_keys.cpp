@@ -89,8 +89,12 @@ int show_node_keys(const context& here) {
     here.io.out << rows.text();
     if (const auto problem = text(*now, {"problem"}); !problem.empty())
       here.io.out << printable(problem) << "\n";
-    if (open)
+    else if (open)
       here.io.out << "the node lets in anybody, without a key\n";
+    if (at(*now, {"drift"}) == true)
+      here.io.out << "its keys are not what they should be\n";
+    if (integer(*now, {"taken_away"}) > 0)
+      here.io.out << "`keyportal keys drift` lists the keys that wait for a choice\n";
     return open ? exit_failed : exit_done;
   });
 }

@@ -48,8 +48,8 @@ caf::error amend(const registry_words& given, json& policy) {
   }
   if (given.keys_per_user)
     policy["keys_per_user"] = *given.keys_per_user;
-  if (given.owner_may_renew)
-    policy["owner_may_renew"] = *given.owner_may_renew == "yes";
+  if (given.renewal)
+    policy["renewal"] = *given.renewal;
   if (!given.nodes.empty())
     policy["nodes"] = list_of(given.nodes, "all");
   if (!given.models.empty())
@@ -68,11 +68,10 @@ int list_policies(const context& here) {
       print(here, *all);
       return exit_done;
     }
-    table list({{"POLICY"}, {"KEYS PER USER", table::side::right}, {"LIFETIME"}, {"OWNER MAY RENEW"}, {"NODES"}});
+    table list({{"POLICY"}, {"KEYS PER USER", table::side::right}, {"LIFETIME"}, {"RENEWAL"}, {"NODES"}});
     for (const auto& one : items_of(*all))
       list.add({text(one, {"name"}), number(one, {"keys_per_user"}), lifetime_text(integer(one, {"key_lifetime_s"})),
-                at(one, {"owner_may_renew"}) == true ? "yes" : "no",
-                at(one, {"nodes"}).empty() ? "all" : joined(at(one, {"nodes"}))});
+                text(one, {"renewal"}), at(one, {"nodes"}).empty() ? "all" : joined(at(one, {"nodes"}))});
     here.io.out << (list.empty() ? "no policy yet: everybody may have 3 keys, for ever\n" : list.text());
     return exit_done;
   });
@@ -95,7 +94,7 @@ int show_policy(const context& here) {
     rows.add({"longest renewal", integer(*policy, {"longest_renewal_s"}) == 0
                                    ? "as the lifetime"
                                    : lifetime_text(integer(*policy, {"longest_renewal_s"}))});
-    rows.add({"owner may renew", at(*policy, {"owner_may_renew"}) == true ? "yes" : "no"});
+    rows.add({"renewal", text(*policy, {"renewal"})});
     rows.add({"of each key", budgets_text(at(*policy, {"key_budgets"}))});
     rows.add({"of each user", budgets_text(at(*policy, {"user_budgets"}))});
     rows.add({"of the group", budgets_text(at(*policy, {"group_budgets"}))});

@@ -1,11 +1,15 @@
 #include "actors/cli/price_words.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
+#include <map>
 
 #include <fmt/format.h>
 
 #include "actors/cli/registry_calls.hpp"
 #include "actors/cli/table.hpp"
+#include "actors/prices/price_changes.hpp"
 #include "actors/prices/price_rules.hpp"
 #include "messages/price_json.hpp"
 
@@ -135,6 +139,80 @@ std::string money_text(const settings& values, std::int64_t nano) {
   const auto whole = static_cast<std::int64_t>(std::min<wide>(amount / billion, INT64_MAX));
   const auto part = static_cast<std::int64_t>(amount % billion) / unit;
   return fmt::format("{}{}.{:0{}} {}", negative ? "-" : "", grouped(whole), part, digits, values.prices.currency);
+}
+
+caf::expected<json> send_prices(const context& here, const service& portal, const std::vector<price>& prices) {
+  auto list = json::array();
+  for (const auto& one : prices) {
+    auto given = to_json(one);
+    given.erase("id");
+    given.erase("set_at");
+    list.push_back(std::move(given));
+  }
+  return order(here, portal, "POST", "/api/v1/prices", "setting prices", {{"prices", std::move(list)}});
+}
+
+caf::expected<moved_prices> move_prices_in(const context& here, const service& portal,
+                                           const std::vector<peer_price>& peers, moment now, bool dry_run) {
+  moved_prices out;
+  // One for each model, with its tiers as steps.
+  std::map<std::string, price> models;
+  const auto rates_of = [](const peer_price& peer) {
+    const auto rate = [](double dollars) { return std::llround(std::min(dollars, 1e6) * 1e9); };
+    price_rates rates;
+    rates.input = rate(peer.input);
+    rates.output = rate(peer.output);
+    if (peer.cache_read > 0) // 0 stands for not set there
+      rates.cache_read = rate(peer.cache_read);
+    if (peer.cache_write > 0)
+      rates.cache_write = rate(peer.cache_write);
+    return rates;
+  };
+  for (const bool tiers : {false, true})
+    for (const auto& peer : peers) {
+      const auto tier = lower(peer.service_tier);
+      const bool is_tier = !tier.empty() && tier != "default" && tier != "standard";
+      if (is_tier != tiers)
+        continue;
+      const auto there = models.find(lower(peer.model));
+      if (peer.input + peer.output <= 0 || (is_tier && there == models.end())) {
+        ++out.refused;
+      } else if (is_tier) {
+        there->second.steps.push_back({tier, 0, rates_of(peer)});
+      } else {
+        auto& one = models[lower(peer.model)];
+        one.model = peer.model;
+        one.source = price_source::imported;
+        one.rates = rates_of(peer);
+      }
+    }
+  std::vector<price> list;
+  for (auto& [model, one] : models) {
+    auto tidy = tidy_price(std::move(one));
+    if (tidy)
+      list.push_back(std::move(*tidy));
+    else
+      ++out.refused;
+  }
+  if (list.empty())
+    return out;
+  auto there = all_prices(portal);
+  if (!there)
+    return there.error();
+  std::erase_if(*there, [&](const price& one) {
+    return one.source == price_source::imported
+           && std::none_of(list.begin(), list.end(), [&](const price& fresh) { return fresh.model == one.model; });
+  });
+  const auto changes = compare_prices(*there, list, price_source::imported, {}, now);
+  out.added = changes.added.size() + changes.changed.size();
+  out.known = changes.same;
+  out.by_hand = changes.by_hand.size();
+  if (dry_run || changes.puts.empty())
+    return out;
+  const auto done = send_prices(here, portal, changes.puts);
+  if (!done)
+    return done.error();
+  return out;
 }
 
 caf::expected<std::vector<price>> all_prices(const service& portal) {

@@ -143,17 +143,6 @@ json json_of(const price_list& list, const price_changes& changes) {
           {"not_understood", list.refused_count}};
 }
 
-caf::expected<json> put(const context& here, const service& portal, const std::vector<price>& prices) {
-  auto list = json::array();
-  for (const auto& one : prices) {
-    auto given = to_json(one);
-    given.erase("id");
-    given.erase("set_at");
-    list.push_back(std::move(given));
-  }
-  return order(here, portal, "POST", "/api/v1/prices", "setting prices", {{"prices", std::move(list)}});
-}
-
 // --- reprice -----------------------------------------------------------------------------------
 
 void tell_reprice(const context& here, const json& state) {
@@ -258,7 +247,7 @@ int set_price(const context& here) {
     const auto fresh = price_of_words(here.asked.prices);
     if (!fresh)
       return fail(here, fresh.error());
-    const auto done = put(here, portal, {*fresh});
+    const auto done = send_prices(here, portal, {*fresh});
     if (!done)
       return fail(here, done.error());
     if (here.asked.json)
@@ -327,7 +316,7 @@ int import_prices(const context& here) {
       if (!confirmed(here, fmt::format("Take {} new and {} changed prices, and end {}?", changes.added.size(),
                                        changes.changed.size(), changes.dropped.size())))
         return exit_failed;
-      const auto done = put(here, portal, changes.puts);
+      const auto done = send_prices(here, portal, changes.puts);
       if (!done)
         return fail(here, done.error());
       report["position"] = at(*done, {"position"});

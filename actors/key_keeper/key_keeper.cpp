@@ -287,6 +287,7 @@ node_keys key_keeper_core::show() const {
   out.external = plan.external();
   out.taken_away = plan.taken_away();
   out.open = plan.open();
+  out.drift = drift_told;
   out.in_step_at = in_step_at;
   out.problem = plan.problem();
   if (out.problem.empty() && config_empty)
@@ -305,8 +306,8 @@ void key_keeper_core::report(self_ptr self) {
   numbers.taken_away.Set(static_cast<double>(plan.taken_away()));
   numbers.open.Set(plan.open() ? 1 : 0);
   const nlohmann::json node_at = {{"node", settings.node}, {"at", to_rfc3339_ms(settings.now())}};
-  if (plan.alarm() != alarm_told) {
-    alarm_told = plan.alarm();
+  if (plan.open() != alarm_told) {
+    alarm_told = plan.open();
     auto data = node_at;
     data["open"] = alarm_told;
     if (alarm_told)

@@ -30,6 +30,7 @@ constexpr auto after_restore = 5s; ///< or by a restored file
 constexpr auto second_look = 1'000ms;
 constexpr auto list_good_for = 20ms; ///< what somebody else writes between our reading and our writing is lost
 constexpr auto tidy_after = 5s;
+constexpr auto open_check_every = 10s; ///< next to nothing for CPA, and an open node is an open purse
 constexpr auto config_good_for = 10min;
 constexpr auto config_renewed_after = 5min; ///< at a quiet moment, so that no write has to wait for it
 constexpr auto config_of_new_list = 2s;     ///< what is kept then has the sentinel, and can be brought back
@@ -572,7 +573,7 @@ void key_plan::tried(key_trial outcome, time now) {
     return;
   }
   if (!round_ || round_->passed) {
-    open_check_at_ = now + reconcile_interval_;
+    open_check_at_ = now + std::min<std::chrono::milliseconds>(reconcile_interval_, open_check_every);
     return;
   }
   auto& r = *round_;
@@ -691,6 +692,8 @@ bool key_plan::drift(time now) const {
 std::string key_plan::problem() const {
   if (alarm())
     return "the node lets in anybody, without a key";
+  if (anybody_)
+    return "the node lets in anybody: it was never given a key; the first one that should work there closes it";
   if (template_there_)
     return "the node has an example key of CLIProxyAPI, which newer versions answer by refusing everybody; remove it "
            "from api-keys";

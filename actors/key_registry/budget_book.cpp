@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <utility>
 
 namespace keyportal {
 
@@ -47,9 +48,52 @@ moment next_window_start(budget_window window, moment at) {
   return window == budget_window::lifetime ? far_future : start_of(window, local_of(at), 1);
 }
 
-void budget_book::forget_all() {
-  scopes_.clear();
-  dirty_.clear();
+const key_id& budget_book::root_of(const key_id& key) const {
+  const auto* there = registry_->find(key);
+  if (there == nullptr || there->predecessor.empty())
+    return key;
+  const auto known = roots_.find(key);
+  if (known != roots_.end())
+    return known->second;
+  const auto* first = there;
+  while (!first->predecessor.empty()) {
+    const auto* before = registry_->find(first->predecessor);
+    if (before == nullptr)
+      break;
+    first = before;
+  }
+  return roots_.emplace(key, first->id).first->second;
+}
+
+void budget_book::owner_changed(const key_id& key) { recount_ |= scopes_.contains("k" + key); }
+
+void budget_book::recount(moment now) {
+  if (!std::exchange(recount_, false))
+    return;
+  std::vector<std::pair<key_id, counts>> keys;
+  for (auto& [scope, all] : scopes_)
+    if (scope.front() == 'k')
+      keys.emplace_back(scope.substr(1), all);
+  std::erase_if(scopes_, [](const auto& one) { return one.first.front() != 'k'; });
+  for (const auto& [id, all] : keys) {
+    const auto* key = registry_->find(id);
+    const auto* owner = key == nullptr ? nullptr : registry_->find_user(key->owner);
+    if (owner == nullptr)
+      continue;
+    for (const auto& scope : {"u" + owner->id, "g" + registry_->policy_of(*owner).name}) {
+      auto& sum = scopes_[scope];
+      for (std::size_t window = 1; window < all.size(); ++window) {
+        const auto began = start(static_cast<budget_window>(window), now);
+        if (sum[window].since != began)
+          sum[window] = {began, 0, 0, 0};
+        if (all[window].since != began)
+          continue;
+        sum[window].requests += all[window].requests;
+        sum[window].tokens += all[window].tokens;
+        sum[window].cost_nano += all[window].cost_nano;
+      }
+    }
+  }
 }
 
 void budget_book::touch(const key_id& key) { dirty_.insert(key); }
@@ -82,7 +126,7 @@ void budget_book::add(const key_id& key, moment at, std::int64_t requests, std::
   const auto* there = registry_->find(key);
   if (there == nullptr)
     return; // of a key that the registry does not know
-  count_in("k" + key, at, requests, tokens, cost_nano, now);
+  count_in("k" + root_of(key), at, requests, tokens, cost_nano, now);
   if (const auto* owner = registry_->find_user(there->owner)) {
     count_in("u" + owner->id, at, requests, tokens, cost_nano, now);
     count_in("g" + registry_->policy_of(*owner).name, at, requests, tokens, cost_nano, now);
@@ -106,13 +150,14 @@ bool budget_book::exhausted(const std::string& scope, const std::vector<budget>&
 }
 
 bool budget_book::exhausted(const client_key& key, moment now) const {
-  if (exhausted("k" + key.id, key.budgets, now))
+  const auto scope = "k" + root_of(key.id);
+  if (exhausted(scope, key.budgets, now))
     return true;
   const auto* owner = registry_->find_user(key.owner);
   if (owner == nullptr)
     return false;
   const auto& rules = registry_->policy_of(*owner);
-  return exhausted("k" + key.id, rules.key_budgets, now) || exhausted("u" + owner->id, owner->budgets, now)
+  return exhausted(scope, rules.key_budgets, now) || exhausted("u" + owner->id, owner->budgets, now)
          || exhausted("u" + owner->id, rules.user_budgets, now)
          || exhausted("g" + rules.name, rules.group_budgets, now);
 }
@@ -139,6 +184,7 @@ bool budget_book::judge(const std::string& scope, const std::vector<budget>& bud
 }
 
 budgets_crossed budget_book::judge(moment now) {
+  recount(now);
   budgets_crossed out;
   std::unordered_set<std::string> users, groups;
   const auto suspend = [&out](const client_key& key) {
@@ -159,7 +205,7 @@ budgets_crossed budget_book::judge(moment now) {
       const auto& more = registry_->policy_of(*owner).key_budgets;
       budgets.insert(budgets.end(), more.begin(), more.end());
     }
-    if (judge("k" + id, budgets, key->told, now, [&](budget_mark m) { out.keys.emplace_back(id, m); }))
+    if (judge("k" + root_of(id), budgets, key->told, now, [&](budget_mark m) { out.keys.emplace_back(id, m); }))
       suspend(*key);
     if (owner != nullptr) {
       users.insert(owner->id);
@@ -194,22 +240,25 @@ budgets_crossed budget_book::judge(moment now) {
   return out;
 }
 
-std::vector<budget_use> budget_book::uses_of(const key_id& key, moment now) const {
+std::vector<budget_use> budget_book::uses_of(const key_id& key, moment now) {
+  recount(now);
   std::vector<budget_use> out;
   const auto* there = registry_->find(key);
   if (there == nullptr)
     return out;
-  const auto take = [&](const std::string& scope, const std::vector<budget>& budgets) {
+  const auto take = [&](budget_use::scope of, const std::string& scope, const std::vector<budget>& budgets) {
     for (const auto& one : budgets)
-      out.push_back({one, start(one.window, now), used(scope, one, now)});
+      out.push_back({of, one, start(one.window, now), used(scope, one, now)});
   };
-  take("k" + key, there->budgets);
+  const auto mine = "k" + root_of(key);
+  using of = budget_use::scope;
+  take(of::key, mine, there->budgets);
   if (const auto* owner = registry_->find_user(there->owner)) {
     const auto& rules = registry_->policy_of(*owner);
-    take("k" + key, rules.key_budgets);
-    take("u" + owner->id, owner->budgets);
-    take("u" + owner->id, rules.user_budgets);
-    take("g" + rules.name, rules.group_budgets);
+    take(of::key, mine, rules.key_budgets);
+    take(of::user, "u" + owner->id, owner->budgets);
+    take(of::user, "u" + owner->id, rules.user_budgets);
+    take(of::group, "g" + rules.name, rules.group_budgets);
   }
   return out;
 }

@@ -17,14 +17,8 @@ moment window_start(budget_window window, moment at);
 /// The beginning of the next one; far in the future for `lifetime`.
 moment next_window_start(budget_window window, moment at);
 
-struct budget_use {
-  budget limit;
-  moment since{}; ///< when the window began
-  std::int64_t used = 0;
-};
-
-/// Counts what the ledger got. A record counts in the window of its own time, also when it comes late, for whoever
-/// owned the key when it came. Adding: O(1). One thread.
+/// Counts what the ledger got. A record counts in the window of its own time, also when it comes late, for whoever owns
+/// the key now. A key that replaced another goes on with what that one used. Adding: O(1). One thread.
 class budget_book {
 public:
   explicit budget_book(const registry_book& registry) : registry_(&registry) {}
@@ -33,13 +27,16 @@ public:
            std::int64_t cost_nano = 0);
   /// Something about the key changed: judge it anew.
   void touch(const key_id& key);
-  void forget_all();
+  /// Its use is another person's now.
+  void owner_changed(const key_id& key);
+  /// People are in other groups, or other groups have policies: what groups used is added up anew.
+  void groups_changed() { recount_ = true; }
 
   /// What was crossed since, and which keys that were suspended for a budget are within it again (a window turned, a
   /// limit was raised). Empty lists when nothing happened. What it says becomes true by `budgets_crossed`.
   [[nodiscard]] budgets_crossed judge(moment now);
   /// Of one key, with those of its owner and group.
-  [[nodiscard]] std::vector<budget_use> uses_of(const key_id& key, moment now) const;
+  [[nodiscard]] std::vector<budget_use> uses_of(const key_id& key, moment now);
 
 private:
   struct count {
@@ -51,6 +48,9 @@ private:
     moment since = moment::max(), until{};
   };
 
+  /// The first of the keys that replaced each other.
+  const key_id& root_of(const key_id& key) const;
+  void recount(moment now);
   void count_in(const std::string& scope, moment at, std::int64_t requests, std::int64_t tokens, std::int64_t cost_nano,
                 moment now);
   /// `window_start`, worked out once for each window: calendars are slow.
@@ -65,8 +65,10 @@ private:
 
   const registry_book* registry_;
   mutable std::array<current, 6> windows_;
-  std::unordered_map<std::string, counts> scopes_; ///< "k" + key id, "u" + user id, "g" + group
-  std::unordered_set<std::string> dirty_;          ///< ids of keys
+  std::unordered_map<std::string, counts> scopes_;   ///< "k" + key id, "u" + user id, "g" + group
+  std::unordered_set<std::string> dirty_;            ///< ids of keys
+  mutable std::unordered_map<key_id, key_id> roots_; ///< of keys that replaced others
+  bool recount_ = false;
 };
 
 } // namespace keyportal

@@ -1,5 +1,6 @@
 #include "actors/key_registry/key_registry.hpp"
 
+#include <algorithm>
 #include <deque>
 
 #include <caf/all.hpp>
@@ -12,20 +13,23 @@
 namespace keyportal {
 namespace {
 struct registry_tick {};
+struct budget_tick {};
 } // namespace
 } // namespace keyportal
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyportal::registry_tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyportal::budget_tick)
 
 namespace keyportal {
 namespace {
 
 using namespace std::chrono_literals;
-using registry_impl = key_registry_actor::extend<caf::reacts_to<registry_tick>>;
+using registry_impl = key_registry_actor::extend<caf::reacts_to<registry_tick>, caf::reacts_to<budget_tick>>;
 struct registry_holder;
 using self_ptr = registry_impl::stateful_pointer<registry_holder>;
 using promise = caf::typed_response_promise<command_done>;
 
 constexpr auto tick = 1s;
+constexpr auto soon = 50ms;
 constexpr std::size_t orders_at_once = 10'000;
 
 struct registry_core {
@@ -40,6 +44,7 @@ struct registry_core {
   std::vector<keeper_ready> keepers;
   std::uint64_t life = 0; ///< counts how often what is known was thrown away; answers from before mean nothing
   bool reloading = false; ///< the disk refused something: what is known is read anew
+  bool judging = false;   ///< of budgets: soon
   bool draining = false;
   caf::typed_response_promise<drained> drain_promise;
 
@@ -64,6 +69,7 @@ struct registry_core {
   void introduce(self_ptr self, const keeper_ready& who);
   void by_ourselves(self_ptr self, registry_question what);
   void pass(self_ptr self);
+  void judge_budgets(self_ptr self);
   void note(const registry_entry& entry);
   void show_numbers();
   [[nodiscard]] key_orders::one order_for(const client_key& key, const node_name& node) const;
@@ -174,6 +180,7 @@ void registry_core::reload(self_ptr self) {
     .then(
       [this, self](const std::shared_ptr<const registry_image>& image) {
         book.load(*image);
+        budgets.groups_changed();
         durable = image->position;
         reloading = false;
         for (const auto& who : keepers)
@@ -189,7 +196,7 @@ key_orders::one registry_core::order_for(const client_key& key, const node_name&
   auto text = book.text_of(key);
   if (!text)
     log::error("key-registry", "seal", "key {}: {}", key.id, render(text.error()));
-  return {key.id, text ? *text : secret{}, registry_book::belongs_at(key, node),
+  return {key.id, text ? *text : secret{}, book.belongs_at(key, node),
           std::binary_search(key.in_force.begin(), key.in_force.end(), node)};
 }
 
@@ -200,8 +207,8 @@ void registry_core::tell_keepers(self_ptr self, const registry_entry& entry) {
       if (!change.after)
         continue;
       const auto& after = *change.after;
-      const bool before = change.before && registry_book::belongs_at(*change.before, who.node);
-      const bool now = registry_book::belongs_at(after, who.node);
+      const bool before = change.before && book.belongs_at(*change.before, who.node);
+      const bool now = book.belongs_at(after, who.node);
       // What works there though it should not: an ended key that somebody put back, or one found and now revoked.
       const bool stray = !now && after.state != key_state::external
                          && std::binary_search(after.in_force.begin(), after.in_force.end(), who.node);
@@ -220,7 +227,7 @@ void registry_core::introduce(self_ptr self, const keeper_ready& who) {
   orders.sentinel = settings.sentinel;
   for (const auto& [id, key] : book.all_keys()) {
     const bool there = std::binary_search(key.in_force.begin(), key.in_force.end(), who.node);
-    if (registry_book::belongs_at(key, who.node) || (there && key.state != key_state::external))
+    if (book.belongs_at(key, who.node) || (there && key.state != key_state::external))
       orders.keys.push_back(order_for(key, who.node));
   }
   self->send(who.keeper, std::move(orders));
@@ -232,16 +239,46 @@ void registry_core::by_ourselves(self_ptr self, registry_question what) {
   work(self, registry_command{{"system", "local", {}}, std::move(what)}, {});
 }
 
+/// What a change may mean for budgets.
 void registry_core::note(const registry_entry& entry) {
-  for (const auto& change : entry.keys)
+  for (const auto& change : entry.keys) {
     if (change.after && change.after->state == key_state::live)
       budgets.touch(change.after->id);
+    if (change.before && change.after && change.before->owner != change.after->owner)
+      budgets.owner_changed(change.after->id);
+  }
+  for (const auto& change : entry.users) {
+    if (!change.before || !change.after)
+      continue;
+    if (change.before->groups != change.after->groups)
+      budgets.groups_changed();
+    if (change.before->groups != change.after->groups || change.before->budgets != change.after->budgets)
+      for (const auto* key : book.keys_of(change.after->id))
+        budgets.touch(key->id);
+  }
+  const auto is_other = [](const change_of<policy>& change) {
+    if (!change.before || !change.after)
+      return true;
+    return change.before->key_budgets != change.after->key_budgets
+           || change.before->user_budgets != change.after->user_budgets
+           || change.before->group_budgets != change.after->group_budgets;
+  };
+  if (std::any_of(entry.policies.begin(), entry.policies.end(), is_other)) {
+    budgets.groups_changed();
+    for (const auto& [id, key] : book.all_keys())
+      if (key.state == key_state::live)
+        budgets.touch(id);
+  }
 }
 
 void registry_core::pass(self_ptr self) {
-  const auto now = settings.now();
-  if (const auto due = book.due_at(); due && *due <= now)
+  if (const auto due = book.due_at(); due && *due <= settings.now())
     by_ourselves(self, pass_time{});
+  judge_budgets(self);
+}
+
+void registry_core::judge_budgets(self_ptr self) {
+  const auto now = settings.now();
   auto crossed = budgets.judge(now);
   if (!crossed.keys.empty() || !crossed.users.empty() || !crossed.groups.empty() || !crossed.suspend.empty()
       || !crossed.resume.empty())
@@ -254,6 +291,8 @@ void registry_core::show_numbers() {
   numbers.registry_users.Set(static_cast<double>(state.users));
   numbers.keys_pooled.Set(static_cast<double>(state.keys[static_cast<std::size_t>(key_state::pooled)]));
   numbers.keys_live.Set(static_cast<double>(state.keys[static_cast<std::size_t>(key_state::live)]));
+  numbers.keys_by_hand.Set(static_cast<double>(state.by_hand));
+  numbers.keys_renewals.Set(static_cast<double>(state.renewals));
   numbers.keys_changing.Set(static_cast<double>(state.changing));
 }
 
@@ -276,37 +315,25 @@ registry_impl::behavior_type key_registry(self_ptr self, key_registry_settings s
     core->budgets.add(one.key, one.from, one.requests, one.tokens, now, one.cost_nano);
   core->show_numbers();
   self->delayed_send(self, tick, registry_tick{});
-  /// For people: without the sealed text, and with the nodes that "all" means.
-  const auto shown = [core](client_key key) {
-    key.sealed.clear();
-    if (key.nodes.empty())
-      key.nodes = core->book.rules().nodes;
-    return key;
-  };
   return {
     [core, self](const registry_command& m) -> caf::result<command_done> {
       auto answer = self->make_response_promise<command_done>();
       core->work(self, m, answer);
       return answer;
     },
-    [core, shown](const find_key& m) -> caf::result<client_key> {
+    [core](const find_key& m) -> caf::result<client_key> {
       if (m.text.empty()) {
         const auto* key = core->book.find(m.id);
         if (key == nullptr)
           return make_error(errc::key_unknown);
-        return shown(*key);
+        return core->book.shown(*key);
       }
       auto key = core->book.find_text(m.text.reveal());
       if (!key)
         return key.error();
-      return shown(**key);
+      return core->book.shown(**key);
     },
-    [core, shown](const list_keys& m) -> caf::result<key_page> {
-      auto page = core->book.keys(m);
-      for (auto& key : page.keys)
-        key = shown(std::move(key));
-      return page;
-    },
+    [core](const list_keys& m) -> caf::result<key_page> { return core->book.keys(m); },
     [core](const find_user& m) -> caf::result<user> {
       const auto* who = core->book.find_user(m.id_or_email);
       return found_or(who != nullptr ? who : core->book.find_email(m.id_or_email), errc::user_unknown);
@@ -314,13 +341,18 @@ registry_impl::behavior_type key_registry(self_ptr self, key_registry_settings s
     [core](const list_users& m) -> caf::result<user_page> { return core->book.users(m); },
     [core](const list_policies&) -> caf::result<std::vector<policy>> { return core->book.policies(); },
     [core](const list_prices& m) -> caf::result<price_page> { return core->book.prices(m); },
+    [core](const read_budgets& m) -> caf::result<std::vector<budget_use>> {
+      if (core->book.find(m.key) == nullptr)
+        return make_error(errc::key_unknown);
+      return core->budgets.uses_of(m.key, core->settings.now());
+    },
     [core](const read_registry_state&) -> caf::result<registry_state> { return core->book.state(); },
     [core, self](const keeper_ready& m) {
       std::erase_if(core->keepers, [&m](const keeper_ready& one) { return one.node == m.node; });
       core->keepers.push_back(m);
       core->introduce(self, m);
     },
-    [core](const committed& m) {
+    [core, self](const committed& m) {
       const auto at = core->settings.now();
       for (const auto& record : *m.records)
         core->budgets.add(record.key, moment{std::chrono::nanoseconds{record.at.unix_ns}}, 1, record.tokens.total, at,
@@ -328,12 +360,20 @@ registry_impl::behavior_type key_registry(self_ptr self, key_registry_settings s
       if (m.repriced)
         for (const auto& one : *m.repriced)
           core->budgets.add(one.key, one.at, 0, 0, at, one.by_nano);
+      // Soon, since what is used meanwhile is above the budget; not at once, since many records come together.
+      if ((!m.records->empty() || m.repriced) && !std::exchange(core->judging, true))
+        self->delayed_send(self, soon, budget_tick{});
     },
     [core, self](const drain&) -> caf::result<drained> {
       core->draining = true;
       core->drain_promise = self->make_response_promise<drained>();
       core->advance(self);
       return core->drain_promise;
+    },
+    [core, self](const budget_tick&) {
+      core->judging = false;
+      if (!core->draining && !core->reloading)
+        core->judge_budgets(self);
     },
     [core, self](const registry_tick&) {
       if (core->reloading)

@@ -17,9 +17,10 @@ bool holds(std::string_view where, std::string_view what) { return where.find(wh
 
 std::string_view name_of(const registry_question& what) {
   static constexpr std::string_view names[] = {
-    "user.add",   "user.change", "user.state",     "policy.put",  "policy.drop", "pool.fill",  "key.import",
-    "key.assign", "key.renew",   "key.rotate",     "key.suspend", "key.resume",  "key.revoke", "key.change",
-    "key.adopt",  "time.passed", "budget.crossed", "node.keys",   "price.put",   "price.drop"};
+    "user.add",       "user.change", "user.state", "policy.put",      "policy.drop",        "pool.fill",
+    "key.import",     "key.assign",  "key.renew",  "key.rotate",      "key.suspend",        "key.resume",
+    "key.revoke",     "key.change",  "key.adopt",  "key.ask_renewal", "key.answer_renewal", "time.passed",
+    "budget.crossed", "node.keys",   "price.put",  "price.drop"};
   static_assert(std::size(names) == std::variant_size_v<registry_question>);
   return names[what.index()];
 }
@@ -38,7 +39,7 @@ void registry_book::load(registry_image image) {
   over_budget_.clear();
   counts_ = {};
   origins_ = {};
-  changing_ = 0;
+  changing_ = by_hand_ = renewals_ = 0;
   keys_.reserve(image.keys.size());
   // One by one out of the image: of hundreds of thousands there are never two copies.
   for (; !image.users.empty(); image.users.pop_front())
@@ -84,6 +85,8 @@ void registry_book::count(const client_key& key, int by) {
   counts_[static_cast<std::size_t>(key.state)] += static_cast<std::uint64_t>(by);
   origins_[static_cast<std::size_t>(key.origin)] += static_cast<std::uint64_t>(by);
   changing_ += static_cast<std::uint64_t>(changing(key) ? by : 0);
+  by_hand_ += static_cast<std::uint64_t>(key.why_suspended == suspension::by_hand ? by : 0);
+  renewals_ += static_cast<std::uint64_t>(key.renewal ? by : 0);
 }
 
 void registry_book::put(client_key key) {
@@ -121,9 +124,33 @@ void registry_book::put(user person) {
     by_email_[there.email] = there.id;
 }
 
-bool registry_book::belongs_at(const client_key& key, const node_name& node) {
-  return key.state == key_state::live
-         && (key.nodes.empty() || std::find(key.nodes.begin(), key.nodes.end(), node) != key.nodes.end());
+bool registry_book::belongs_at(const client_key& key, const node_name& node) const {
+  if (key.state != key_state::live)
+    return false;
+  return key.nodes.empty() || std::any_of(key.nodes.begin(), key.nodes.end(), [&](const std::string& one) {
+           if (one == node)
+             return true;
+           const auto group = rules_.node_groups.find(one);
+           return group != rules_.node_groups.end()
+                  && std::find(group->second.begin(), group->second.end(), node) != group->second.end();
+         });
+}
+
+client_key registry_book::shown(client_key key) const {
+  key.sealed.clear();
+  if (key.nodes.empty()) {
+    key.nodes = rules_.nodes;
+    return key;
+  }
+  std::vector<node_name> nodes;
+  for (const auto& one : key.nodes) {
+    const auto group = rules_.node_groups.find(one);
+    for (const auto& node : group == rules_.node_groups.end() ? std::vector<node_name>{one} : group->second)
+      if (std::find(nodes.begin(), nodes.end(), node) == nodes.end())
+        nodes.push_back(node);
+  }
+  key.nodes = std::move(nodes);
+  return key;
 }
 
 bool registry_book::changing(const client_key& key) const {
@@ -177,7 +204,7 @@ caf::expected<command_done> registry_book::answer_again(const registry_entry& en
         return text.error();
       out.shown.push_back(std::move(*text));
     }
-    out.keys.back().sealed.clear();
+    out.keys.back() = shown(std::move(out.keys.back()));
   }
   return out;
 }
@@ -240,6 +267,8 @@ key_page registry_book::keys(const list_keys& which) const {
   const auto fits = [&which](const client_key& key) {
     return key.id > which.after && (!which.state || key.state == *which.state)
            && (which.owner.empty() || key.owner == which.owner)
+           && (which.waiting != list_keys::wait::renewal || key.renewal)
+           && (which.waiting != list_keys::wait::choice || key.why_suspended == suspension::by_hand)
            && (which.text.empty() || holds(key.label, which.text) || holds(key.shown, which.text)
                || holds(key.id, which.text));
   };
@@ -253,15 +282,13 @@ key_page registry_book::keys(const list_keys& which) const {
       if (fits(key))
         found.push_back(&key);
   }
-  const auto shown = std::min<std::size_t>(limit, found.size());
-  std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(shown), found.end(),
+  const auto count = std::min<std::size_t>(limit, found.size());
+  std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(count), found.end(),
                     [](const auto* a, const auto* b) { return a->id < b->id; });
   key_page out;
-  out.more = found.size() > shown;
-  for (std::size_t i = 0; i < shown; ++i) {
-    out.keys.push_back(*found[i]);
-    out.keys.back().sealed.clear();
-  }
+  out.more = found.size() > count;
+  for (std::size_t i = 0; i < count; ++i)
+    out.keys.push_back(shown(*found[i]));
   return out;
 }
 
@@ -309,6 +336,8 @@ registry_state registry_book::state() const {
   out.found = origins_[2];
   out.low_water = rules_.pool_low_water;
   out.changing = changing_;
+  out.by_hand = by_hand_;
+  out.renewals = renewals_;
   return out;
 }
 

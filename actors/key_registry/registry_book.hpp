@@ -23,7 +23,8 @@ struct registry_rules {
   std::vector<std::chrono::seconds> reminders = {std::chrono::hours{7 * 24}, std::chrono::hours{3 * 24},
                                                  std::chrono::hours{24}}; ///< before a key expires; longest first
   std::int64_t longest_grace_s = 24 * 3600;
-  std::vector<node_name> nodes; ///< all there are
+  std::vector<node_name> nodes;                              ///< all there are
+  std::map<std::string, std::vector<node_name>> node_groups; ///< names that stand for several of them
 };
 
 /// What is needed to handle texts of keys. All three may be called from one thread at a time.
@@ -82,7 +83,9 @@ public:
   [[nodiscard]] const registry_rules& rules() const { return rules_; }
   [[nodiscard]] caf::expected<secret> text_of(const client_key& key) const { return vault_.open(key.sealed, key.id); }
   /// Whether the key's text should be at the node.
-  [[nodiscard]] static bool belongs_at(const client_key& key, const node_name& node);
+  [[nodiscard]] bool belongs_at(const client_key& key, const node_name& node) const;
+  /// For people: without the sealed text, and with the nodes that "all" and groups mean.
+  [[nodiscard]] client_key shown(client_key key) const;
 
 private:
   class draft;
@@ -114,7 +117,7 @@ private:
   std::set<key_id> over_budget_;
   std::array<std::uint64_t, 7> counts_{};
   std::array<std::uint64_t, 3> origins_{};
-  std::uint64_t changing_ = 0;
+  std::uint64_t changing_ = 0, by_hand_ = 0, renewals_ = 0;
 };
 
 /// "key.assign", …: how the audit calls it.

@@ -87,7 +87,8 @@ caf::expected<user*> registry_book::draft::active_person(const user_id& id) {
 
 caf::error registry_book::draft::check_nodes(const std::vector<node_name>& nodes) const {
   for (const auto& node : nodes)
-    if (std::find(book_.rules_.nodes.begin(), book_.rules_.nodes.end(), node) == book_.rules_.nodes.end())
+    if (!book_.rules_.node_groups.contains(node)
+        && std::find(book_.rules_.nodes.begin(), book_.rules_.nodes.end(), node) == book_.rules_.nodes.end())
       return make_error(errc::node_unknown);
   return {};
 }
@@ -140,7 +141,7 @@ void registry_book::draft::fill_pool(std::uint64_t count, caf::error& failed) {
 
 // --- what is told -----------------------------------------------------------------------
 
-void registry_book::draft::tell(event_kind kind, const client_key& key) {
+void registry_book::draft::tell(event_kind kind, const client_key& key, const std::string& reason) {
   nlohmann::json data = {{"key", key.id},      {"shown", key.shown},          {"owner", key.owner},
                          {"label", key.label}, {"state", to_text(key.state)}, {"at", to_rfc3339_ms(now_)}};
   if (key.expires_at)
@@ -151,6 +152,11 @@ void registry_book::draft::tell(event_kind kind, const client_key& key) {
     data["successor"] = key.successor;
   if (key.state == key_state::suspended)
     data["why"] = to_text(key.why_suspended);
+  if (!reason.empty())
+    data["reason"] = reason;
+  if (key.renewal)
+    data["lifetime_s"] = key.renewal->lifetime_s;
+  data["in_force"] = key.in_force;
   events_.push_back({0, kind, {}, now_, dump(data), key.id});
 }
 
@@ -165,6 +171,12 @@ void registry_book::draft::tell(event_kind kind, const user& person) {
                            {"groups", person.groups},
                            {"at", to_rfc3339_ms(now_)}}),
                      person.id});
+}
+
+void registry_book::draft::tell(event_kind kind, const policy& rules) {
+  auto data = to_json(rules);
+  data["at"] = to_rfc3339_ms(now_);
+  events_.push_back({0, kind, {}, now_, dump(data), rules.name});
 }
 
 // --- people ----------------------------------------------------------------------------------
@@ -252,6 +264,8 @@ caf::error registry_book::draft::work(const set_user_state& what) {
       end(*mine, key_state::revoked, event_kind::key_revoked);
     else if (what.to == user_state::suspended && mine->state == key_state::live)
       suspend(*mine, suspension::owner);
+    else if (what.to == user_state::suspended && mine->why_suspended == suspension::by_budget)
+      suspend(*mine, suspension::owner); // a window that turns must not bring it back; its budget is judged anew later
     else if (what.to == user_state::active && mine->why_suspended == suspension::owner)
       resume(*mine);
   }
@@ -296,6 +310,7 @@ caf::error registry_book::draft::work(const put_policy& what) {
   } else {
     policies_[fresh.name] = {std::nullopt, fresh};
   }
+  tell(event_kind::policy_changed, fresh);
   return {};
 }
 
@@ -306,6 +321,7 @@ caf::error registry_book::draft::work(const drop_policy& what) {
   if (what.name == "default")
     return make_error(errc::policy_in_use);
   policies_[what.name] = {there->second, std::nullopt};
+  tell(event_kind::policy_dropped, there->second);
   return {};
 }
 
@@ -400,29 +416,93 @@ caf::error registry_book::draft::work(const assign_key& what) {
     return make_error(errc::key_limit_reached);
   if (book_.pool_.empty())
     return make_error(errc::pool_empty);
+  if (const auto low = book_.rules_.pool_low_water; low > 0 && book_.pool_.size() == low)
+    events_.push_back({0,
+                       event_kind::pool_low,
+                       {},
+                       now_,
+                       dump({{"pooled", low - 1},
+                             {"low_water", low},
+                             {"refilled", book_.rules_.pool_size > 0},
+                             {"at", to_rfc3339_ms(now_)}}),
+                       "pool"});
   auto* given = key(*book_.pool_.begin());
   shown_.push_back(given->id);
   return give(*given, **owner, what.label, what.lifetime_s, what.nodes);
 }
 
-caf::error registry_book::draft::work(const renew_key& what) {
-  auto* mine = key(what.key);
+caf::expected<client_key*> registry_book::draft::renewable(const key_id& id) {
+  auto* mine = key(id);
   if (mine == nullptr)
     return make_error(errc::key_unknown);
   if ((mine->state != key_state::live && mine->state != key_state::suspended) || mine->retires_at)
     return make_error(errc::key_wrong_state);
-  const auto* owner = book_.find_user(mine->owner);
-  const auto& rules = owner == nullptr ? policy{} : book_.policy_of(*owner);
+  return mine;
+}
+
+const policy& registry_book::draft::policy_of(const client_key& key) const {
+  static const policy nobodys;
+  const auto* owner = book_.find_user(key.owner);
+  return owner == nullptr ? nobodys : book_.policy_of(*owner);
+}
+
+caf::error registry_book::draft::work(const renew_key& what) {
+  auto found = renewable(what.key);
+  if (!found)
+    return found.error();
+  auto* mine = *found;
+  const auto& rules = policy_of(*mine);
   const auto lifetime = what.lifetime_s.value_or(rules.key_lifetime_s);
   if (lifetime < 0 || lifetime > longest_lifetime_s)
     return make_error(errc::bad_request, "the lifetime");
   if (by_.who == mine->owner) {
     const auto longest = rules.longest_renewal_s > 0 ? rules.longest_renewal_s : rules.key_lifetime_s;
-    if (!rules.owner_may_renew || (longest > 0 && (lifetime == 0 || lifetime > longest)))
+    if (rules.renewal != renewal_rule::self || (longest > 0 && (lifetime == 0 || lifetime > longest)))
       return make_error(errc::renewal_refused);
   }
   expire_after(*mine, lifetime);
+  mine->renewal.reset();
   tell(event_kind::key_renewed, *mine);
+  return {};
+}
+
+caf::error registry_book::draft::work(const ask_renewal& what) {
+  auto found = renewable(what.key);
+  if (!found)
+    return found.error();
+  auto* mine = *found;
+  if (!mine->expires_at)
+    return make_error(errc::key_wrong_state);
+  const auto& rules = policy_of(*mine);
+  if (rules.renewal == renewal_rule::none)
+    return make_error(errc::renewal_refused);
+  const auto lifetime = what.lifetime_s.value_or(rules.key_lifetime_s);
+  if (lifetime < 0 || lifetime > longest_lifetime_s)
+    return make_error(errc::bad_request, "the lifetime");
+  auto reason = tidy_name("the reason", what.reason, false);
+  if (!reason)
+    return reason.error();
+  mine->renewal = renewal_request{now_, lifetime, std::move(*reason)};
+  tell(event_kind::key_renewal_asked, *mine, mine->renewal->reason);
+  return {};
+}
+
+caf::error registry_book::draft::work(const answer_renewal& what) {
+  auto found = renewable(what.key);
+  if (!found)
+    return found.error();
+  auto* mine = *found;
+  if (!mine->renewal)
+    return make_error(errc::renewal_not_asked);
+  if (by_.who == mine->owner)
+    return make_error(errc::not_authorised);
+  auto reason = tidy_name("the reason", what.reason, true);
+  if (!reason)
+    return reason.error();
+  if (what.approve)
+    expire_after(*mine, mine->renewal->lifetime_s);
+  mine->renewal.reset();
+  tell(what.approve ? event_kind::key_renewed : event_kind::key_renewal_refused, *mine, *reason);
   return {};
 }
 
@@ -452,6 +532,7 @@ caf::error registry_book::draft::work(const rotate_key& what) {
   fresh.assigned_at = now_;
   fresh.expires_at = old->expires_at; // a rotation is no renewal
   fresh.reminders = old->reminders;
+  fresh.renewal = std::exchange(old->renewal, {});
   fresh.budgets = old->budgets;
   fresh.nodes = old->nodes;
   fresh.predecessor = old->id;
@@ -474,6 +555,7 @@ void registry_book::draft::end(client_key& key, key_state how, event_kind told) 
   key.state = how;
   key.why_suspended = suspension::none;
   key.retires_at.reset();
+  key.renewal.reset();
   tell(told, key);
 }
 
@@ -495,7 +577,7 @@ caf::error registry_book::draft::work(const suspend_key& what) {
     return make_error(errc::key_unknown);
   if (mine->state == key_state::suspended && what.why == suspension::by_admin
       && mine->why_suspended != suspension::by_admin) {
-    mine->why_suspended = suspension::by_admin; // nothing but a person resumes it now
+    suspend(*mine, suspension::by_admin); // nothing but a person resumes it now
     return {};
   }
   if (mine->state == key_state::suspended)
@@ -613,9 +695,9 @@ caf::error registry_book::draft::work(const budgets_crossed& what) {
     });
     told.push_back(fresh);
   };
-  const auto event = [this](const std::string& about, const budget_mark& m) {
+  const auto event = [this](event_kind kind, const std::string& about, const budget_mark& m) {
     events_.push_back({0,
-                       event_kind::key_budget,
+                       kind,
                        {},
                        now_,
                        dump({{"about", about},
@@ -630,18 +712,18 @@ caf::error registry_book::draft::work(const budgets_crossed& what) {
   for (const auto& [id, m] : what.keys)
     if (auto* one = key(id)) {
       mark(one->told, m);
-      event(id, m);
+      event(event_kind::key_budget, id, m);
     }
   for (const auto& [id, m] : what.users)
     if (auto* one = person(id)) {
       mark(one->told, m);
-      event(id, m);
+      event(event_kind::user_budget, id, m);
     }
   for (const auto& [name, m] : what.groups)
     if (const auto there = book_.policies_.find(name); there != book_.policies_.end()) {
       auto& change = policies_.try_emplace(name, change_of<policy>{there->second, there->second}).first->second;
       mark(change.after->told, m);
-      event("group-" + name, m);
+      event(event_kind::policy_budget, name, m);
     }
   for (const auto& id : what.suspend)
     if (auto* one = key(id); one != nullptr && one->state == key_state::live)
@@ -655,8 +737,8 @@ caf::error registry_book::draft::work(const budgets_crossed& what) {
 
 caf::error registry_book::draft::work(const key_sighting& what) {
   const auto everywhere = [this](const client_key& key) {
-    return std::all_of(book_.rules_.nodes.begin(), book_.rules_.nodes.end(), [&key](const node_name& node) {
-      return !belongs_at(key, node) || std::binary_search(key.in_force.begin(), key.in_force.end(), node);
+    return std::all_of(book_.rules_.nodes.begin(), book_.rules_.nodes.end(), [this, &key](const node_name& node) {
+      return !book_.belongs_at(key, node) || std::binary_search(key.in_force.begin(), key.in_force.end(), node);
     });
   };
   for (const auto& one : what.keys) {
@@ -673,6 +755,8 @@ caf::error registry_book::draft::work(const key_sighting& what) {
       seen->in_force.erase(place);
     if (one.works && seen->state == key_state::live && everywhere(*seen))
       tell(event_kind::key_active, *seen);
+    if (!one.works && seen->state == key_state::revoked && seen->in_force.empty())
+      tell(event_kind::key_revoked, *seen);
   }
   for (const auto& text : what.strangers) {
     if (!can_be_key(text.reveal()))
@@ -756,8 +840,7 @@ registry_book::decision registry_book::draft::finish(std::string_view what) {
     if (one.before && *one.before == one.after)
       continue;
     one.after.changed_at = now_;
-    done_.keys.push_back(one.after);
-    done_.keys.back().sealed.clear();
+    done_.keys.push_back(book_.shown(one.after));
     entry->keys.push_back({std::move(one.before), std::move(one.after)});
   }
   for (auto& [name, one] : policies_)

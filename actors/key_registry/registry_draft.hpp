@@ -32,6 +32,8 @@ public:
   [[nodiscard]] caf::error work(const revoke_key& what);
   [[nodiscard]] caf::error work(const change_key& what);
   [[nodiscard]] caf::error work(const adopt_key& what);
+  [[nodiscard]] caf::error work(const ask_renewal& what);
+  [[nodiscard]] caf::error work(const answer_renewal& what);
   [[nodiscard]] caf::error work(const pass_time& what);
   [[nodiscard]] caf::error work(const budgets_crossed& what);
   [[nodiscard]] caf::error work(const key_sighting& what);
@@ -55,13 +57,18 @@ private:
   [[nodiscard]] caf::expected<secret> fresh_text();
   [[nodiscard]] caf::error give(client_key& key, const user& owner, std::string label,
                                 std::optional<std::int64_t> lifetime_s, std::optional<std::vector<node_name>> nodes);
+  /// A live or suspended key that was not replaced, or why it cannot be renewed.
+  [[nodiscard]] caf::expected<client_key*> renewable(const key_id& id);
+  [[nodiscard]] const policy& policy_of(const client_key& key) const;
   void expire_after(client_key& key, std::int64_t lifetime_s) const;
   [[nodiscard]] caf::error check_nodes(const std::vector<node_name>& nodes) const;
   [[nodiscard]] std::size_t keys_held(const user_id& owner) const;
   void end(client_key& key, key_state how, event_kind told);
   void suspend(client_key& key, suspension why);
   void resume(client_key& key);
-  void tell(event_kind kind, const client_key& key);
+  /// `reason`: what a person gave as one; empty: none.
+  void tell(event_kind kind, const client_key& key, const std::string& reason = {});
+  void tell(event_kind kind, const policy& rules);
   void tell(event_kind kind, const user& person);
   void fill_pool(std::uint64_t count, caf::error& failed);
   void pass_time_of(client_key& key);

@@ -164,6 +164,17 @@ struct comparison {
       return !c.after && std::find(what.ids.begin(), what.ids.end(), c.before->id) != what.ids.end();
     });
   }
+  bool operator()(const ask_renewal& what) const {
+    const auto* mine = key(what.key);
+    return mine != nullptr && mine->renewal && mine->renewal->reason == trimmed(what.reason)
+           && (!what.lifetime_s || mine->renewal->lifetime_s == *what.lifetime_s);
+  }
+  bool operator()(const answer_renewal& what) const {
+    for (const auto& c : entry.keys)
+      if (c.before && c.after && c.after->id == what.key)
+        return c.before->renewal && !c.after->renewal && what.approve == (c.after->expires_at != c.before->expires_at);
+    return false;
+  }
   // Our own have no idempotency key.
   bool operator()(const pass_time&) const { return false; }
   bool operator()(const budgets_crossed&) const { return false; }

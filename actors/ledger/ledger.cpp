@@ -147,6 +147,14 @@ caf::expected<appended> answer_to(const caf::expected<committed>& done, appended
   return appended{done->appended};
 }
 
+copy_report report_of(const committed& done) { return {done.records->size() + done.duplicates, done.records->size()}; }
+
+caf::expected<copy_report> answer_to(const caf::expected<committed>& done, copy_report*) {
+  if (!done)
+    return done.error();
+  return report_of(*done);
+}
+
 template <class Answer>
 caf::result<Answer> ledger_core::add(self_ptr self, std::vector<storage::ledger::write> writes) {
   auto promise = self->make_response_promise<Answer>();
@@ -201,6 +209,8 @@ void ledger_core::commit_waiting(self_ptr self) {
     for (auto& w : batch)
       if (w.answer)
         w.answer(done.error());
+    if (code_of(done.error()) == errc::storage_stuck)
+      self->quit(done.error()); // and with it the service: opening anew is what helps
     return;
   }
   const auto state = store->state();
@@ -325,6 +335,35 @@ caf::result<Answer> ledger_add(self_ptr self, Write& write) {
   return self->state.core->add<Answer>(self, std::move(writes));
 }
 
+/// Copies as records: with the texts of keys that are known, and with ids as details of `/usage`.
+caf::expected<collection> collected(const storage::ledger& store, copy_records& m) {
+  std::unordered_set<std::string> hashes;
+  for (const auto& group : m.groups)
+    if (!group.key_sha256.empty())
+      hashes.insert(group.key_sha256);
+  const auto known = store.keys_by_sha256(hashes);
+  if (!known)
+    return known.error();
+  auto groups = std::make_shared<std::vector<record_group>>();
+  groups->reserve(m.groups.size());
+  for (auto& group : m.groups) {
+    if (!group.key_sha256.empty()) {
+      const auto found = known->find(group.key_sha256);
+      group.client_key = found == known->end() ? secret{"sha256:" + group.key_sha256} : found->second;
+    }
+    for (auto& one : group.details) {
+      one.copied = true;
+      one.id = make_record_id(m.node, group.client_key.reveal(), group.model, one);
+    }
+    groups->push_back({std::move(group.client_key), std::move(group.model), std::move(group.details)});
+  }
+  collection out;
+  out.node = m.node;
+  out.from_poll = false;
+  out.groups = std::move(groups);
+  return out;
+}
+
 ledger_impl::behavior_type ledger_behavior(self_ptr self, bool own_thread, std::shared_ptr<storage::ledger> store,
                                            std::function<moment()> now, metrics* numbers) {
   self->state.core = std::make_unique<ledger_core>();
@@ -380,6 +419,22 @@ ledger_impl::behavior_type ledger_behavior(self_ptr self, bool own_thread, std::
     [core, self](const list_unpriced& m) { return read<std::vector<unpriced_model>>(self, *core, m); },
     [core, self](const reprice_prices& m) { return core->begin_reprice(self, m); },
     [core](const read_reprice&) -> caf::result<reprice_state> { return core->repriced; },
+    [core, self](copy_records& m) -> caf::result<copy_report> {
+      const bool dry_run = m.dry_run;
+      auto records = collected(*core->store, m);
+      if (!records)
+        return std::move(records.error());
+      std::vector<storage::ledger::write> writes;
+      writes.emplace_back(std::move(*records));
+      if (!dry_run)
+        return core->add<copy_report>(self, std::move(writes));
+      const auto would = core->store->rehearse(writes, core->now());
+      if (!would)
+        return would.error();
+      return report_of(would->front());
+    },
+    [core](const keep_history& m) { return pass(core->store->keep_history(m)); },
+    [core](const read_history& m) { return pass(core->store->history(m)); },
     [core, self](const drain&) -> caf::result<drained> {
       core->repriced.running = false;
       while (!core->queue.empty())

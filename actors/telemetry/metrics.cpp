@@ -66,6 +66,10 @@ metrics::metrics()
     registry_users(one(gauges(*registry_, "keyportal_users", "People in the registry."))),
     keys_pooled(one(gauges(*registry_, "keyportal_keys_pooled", "Keys in the pool."))),
     keys_live(one(gauges(*registry_, "keyportal_keys_live", "Keys that people have and that work."))),
+    keys_by_hand(gauges(*registry_, "keyportal_keys_waiting", "Keys of which a person has to decide something.")
+                   .Add({{"for", "choice"}})),
+    keys_renewals(gauges(*registry_, "keyportal_keys_waiting", "Keys of which a person has to decide something.")
+                    .Add({{"for", "renewal"}})),
     keys_changing(one(gauges(*registry_, "keyportal_keys_changing", "Keys not yet at the nodes as they should be."))),
     frames_sent(one(counters(*registry_, "keyportal_websocket_frames_total", "Frames broadcast to WebSockets."))) {
   plain_.Add({{"version", KEYPORTAL_VERSION}}).Set(1);

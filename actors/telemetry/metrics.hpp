@@ -102,6 +102,8 @@ public:
   prometheus::Gauge& registry_users;     ///< keyportal_users
   prometheus::Gauge& keys_pooled;        ///< keyportal_keys_pooled
   prometheus::Gauge& keys_live;          ///< keyportal_keys_live
+  prometheus::Gauge& keys_by_hand;       ///< keyportal_keys_waiting{for="choice"}: removed at a node by somebody
+  prometheus::Gauge& keys_renewals;      ///< keyportal_keys_waiting{for="renewal"}: asked for and not decided
   prometheus::Gauge& keys_changing;      ///< keyportal_keys_changing: not yet at the nodes as they should be
   prometheus::Counter& frames_sent;      ///< keyportal_websocket_frames_total: broadcast, each counted once
 };

@@ -178,11 +178,11 @@ int main(int count, char** arguments) {
     const auto books = open_in(folder);
     figure("usage.start", seconds_since(start), "s", records);
     const auto first_day = static_cast<std::int32_t>(begin_ns / day_ns);
-    const auto sums = [&](granularity by, cell_view view, const storage::lead_filter* leads = nullptr) {
+    const auto sums = [&](granularity by, cell_view view, const storage::lead_filter* leads, bool by_lead_only) {
       const int width = by == granularity::day ? 1 : 24;
       std::uint64_t cells = 0;
       storage::ledger::cell_question what{by, view, first_day * width,
-                                          static_cast<std::int32_t>((first_day + days + 1) * width), leads};
+                                          static_cast<std::int32_t>((first_day + days + 1) * width), leads, by_lead_only};
       storage::cell_sums all;
       must(books->read()->sums("node-1", what, [&](std::int32_t, const storage::cell_id&, const storage::cell_sums& s) {
         ++cells;
@@ -191,12 +191,14 @@ int main(int count, char** arguments) {
       return cells;
     };
     const auto show = [&](const std::string& name, granularity by, cell_view view,
-                          const storage::lead_filter* leads = nullptr) {
-      measure(name, records, [&] { sums(by, view, leads); });
-      figure("usage." + name + ".cells", static_cast<double>(sums(by, view, leads)), "cells", records);
+                          const storage::lead_filter* leads = nullptr, bool by_lead_only = false) {
+      measure(name, records, [&] { sums(by, view, leads, by_lead_only); });
+      figure("usage." + name + ".cells", static_cast<double>(sums(by, view, leads, by_lead_only)), "cells", records);
     };
     show("kinds_by_day", granularity::day, cell_view::kinds);
     show("kinds_by_hour", granularity::hour, cell_view::kinds);
+    show("total_by_hour", granularity::hour, cell_view::kinds, nullptr, true);
+    show("keys_only_by_day", granularity::day, cell_view::keys, nullptr, true);
     show("keys_by_day", granularity::day, cell_view::keys);
     show("keys_by_hour", granularity::hour, cell_view::keys);
     show("accounts_by_hour", granularity::hour, cell_view::accounts);

@@ -192,19 +192,19 @@ TEST_CASE_METHOD(office, "the pool is shown and filled") {
 
 TEST_CASE_METHOD(office, "a policy is changed in what is given and keeps the rest") {
   server.answer("GET /api/v1/policies", R"({"items":[{"name":"eu","keys_per_user":2,"key_lifetime_s":86400,
-    "owner_may_renew":true,"nodes":["a"],"key_budgets":[]}]})");
+    "renewal":"self","nodes":["a"],"key_budgets":[]}]})");
   server.answer("PUT /api/v1/policies/eu", "{}");
   server.answer("PUT /api/v1/policies/us", "{}");
   REQUIRE(run({"policies", "list"}) == exit_done);
   CHECK(has(out, "1 d"));
   REQUIRE(run({"policies", "show", "eu"}) == exit_done);
-  REQUIRE(run({"policies", "set", "eu", "--keys-per-user", "5", "--node", "all", "--owner-may-renew", "no",
+  REQUIRE(run({"policies", "set", "eu", "--keys-per-user", "5", "--node", "all", "--renewal", "approval",
                "--key-budget", "requests/hour=10"})
           == exit_done);
   CHECK(sent()["keys_per_user"] == 5);
   CHECK(sent()["key_lifetime_s"] == 86400);
   CHECK(sent()["nodes"].empty());
-  CHECK(sent()["owner_may_renew"] == false);
+  CHECK(sent()["renewal"] == "approval");
   CHECK(sent()["key_budgets"][0]["window"] == "hour");
   REQUIRE(run({"policies", "set", "us", "--lifetime", "90d"}) == exit_done);
   CHECK(sent() == json{{"name", "us"}, {"key_lifetime_s", 7'776'000}});

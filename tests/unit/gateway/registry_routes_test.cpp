@@ -64,6 +64,10 @@ key_registry_actor::behavior_type fake_registry(registry_pointer self, std::vect
         out.keys.resize(imported->keys.size() - 1);
       } else if (const auto* made = std::get_if<make_keys>(&m.what)) {
         out.keys.resize(made->count);
+      } else if (const auto* prices = std::get_if<put_prices>(&m.what)) {
+        out.prices = prices->prices.size();
+      } else if (const auto* dropped = std::get_if<drop_prices>(&m.what)) {
+        out.prices = dropped->ids.size();
       }
       return out;
     },
@@ -95,6 +99,19 @@ key_registry_actor::behavior_type fake_registry(registry_pointer self, std::vect
       policy out;
       out.name = "default";
       return std::vector<policy>{out};
+    },
+    [](const list_prices& m) {
+      price_page out;
+      auto& one = out.prices.emplace_back();
+      one.id = m.after;
+      one.model = m.text;
+      return out;
+    },
+    [](const read_budgets& m) -> caf::result<std::vector<budget_use>> {
+      if (m.key != key_one().id)
+        return make_error(errc::key_unknown);
+      return std::vector<budget_use>{
+        {budget_use::scope::user, {budget_unit::tokens, budget_window::day, 1000}, moment{}, 17}};
     },
     [](const read_registry_state&) {
       registry_state out;
@@ -153,6 +170,25 @@ ledger_actor::behavior_type fake_ledger() {
       if (m.number != 2)
         return make_error(errc::config_unknown, std::to_string(m.number));
       return std::make_shared<const std::string>("port: 8317\n");
+    },
+    [](const copy_records&) { return copy_report{}; },
+    [](const keep_history&) { return history_report{}; },
+    [](const read_history&) { return history_page{}; },
+    [](const list_unpriced& m) {
+      unpriced_model one;
+      one.model = to_rfc3339_ms(m.from);
+      return std::vector<unpriced_model>{one};
+    },
+    [](const reprice_prices& m) {
+      reprice_state out;
+      out.what = m;
+      out.running = true;
+      return out;
+    },
+    [](const read_reprice&) {
+      reprice_state out;
+      out.records = 7;
+      return out;
     },
     [](const drain&) { return drained{}; },
   };

@@ -84,6 +84,25 @@ TEST_CASE("without a control token nothing that needs one is possible") {
   CHECK_FALSE(same_secret("", secret{}));
 }
 
+TEST_CASE("a name may have slashes, a node, a number and a word may not") {
+  const auto read = understand(request("GET",
+                                       "/api/v1/users/a\x1f"
+                                       "b@example.com",
+                                       "Bearer the-token"),
+                               secret{"the-token"});
+  REQUIRE(std::holds_alternative<question>(read));
+  CHECK(std::get<question>(read).name == "a/b@example.com");
+  CHECK(refusal(request("GET", "/api/v1/nodes/a\x1f"
+                               "restarts"))
+        == 404);
+  CHECK(refusal(request("GET", "/api/v1\x1f"
+                               "nodes"))
+        == 404);
+  CHECK(refusal(request("GET", "/api/v1/nodes/a/snapshots/1\x1f"
+                               "2"))
+        == 400);
+}
+
 TEST_CASE("unknown addresses are 404") {
   for (const char* path :
        {"/nothing", "/api", "/api/v1", "/api/v1/nodes/", "/api/v1/nodes//restarts", "/api/v1/nodes/a/",

@@ -138,3 +138,63 @@ TEST_CASE("Late records count in the window of their own time") {
   book.add(key, w.now - 2h, 1, 500, w.now);
   CHECK(settle(w, book).suspend == std::vector<key_id>{key});
 }
+
+TEST_CASE("A key that replaced another goes on with what that one used") {
+  const zone utc{"UTC"};
+  world w;
+  w.now = at("2026-11-23T10:00:00Z");
+  budget_book book{w.book};
+  const auto ann = w.person();
+  w.fill(1);
+  const auto first = w.assigned(ann).id;
+  REQUIRE(w.ask(change_key{.key = first, .budgets = std::vector<budget>{tokens_a_day(100)}}));
+  book.add(first, w.now, 1, 60, w.now);
+  CHECK(settle(w, book).suspend.empty());
+  (void)w.ask(rotate_key{first, 3600});
+  const auto second = w.book.find(first)->successor;
+  book.touch(second);
+  CHECK(settle(w, book).suspend.empty());
+  CHECK(book.uses_of(second, w.now).at(0).used == 60);
+  book.add(second, w.now, 1, 20, w.now);
+  book.add(first, w.now, 1, 20, w.now);
+  settle(w, book);
+  CHECK(w.book.find(first)->why_suspended == suspension::by_budget);
+  CHECK(w.book.find(second)->why_suspended == suspension::by_budget);
+}
+
+TEST_CASE("Use goes with the person into another group, and with an adopted key to its owner") {
+  const zone utc{"UTC"};
+  world w;
+  w.now = at("2026-11-23T10:00:00Z");
+  for (const auto* name : {"one", "two"}) {
+    policy team;
+    team.name = name;
+    team.group_budgets = {tokens_a_day(100)};
+    REQUIRE(w.ask(put_policy{team}));
+  }
+  budget_book book{w.book};
+  const auto ann = w.person("ann@example.com", {"one"}), bob = w.person("bob@example.com", {"two"});
+  w.fill(2);
+  const auto anns = w.assigned(ann).id, bobs = w.assigned(bob).id;
+  book.add(anns, w.now, 1, 70, w.now);
+  book.add(bobs, w.now, 1, 40, w.now);
+  CHECK(settle(w, book).suspend.empty());
+  REQUIRE(w.ask(change_user{.id = ann, .groups = std::vector<group_name>{"two"}}));
+  book.groups_changed();
+  book.touch(anns);
+  settle(w, book);
+  CHECK(w.book.find(anns)->why_suspended == suspension::by_budget);
+  CHECK(w.book.find(bobs)->why_suspended == suspension::by_budget);
+  // As it would be after a restart, when all is counted for whoever owns it then.
+  budget_book again{w.book};
+  again.add(anns, w.now, 1, 70, w.now);
+  again.add(bobs, w.now, 1, 40, w.now);
+  CHECK(again.uses_of(anns, w.now).at(0).used == book.uses_of(anns, w.now).at(0).used);
+
+  const auto found = w.ask(key_sighting{.node = "alpha", .strangers = {secret{"made-by-hand-1"}}})->done.keys[0].id;
+  book.add(found, w.now, 1, 30, w.now);
+  const auto eve = w.person("eve@example.com", {"one"});
+  REQUIRE(w.ask(adopt_key{found, eve}));
+  book.owner_changed(found);
+  CHECK(book.uses_of(found, w.now).at(0).used == 30);
+}

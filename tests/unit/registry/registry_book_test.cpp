@@ -300,3 +300,115 @@ TEST_CASE("The first group that has a policy decides") {
   team.nodes = {"elsewhere"};
   CHECK(w.refusal(put_policy{team}) == errc::node_unknown);
 }
+
+TEST_CASE("A renewal that the policy leaves to others is asked for, and decided by somebody else") {
+  world w;
+  policy rules;
+  rules.name = "default";
+  rules.key_lifetime_s = 30 * 86'400;
+  rules.renewal = renewal_rule::approval;
+  REQUIRE(w.ask(put_policy{rules}));
+  const auto ann = w.person();
+  w.fill(2);
+  const auto key = w.assigned(ann).id;
+  const auto ends = *w.book.find(key)->expires_at;
+  CHECK(w.refusal(renew_key{key, {}}, ann) == errc::renewal_refused);
+  CHECK(w.refusal(answer_renewal{key, true}) == errc::renewal_not_asked);
+  CHECK(w.refusal(ask_renewal{key, {}, "  "}, ann) == errc::name_refused);
+  const auto asked = w.ask(ask_renewal{key, 60 * 86'400, "the thesis is late"}, ann);
+  CHECK(told(*asked, event_kind::key_renewal_asked));
+  CHECK(*w.book.find(key)->expires_at == ends);
+  CHECK(w.book.state().renewals == 1);
+  CHECK(w.book.keys({.waiting = list_keys::wait::renewal}).keys.at(0).renewal->reason == "the thesis is late");
+  CHECK(w.refusal(answer_renewal{key, true}, ann) == errc::not_authorised);
+  SECTION("approved") {
+    w.now += 24h;
+    CHECK(told(*w.ask(answer_renewal{key, true}), event_kind::key_renewed));
+    CHECK(*w.book.find(key)->expires_at == w.now + 60 * 24h);
+  }
+  SECTION("refused") {
+    CHECK(told(*w.ask(answer_renewal{key, false, "no"}), event_kind::key_renewal_refused));
+    CHECK(*w.book.find(key)->expires_at == ends);
+  }
+  SECTION("overtaken by an admin who renews it anyway") {
+    REQUIRE(w.ask(renew_key{key, {}}));
+    CHECK(w.book.state().renewals == 0);
+  }
+  SECTION("overtaken by the end") {
+    w.now = ends;
+    (void)w.ask(pass_time{});
+    CHECK(w.book.find(key)->state == key_state::expired);
+  }
+  CHECK_FALSE(w.book.find(key)->renewal);
+  CHECK(w.book.state().renewals == 0);
+  CHECK(w.book.keys({.waiting = list_keys::wait::renewal}).keys.empty());
+  rules.renewal = renewal_rule::none;
+  REQUIRE(w.ask(put_policy{rules}));
+  CHECK(w.refusal(ask_renewal{w.assigned(ann).id, {}, "please"}, ann) == errc::renewal_refused);
+}
+
+TEST_CASE("A group of nodes stands for all of them, in keys and in policies") {
+  auto rules = toy_rules();
+  rules.nodes = {"alpha", "beta", "gamma"};
+  rules.node_groups = {{"eu", {"alpha", "beta"}}, {"us", {"gamma"}}};
+  world w{rules};
+  policy team;
+  team.name = "default";
+  team.nodes = {"eu"};
+  REQUIRE(w.ask(put_policy{team}));
+  const auto ann = w.person();
+  w.fill(2);
+  const auto given = w.ask(assign_key{.owner = ann});
+  CHECK(given->done.keys.at(0).nodes == std::vector<node_name>{"alpha", "beta"}); // as people see it
+  const auto key = given->done.keys.at(0).id;
+  CHECK(w.book.belongs_at(*w.book.find(key), "alpha"));
+  CHECK(w.book.belongs_at(*w.book.find(key), "beta"));
+  CHECK_FALSE(w.book.belongs_at(*w.book.find(key), "gamma"));
+  w.saw(key, true, "alpha");
+  CHECK(w.book.state().changing == 1);
+  CHECK(told(*w.ask(key_sighting{.node = "beta", .keys = {{key, true}}}), event_kind::key_active));
+  CHECK(w.book.state().changing == 0);
+  CHECK(w.refusal(change_key{.key = key, .nodes = std::vector<node_name>{"mars"}}) == errc::node_unknown);
+  REQUIRE(w.ask(change_key{.key = key, .nodes = std::vector<node_name>{"us", "beta"}}));
+  CHECK_FALSE(w.book.belongs_at(*w.book.find(key), "alpha"));
+  CHECK(w.book.shown(*w.book.find(key)).nodes == std::vector<node_name>{"gamma", "beta"});
+}
+
+TEST_CASE("Who is suspended does not come back because a budget's window turns") {
+  world w;
+  const auto ann = w.person();
+  w.fill(1);
+  const auto key = w.assigned(ann).id;
+  (void)w.ask(budgets_crossed{.suspend = {key}});
+  REQUIRE(w.book.find(key)->why_suspended == suspension::by_budget);
+  (void)w.ask(set_user_state{ann, user_state::suspended});
+  (void)w.ask(budgets_crossed{.resume = {key}});
+  CHECK(w.book.find(key)->state == key_state::suspended);
+  CHECK(w.book.over_budget().empty());
+  (void)w.ask(set_user_state{ann, user_state::active});
+  CHECK(w.book.find(key)->state == key_state::live); // and its budget is judged anew
+}
+
+TEST_CASE("Everything that changes is told, and nothing that does not") {
+  auto rules = toy_rules();
+  rules.pool_low_water = 2;
+  world w{rules};
+  policy team;
+  team.name = "team";
+  CHECK(told(*w.ask(put_policy{team}), event_kind::policy_changed));
+  CHECK(w.ask(put_policy{team})->events.empty());
+  CHECK(told(*w.ask(drop_policy{"team"}), event_kind::policy_dropped));
+  const auto ann = w.person();
+  w.fill(3);
+  CHECK_FALSE(told(*w.ask(assign_key{.owner = ann}), event_kind::pool_low));
+  const auto low = w.ask(assign_key{.owner = ann});
+  CHECK(told(*low, event_kind::pool_low));
+  const auto key = low->done.keys.at(0).id;
+  CHECK_FALSE(told(*w.ask(assign_key{.owner = ann}), event_kind::pool_low)); // once
+  w.saw(key, true, "alpha");
+  w.saw(key, true, "beta");
+  CHECK(told(*w.ask(revoke_key{key}), event_kind::key_revoked));
+  CHECK_FALSE(told(*w.ask(key_sighting{.node = "alpha", .keys = {{key, false}}}), event_kind::key_revoked));
+  CHECK(
+    told(*w.ask(key_sighting{.node = "beta", .keys = {{key, false}}}), event_kind::key_revoked)); // nowhere any more
+}

@@ -181,6 +181,8 @@ client_key numbered_key(const ledger& by, std::uint64_t number, std::uint64_t fo
   out.nodes = {"alpha"};
   out.in_force = {"alpha", "beta"};
   out.reminders = static_cast<std::uint32_t>(form);
+  if (form % 3 == 1)
+    out.renewal = renewal_request{at_seconds(static_cast<std::int64_t>(form)), 86'400, "the thesis is late"};
   return out;
 }
 
@@ -190,7 +192,7 @@ policy numbered_policy(std::uint64_t number, std::uint64_t form) {
   out.keys_per_user = static_cast<std::uint32_t>(form);
   out.key_lifetime_s = 86'400;
   out.longest_renewal_s = -1;
-  out.owner_may_renew = form % 2 == 0;
+  out.renewal = static_cast<renewal_rule>(form % 3);
   out.key_budgets = {{budget_unit::requests, budget_window::day, 100}};
   out.user_budgets = {{budget_unit::tokens, budget_window::week, 100}};
   out.group_budgets = {{budget_unit::cost, budget_window::month, 100}, {budget_unit::cost, budget_window::hour, 1}};
