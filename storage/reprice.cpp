@@ -1,5 +1,7 @@
 // What older records cost, worked out anew.
+#include <algorithm>
 #include <limits>
+#include <map>
 
 #include "storage/arrivals.hpp"
 #include "storage/ledger_parts.hpp"
@@ -18,7 +20,7 @@ struct attempt_names {
   name_ptr model, alias, provider, tier;
 };
 
-caf::error read(known_names& met, const record_value& record, attempt_names& to) {
+caf::error read_names(known_names& met, const record_value& record, attempt_names& to) {
   const auto get = [&met](name_kind kind, name_number number, name_ptr& text) -> caf::error {
     auto found = met.get(kind, number);
     if (!found)
@@ -73,12 +75,12 @@ caf::expected<ledger::reprice_done> ledger::reprice(const reprice_step& what) {
     record_value record;
     if (!decode_key(row->key().ToStringView(), of) || !decode(row->value().ToStringView(), record))
       return damaged("record");
-    attempt_names names;
-    if (auto failed = read(met, record, names))
+    attempt_names texts;
+    if (auto failed = read_names(met, record, texts))
       return failed;
-    const auto parts = parts_of(record, text_of(names.model));
-    const auto cost = what.with->cost_of({text_of(names.model), text_of(names.alias), text_of(names.provider),
-                                          text_of(names.tier), of.at_ns, parts, record.failed});
+    const auto parts = parts_of(record, text_of(texts.model));
+    const auto cost = what.with->cost_of({text_of(texts.model), text_of(texts.alias), text_of(texts.provider),
+                                          text_of(texts.tier), of.at_ns, parts, record.failed});
     ++out.records;
     add(out.cost_before, record.cost_nano.value_or(0));
     add(out.cost_after, cost.value_or(0));
@@ -153,11 +155,11 @@ caf::expected<std::vector<unpriced_model>> ledger::unpriced(moment from, moment 
     return to_rfc3339_ms(moment_of(std::int64_t{day} * ns_of(granularity::day))).substr(0, 10);
   };
   std::vector<unpriced_model> out;
-  for (const auto& [names, one] : all) {
-    auto model = books->text(name_kind::model, names.first);
+  for (const auto& [which, one] : all) {
+    auto model = books->text(name_kind::model, which.first);
     if (!model)
       return model.error();
-    auto provider = books->text(name_kind::provider, names.second);
+    auto provider = books->text(name_kind::provider, which.second);
     if (!provider)
       return provider.error();
     out.push_back(

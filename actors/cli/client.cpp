@@ -1,5 +1,6 @@
 #include "actors/cli/client.hpp"
 
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -54,19 +55,19 @@ int on_progress(void* to, curl_off_t to_receive, curl_off_t received, curl_off_t
 }
 
 /// Of an address that anybody reaches: not of this machine, a private network, or a special use.
-bool is_public(const sockaddr* address) {
+bool is_public(int family, const char* address) {
   const auto v4 = [](std::uint32_t a) { // in the machine's order
     const auto in = [a](std::uint32_t net, int bits) { return a >> (32 - bits) == net >> (32 - bits); };
     return !(in(0x00000000, 8) || in(0x0a000000, 8) || in(0x64400000, 10) || in(0x7f000000, 8) || in(0xa9fe0000, 16)
              || in(0xac100000, 12) || in(0xc0000000, 24) || in(0xc0a80000, 16) || in(0xc6120000, 15)
              || in(0xe0000000, 3));
   };
-  if (address->sa_family == AF_INET) {
+  if (family == AF_INET) {
     sockaddr_in in{};
     std::memcpy(&in, address, sizeof in);
     return v4(ntohl(in.sin_addr.s_addr));
   }
-  if (address->sa_family != AF_INET6)
+  if (family != AF_INET6)
     return false;
   sockaddr_in6 in{};
   std::memcpy(&in, address, sizeof in);
@@ -78,7 +79,9 @@ bool is_public(const sockaddr* address) {
 
 /// Looked at when the name has become an address, so that a name cannot lead elsewhere.
 curl_socket_t open_public_socket(void*, curlsocktype, curl_sockaddr* to) {
-  return is_public(&to->addr) ? ::socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol) : CURL_SOCKET_BAD;
+  // The address is longer than the type of the last member says.
+  const auto* address = reinterpret_cast<const char*>(to) + offsetof(curl_sockaddr, addr);
+  return is_public(to->family, address) ? ::socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol) : CURL_SOCKET_BAD;
 }
 
 bool is_success(int status) { return status >= 200 && status < 300; }

@@ -1,7 +1,7 @@
 #include "actors/prices/price_changes.hpp"
 
+#include <algorithm>
 #include <map>
-#include <tuple>
 
 #include <fmt/format.h>
 

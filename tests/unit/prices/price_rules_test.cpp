@@ -75,7 +75,9 @@ TEST_CASE("a price that makes no sense is refused") {
   CHECK(refused(priced("a b")));
   CHECK(refused(priced(std::string(161, 'a'))));
   CHECK(refused(priced("*****")));
-  CHECK(refused(price{.model = "m"}));
+  price without;
+  without.model = "m";
+  CHECK(refused(without));
   auto one = priced("m");
   one.rates.output.reset();
   CHECK(refused(one));
