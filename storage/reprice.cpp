@@ -78,9 +78,9 @@ caf::expected<ledger::reprice_done> ledger::reprice(const reprice_step& what) {
     attempt_names texts;
     if (auto failed = read_names(met, record, texts))
       return failed;
-    const auto parts = parts_of(record, text_of(texts.model));
+    const auto tokens = parts_of(record, text_of(texts.model));
     const auto cost = what.with->cost_of({text_of(texts.model), text_of(texts.alias), text_of(texts.provider),
-                                          text_of(texts.tier), of.at_ns, parts, record.failed});
+                                          text_of(texts.tier), of.at_ns, tokens, record.failed});
     ++out.records;
     add(out.cost_before, record.cost_nano.value_or(0));
     add(out.cost_after, cost.value_or(0));

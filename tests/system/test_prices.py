@@ -14,7 +14,7 @@ class Prices(unittest.TestCase):
             wait_until(lambda: portal.requests() >= 50, "the records arrive")
 
             def told(*words):
-                return json.loads(portal.command(*words, "--json").stdout)
+                return json.loads(portal.command(*words, "--json")[1])
 
             def unpriced():
                 return {one["model"]: one["requests"] for one in told("prices", "unpriced", "--from", "2020-01-01")["items"]}
