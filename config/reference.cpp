@@ -86,12 +86,11 @@ std::string reference_markdown() {
     "`default`; `--set node.<name>.url=…` sets a field of any node.\n\n{}",
     section_help("node"), head);
   for (const auto& row : node_options())
-    out +=
-      markdown_row(row, "",
-                   row.key == "name" ? ""
-                                     : fmt::format("`{}`", row.key == "url"              ? "KEYPORTAL_CPA_URL"
-                                                           : row.key == "management_key" ? "KEYPORTAL_CPA_KEY"
-                                                                                         : "KEYPORTAL_CPA_KEY_FILE"));
+    out += markdown_row(row, "",
+                        row.key == "url"                   ? "`KEYPORTAL_CPA_URL`"
+                        : row.key == "management_key"      ? "`KEYPORTAL_CPA_KEY`"
+                        : row.key == "management_key_file" ? "`KEYPORTAL_CPA_KEY_FILE`"
+                                                           : "");
   out += fmt::format("\n## [[compat.consumer]]\n\n{} `--set\ncompat.consumer.<name>.key_file=…` sets a field of any "
                      "consumer.\n\n{}",
                      section_help("consumer"), head);
@@ -120,9 +119,14 @@ std::string example_toml() {
   }
   out += "\n\n" + as_comment(section_help("node"));
   out += "#[[node]]\n";
-  constexpr std::string_view examples[] = {"default", "http://127.0.0.1:8317", "", "cpa.key"};
-  for (std::size_t i = 0; const auto& row : node_options())
-    commented(row.help, {}, fmt::format("{} = {}", row.key, toml_quoted(examples[i++])));
+  for (const auto& row : node_options())
+    commented(row.help, {},
+              fmt::format("{} = {}", row.key,
+                          row.key == "name"                  ? R"("default")"
+                          : row.key == "url"                 ? R"("http://127.0.0.1:8317")"
+                          : row.key == "management_key_file" ? R"("cpa.key")"
+                          : row.key == "groups"              ? "[]"
+                                                             : R"("")"));
   out += "\n\n" + as_comment(section_help("consumer"));
   out += "#[[compat.consumer]]\n";
   constexpr std::string_view consumer_examples[] = {"keeper", "", "keeper.key", "", "end"};

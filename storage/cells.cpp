@@ -415,7 +415,8 @@ bool each_cell(std::string_view bytes, cell_view view, const lead_filter* wanted
 bool each_cell(std::string_view bytes, cell_view view, const lead_filter* wanted, bool by_lead_only,
                const std::function<void(const cell_id&, cell_distributions&&)>& visit) {
   return visit_row<cell_distributions>(
-    bytes, view, wanted, by_lead_only, [&](const cell_id& id, cell_distributions& what) { visit(id, std::move(what)); });
+    bytes, view, wanted, by_lead_only,
+    [&](const cell_id& id, cell_distributions& what) { visit(id, std::move(what)); });
 }
 
 // --- the sieve ---------------------------------------------------------------------------------

@@ -157,10 +157,7 @@ bool decode(std::string_view in, user& out) {
 
 namespace {
 
-bool take_rest(std::string_view& in, rare<renewal_request>& out) {
-  out.reset();
-  if (in.empty())
-    return true;
+bool take_request(std::string_view& in, rare<renewal_request>& out) {
   renewal_request found;
   if (!value_parts::take(in, found.asked_at) || !get_zigzag(in, found.lifetime_s) || !take(in, found.reason))
     return false;
@@ -170,8 +167,9 @@ bool take_rest(std::string_view& in, rare<renewal_request>& out) {
 
 } // namespace
 
+// Version 2 has a renewal that was asked for; where there is none, version 1 is written as ever.
 std::string encode(const client_key& value) {
-  auto out = begin();
+  auto out = begin(value.renewal ? 2 : 1);
   put(out, value.sealed);
   put(out, value.shown);
   put_enum(out, value.state);
@@ -191,7 +189,7 @@ std::string encode(const client_key& value) {
   put(out, value.nodes);
   put(out, value.in_force);
   put_varint(out, value.reminders);
-  if (value.renewal) { // nothing at all where there is none, as before there were any
+  if (value.renewal) {
     value_parts::put(out, value.renewal->asked_at);
     put_zigzag(out, value.renewal->lifetime_s);
     put(out, value.renewal->reason);
@@ -200,13 +198,15 @@ std::string encode(const client_key& value) {
 }
 
 bool decode(std::string_view in, client_key& out) {
-  return take_version_1(in) && take(in, out.sealed) && take(in, out.shown)
+  char version = 0;
+  out.renewal.reset();
+  return take_version(in, 2, version) && take(in, out.sealed) && take(in, out.shown)
          && take_enum(in, out.state, key_state::external) && take_enum(in, out.origin, key_origin::found)
          && take_enum(in, out.why_suspended, suspension::by_hand) && take(in, out.owner) && take(in, out.label)
          && value_parts::take(in, out.created_at) && value_parts::take(in, out.changed_at) && take(in, out.assigned_at)
          && take(in, out.expires_at) && take(in, out.retires_at) && take(in, out.successor) && take(in, out.predecessor)
          && take(in, out.budgets) && take(in, out.told) && take(in, out.nodes) && take(in, out.in_force)
-         && get_varint(in, out.reminders) && take_rest(in, out.renewal) && in.empty();
+         && get_varint(in, out.reminders) && (version == 1 || take_request(in, out.renewal)) && in.empty();
 }
 
 std::string encode(const policy& value) {

@@ -277,10 +277,10 @@ int show_key_drift(const context& here) {
     auto states = json::array();
     bool any = !keys->empty();
     for (const auto& node : items_of(*nodes)) {
-      auto now = fetch(portal, "/api/v1/nodes/" + escaped(text(node, {"name"})) + "/keys");
+      auto now = fetch(portal, "/api/v1/nodes/" + escaped(text(node, {"node"})) + "/keys");
       if (!now)
         return fail(here, now.error());
-      (*now)["node"] = text(node, {"name"});
+      (*now)["node"] = text(node, {"node"});
       any |= at(*now, {"drift"}) == true || at(*now, {"open"}) == true;
       states.push_back(std::move(*now));
     }

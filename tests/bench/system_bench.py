@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
-"""Figures of the shipped programs as a whole: restore, push, idle, collect. One JSON line a figure.
+"""Figures of the shipped programs as a whole: restore, push, idle, collect, assign. One JSON line a figure.
 
-Usage: system_bench.py [restore|push|idle|collect ...]; KEYPORTAL_BUILD names the build folder.
+Usage: system_bench.py [restore|push|idle|collect|assign ...]; KEYPORTAL_BUILD names the build folder.
 """
 import datetime
+import http.client
 import json
 import os
 import sys
 import threading
 import time
+import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
-from service import Place, wait_until  # noqa: E402
+from service import Place, call, wait_until  # noqa: E402
 from wire import Nats, WebSocket  # noqa: E402
 
 # The real server spends 70 ms of bcrypt on every management call.
@@ -206,8 +208,39 @@ def collect_backlog(records):
         figure(f"collect.backlog.{records // 1_000_000}M", time.monotonic() - began, "s", records)
 
 
+def assign(keys):
+    """From a request for a key to its answer, on disk by then; the node learns of it meanwhile. One after the other."""
+    with Place() as place:
+        sim = place.stand_in(more=["--version", "7.2.140"])
+        portal = place.portal(sim, settings={"keys.pool_size": str(keys + 100),
+                                             "keys.pool_low_water": str(keys + 50)}.items())
+        head = {"Authorization": "Bearer " + portal.token(), "Content-Type": "application/json"}
+        pooled = lambda: json.loads(call(portal.url + "/api/v1/pool", headers=head)[2])["keys"]["pooled"]
+        wait_until(lambda: pooled() >= keys, "the pool is full", 60)
+        parts = urllib.parse.urlsplit(portal.url)
+        connection = http.client.HTTPConnection(parts.hostname, parts.port)
+        samples = []
+
+        def post(path, body):
+            connection.request("POST", path, json.dumps(body), head)
+            answer = connection.getresponse()
+            text = answer.read()
+            assert answer.status in (200, 201), (answer.status, text[:300])
+            return json.loads(text)
+
+        people = [post("/api/v1/users", {"email": f"p{i}@example.com"})["users"][0]["id"] for i in range(keys // 3 + 1)]
+        for i in range(keys):
+            began = time.perf_counter()
+            post("/api/v1/keys", {"owner": people[i // 3]})
+            samples.append((time.perf_counter() - began) * 1000)
+        figure("assign.p99", percentile(samples, 0.99), "ms", keys, median=round(percentile(samples, 0.5), 2),
+               most=round(max(samples), 1))
+
+
 def main():
-    wanted = sys.argv[1:] or ["restore", "push", "idle", "collect"]
+    wanted = sys.argv[1:] or ["restore", "push", "idle", "collect", "assign"]
+    if "assign" in wanted:
+        assign(1000)
     if "collect" in wanted:
         collect_latency(1000, 20)
         collect_rate(500_000)

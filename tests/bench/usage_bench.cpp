@@ -181,8 +181,8 @@ int main(int count, char** arguments) {
     const auto sums = [&](granularity by, cell_view view, const storage::lead_filter* leads, bool by_lead_only) {
       const int width = by == granularity::day ? 1 : 24;
       std::uint64_t cells = 0;
-      storage::ledger::cell_question what{by, view, first_day * width,
-                                          static_cast<std::int32_t>((first_day + days + 1) * width), leads, by_lead_only};
+      storage::ledger::cell_question what{
+        by, view, first_day * width, static_cast<std::int32_t>((first_day + days + 1) * width), leads, by_lead_only};
       storage::cell_sums all;
       must(books->read()->sums("node-1", what, [&](std::int32_t, const storage::cell_id&, const storage::cell_sums& s) {
         ++cells;

@@ -4,7 +4,7 @@ import time
 import unittest
 
 from key_node import KeyTest
-from service import Place, wait_until
+from service import Place, call, wait_until
 
 HOUR = "requests/hour=%d"
 
@@ -24,11 +24,6 @@ class Budgets(KeyTest):
         wait_until(lambda: portal.node()["condition"]["collecting"] == "subscribe", "records are pushed", 30)
         self.pooled(portal)
         return sim, portal
-
-    def used(self, portal, key_id, of="key"):
-        status = self.ask(portal, "keys", "show", key_id)
-        uses = portal.command("keys", "show", key_id)[1]
-        return status, uses
 
     def until_refused(self, sim, key, most=2000):
         """Uses a key as fast as one person can; how many requests were let in."""
@@ -97,7 +92,6 @@ class Budgets(KeyTest):
             self.assertEqual([b["used"] for b in self.budgets(portal, key_id)], [9])
 
     def budgets(self, portal, key_id):
-        from service import call
         status, _, body = call(f"{portal.url}/api/v1/keys/{key_id}/budgets",
                                headers={"Authorization": "Bearer " + portal.token()})
         self.assertEqual(status, 200, body)

@@ -211,6 +211,47 @@ TEST_CASE_METHOD(office, "a policy is changed in what is given and keeps the res
   CHECK(run({"policies", "show", "other"}) == exit_failed);
 }
 
+TEST_CASE_METHOD(office, "nodes that drift and keys that wait for a choice are one list, and a failure") {
+  server.answer("GET /api/v1/nodes", R"({"items":[{"node":"one"},{"node":"two"}]})");
+  server.answer("GET /api/v1/nodes/one/keys",
+                R"({"changing":0,"taken_away":0,"open":false,"drift":false,"problem":""})");
+  server.answer("GET /api/v1/nodes/two/keys",
+                R"({"changing":0,"taken_away":0,"open":false,"drift":false,"problem":""})");
+  server.answer("GET /api/v1/keys?waiting=choice&limit=1000", R"({"items":[],"more":false})");
+  CHECK(run({"keys", "drift"}) == exit_done);
+  CHECK(has(out, "as they should be"));
+  server.answer("GET /api/v1/nodes/two/keys",
+                R"({"changing":3,"taken_away":0,"open":false,"drift":true,"problem":"its config.yaml is empty"})");
+  CHECK(run({"keys", "drift"}) == exit_failed);
+  CHECK(has(out, "its config.yaml is empty"));
+  server.answer("GET /api/v1/nodes/two/keys",
+                R"({"changing":0,"taken_away":0,"open":false,"drift":false,"problem":""})");
+  server.answer("GET /api/v1/keys?waiting=choice&limit=1000",
+                R"({"items":[{"id":"kabc","shown":"sk-kp…1234","owner":"","label":"laptop"}],"more":false})");
+  CHECK(run({"keys", "drift"}) == exit_failed);
+  CHECK(has(out, "laptop"));
+  CHECK(has(out, "keys resume"));
+}
+
+TEST_CASE_METHOD(office, "renewals are listed, asked for and decided") {
+  server.answer("GET /api/v1/keys?waiting=renewal&limit=1000",
+                R"({"items":[{"id":"kabc","shown":"sk-kp…1234","owner":"","expires_at":null,
+                   "renewal":{"asked_at":"2026-04-02T00:00:00.000Z","lifetime_s":2592000,"reason":"late"}}],"more":false})");
+  REQUIRE(run({"keys", "renewals", "list"}) == exit_done);
+  CHECK(has(out, "30 d"));
+  CHECK(has(out, "late"));
+  const auto id = "k" + std::string(26, 'a');
+  server.answer("GET /api/v1/keys/" + id, R"({"id":")" + id + R"("})");
+  server.answer("POST /api/v1/keys/" + id + "/renewal", "{}");
+  server.answer("POST /api/v1/keys/" + id + "/renewal/answer", "{}");
+  REQUIRE(run({"keys", "renewals", "ask", id, "--reason", "late", "--lifetime", "30d"}) == exit_done);
+  CHECK(sent() == json{{"reason", "late"}, {"lifetime_s", 2'592'000}});
+  REQUIRE(run({"keys", "renewals", "approve", id}) == exit_done);
+  CHECK(sent() == json{{"approve", true}, {"reason", ""}});
+  REQUIRE(run({"keys", "renewals", "refuse", id, "--reason", "no"}) == exit_done);
+  CHECK(sent() == json{{"approve", false}, {"reason", "no"}});
+}
+
 TEST_CASE_METHOD(office, "the newest of the audit is listed, and what is wanted of all of it") {
   server.answer("GET /api/v1/pool", R"({"position":150})");
   server.answer("GET /api/v1/audit?limit=100&after=50&what=&about=",

@@ -62,6 +62,11 @@ TEST_CASE("every command is found by its words") {
     {{"import", "user-keys", "f"}, command::import_user_keys},
     {{"import", "key-pool", "f"}, command::import_key_pool},
     {{"import", "user-mapping", "f"}, command::import_user_mapping},
+    {{"import", "usage-db", "f"}, command::import_usage_db},
+    {{"import", "usage-history", "f"}, command::import_usage_history},
+    {{"import", "cpa-usage-keeper", "f"}, command::import_keeper},
+    {{"import", "cpa-manager-plus", "f"}, command::import_manager_plus},
+    {{"history"}, command::history},
     {{"import", "snapshot", "f"}, command::snapshot_import},
     {{"events", "tail"}, command::events_tail},
     {{"config", "check"}, command::config_check},
@@ -114,6 +119,8 @@ TEST_CASE("what is said about people and keys is taken as it was said") {
   CHECK(parse({"keys", "assign", "--node", "a", "u1", "--lifetime", "90d"}).registry.person == "u1");
   CHECK(parse({"node", "config", "diff", "a", "1", "2"}).registry.numbers == std::vector<std::uint64_t>{1, 2});
   CHECK(parse({"import", "user-keys", "f", "--dry-run"}).registry.dry_run);
+  CHECK(parse({"import", "usage-db", "f", "--dry-run", "--node", "n"}).node == "n");
+  CHECK(parse({"history", "--from", "2025-11-01"}).from_day == "2025-11-01");
   for (const auto& wrong : std::vector<std::vector<const char*>>{{"users", "add"},
                                                                  {"users", "list", "--state", "asleep"},
                                                                  {"keys", "find", "sk-secret"},
