@@ -81,7 +81,8 @@ bool is_public(int family, const char* address) {
 curl_socket_t open_public_socket(void*, curlsocktype, curl_sockaddr* to) {
   // The address is longer than the type of the last member says.
   const auto* address = reinterpret_cast<const char*>(to) + offsetof(curl_sockaddr, addr);
-  return is_public(to->family, address) ? ::socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol) : CURL_SOCKET_BAD;
+  return is_public(to->family, address) ? ::socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol)
+                                        : CURL_SOCKET_BAD;
 }
 
 bool is_success(int status) { return status >= 200 && status < 300; }

@@ -123,8 +123,7 @@ caf::expected<json> budgets_of(const std::string& option, const std::vector<std:
     }
     if (amount <= 0)
       return wrong();
-    out.push_back(
-      {{"unit", unit}, {"window", text.substr(slash + 1, equals - slash - 1)}, {"amount", amount}});
+    out.push_back({{"unit", unit}, {"window", text.substr(slash + 1, equals - slash - 1)}, {"amount", amount}});
   }
   return out;
 }
