@@ -26,9 +26,9 @@ struct key_registry_settings {
   std::function<moment()> now;
 };
 struct key_registry_start {
-  std::shared_ptr<registry_image> image; ///< its rows are moved out
-  std::vector<past_use> used;            ///< up to now; what comes later comes by `committed`
-  std::shared_ptr<const pricing> prices; ///< those of the image; for the ledger, before anything is committed
+  std::shared_ptr<registry_image> image;      ///< its rows are moved out
+  std::vector<past_use> used;                 ///< up to now; what comes later comes by `committed`
+  std::shared_ptr<const pricing> prices = {}; ///< those of the image; for the ledger, before anything is committed
 };
 
 /// The system's vault: AES and HMAC with the keys of the data folder.
