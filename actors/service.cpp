@@ -171,6 +171,7 @@ int run_service(const settings& s) {
   if (!registry)
     return fail(registry.error());
   around->registry = std::move(*registry);
+  around->store->use_prices(around->registry.prices);
 
   auto child = child_if_wanted(s);
   if (!child)
@@ -203,6 +204,8 @@ int run_service(const settings& s) {
                      double seconds) { numbers.http_answered(route, status, seconds); },
     .control_token = *token,
     .demo = s.demo,
+    .currency = s.prices.currency,
+    .currency_rate = s.prices.rate,
   };
   around->open_gateway = [&](const gateway_actor& actor) -> caf::error {
     auto opened = gateway::server::start(

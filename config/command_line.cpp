@@ -44,6 +44,7 @@ private:
   void add_keys();
   void add_policies_and_audit();
   void add_node_and_import();
+  void add_prices();
   void add_word(CLI::App* sub) {
     sub->add_option("--command", parsed.registry.word, "Name of this command: given twice, it is done once")
       ->type_name("NAME");
@@ -84,6 +85,7 @@ grammar::grammar() {
   add_keys();
   add_policies_and_audit();
   add_node_and_import();
+  add_prices();
   add_events_and_config();
 }
 
@@ -356,6 +358,69 @@ void grammar::add_node_and_import() {
   usage->add_option("-n,--node", parsed.node, "Name of the node (not needed when there is only one)")
     ->type_name("NODE");
   add_cpa(usage);
+}
+
+void grammar::add_prices() {
+  auto& p = parsed.prices;
+  auto* prices = group(app, "prices", "What models cost: list, show, set, drop, import, unpriced, reprice");
+  prices->require_subcommand(1);
+  const auto from_to = [&](CLI::App* sub) {
+    sub->add_option("--from", p.from, "From this day (UTC) or moment on, for example 2026-04-02");
+    sub->add_option("--to", p.to, "Until before this day or moment");
+  };
+  auto* list = add(*prices, "list", "List the prices that are in force", command::prices_list);
+  list->add_option("text", p.model, "Only with this in model or provider");
+  list->add_option("--source", p.source, "Only these")
+    ->check(CLI::IsMember({"by_hand", "imported", "litellm", "models_dev"}));
+  list->add_flag("--all", p.all, "Also those that ended, or are not in force yet");
+  auto* show = add(*prices, "show", "Show which prices a model has, and which of them counts", command::prices_show);
+  show->add_option("model", p.model, "As the upstream calls it, or as clients do")->required();
+  show->add_option("--provider", p.provider, "Of this provider, for example codex");
+  show->add_option("--tier", p.tier, "Of a request of this tier, for example priority");
+  show->add_option("--input-tokens", p.input_tokens, "Of a request with so many of them");
+  show->add_option("--at", p.from, "On this day or at this moment (else now)");
+  auto* set = add(*prices, "set", "Set a price, in US dollars for a million tokens; it comes before imported ones",
+                  command::prices_set);
+  set->add_option("model", p.model, "Name, or a pattern with *")->required();
+  set->add_option("--provider", p.provider, "Only of this provider");
+  set->add_option("--input", p.input, "Of input that no cache had");
+  set->add_option("--output", p.output, "Of output");
+  set->add_option("--cache-read", p.cache_read, "Of input out of a cache (else as input)");
+  set->add_option("--cache-write", p.cache_write, "Of input into a cache (else as input)");
+  set->add_option("--reasoning", p.reasoning, "Of reasoning (else as output)");
+  set->add_option("--request", p.request, "Of a request, in US dollars");
+  set->add_option("--multiplier", p.multiplier, "All of it times this");
+  set
+    ->add_option(
+      "--step", p.steps,
+      "Other rates for some requests, for example tier=priority,input=6 or above=200000,input=6,output=22.5; "
+      "may be given again")
+    ->allow_extra_args(false);
+  from_to(set);
+  add_word(set);
+  auto* drop = add(*prices, "drop", "Drop a model's price as if it had never been", command::prices_drop);
+  drop->add_option("model", p.model, "As it was set")->required();
+  drop->add_option("--provider", p.provider, "That of this provider (else the one for any)");
+  drop->add_option("--source", p.source, "Of this source (else set by hand)")
+    ->check(CLI::IsMember({"by_hand", "imported", "litellm", "models_dev"}));
+  drop->add_option("--from", p.from, "Only the one that holds from this day or moment on");
+  add_word(drop);
+  auto* take = add(*prices, "import", "Take a published price list; those set by hand stay", command::prices_import);
+  take->add_option("format", p.format, "litellm or models-dev")
+    ->required()
+    ->check(CLI::IsMember({"litellm", "models-dev"}));
+  take->add_option("from", p.where, "File (- is standard input) or https address to read")->required();
+  take->add_option("--only", p.only, "Only models that this pattern fits, for example gpt-*");
+  take->add_flag("--dry-run", p.dry_run, "Only say what would change");
+  take->add_flag("--private-address", p.private_address, "The address may be on this machine or in a private network");
+  add_word(take);
+  auto* without = add(*prices, "unpriced", "List models with requests that have no price", command::prices_unpriced);
+  from_to(without);
+  auto* again =
+    add(*prices, "reprice", "Work out anew what records cost, by the prices of now", command::prices_reprice);
+  from_to(again);
+  again->add_flag("--dry-run", p.dry_run, "Only say what would change");
+  again->add_flag("--show", p.show, "Only how far the one under way has come, or what came of the last");
 }
 
 void grammar::add_events_and_config() {

@@ -57,6 +57,13 @@ enum class command : std::uint8_t {
   policies_drop,
   audit_list,
   audit_verify,
+  prices_list,
+  prices_show,
+  prices_set,
+  prices_drop,
+  prices_import,
+  prices_unpriced,
+  prices_reprice,
   node_keys,
   node_config_list,
   node_config_show,
@@ -103,6 +110,23 @@ struct registry_words {
   std::vector<std::uint64_t> numbers; ///< of kept configs
 };
 
+/// What was said about prices, as it was said.
+struct price_words {
+  std::string model; ///< or a pattern
+  std::string provider, tier, source, only;
+  std::optional<std::string> input, output, cache_read, cache_write, reasoning, request; ///< dollars, as "2.5"
+  std::optional<std::string> multiplier;
+  std::vector<std::string> steps; ///< as "tier=priority,above=200000,input=6"
+  std::string from, to;           ///< a day or a moment
+  std::string format;             ///< of an import: "litellm" or "models-dev"
+  std::string where;              ///< of an import: a file or an address
+  std::uint64_t input_tokens = 0; ///< of a request that is asked about
+  bool all = false;               ///< also those that ended, or are not in force yet
+  bool private_address = false;   ///< an import may come from this machine or a private network
+  bool show = false;              ///< only how far it has come
+  bool dry_run = false;
+};
+
 struct invocation {
   command what = command::print_text;
   std::string text;  ///< of print_text; goes to standard error when `exit_code` is not 0
@@ -132,6 +156,7 @@ struct invocation {
   std::uint64_t count = 0;  ///< 0: until interrupted
   std::string nats_url;     ///< empty: found in the data folder
 
+  price_words prices;
   // history
   std::string from_day; ///< as "2026-04-02"; empty: from the first
   std::string to_day;   ///< likewise; empty: to the last

@@ -140,6 +140,11 @@ constexpr option table[] = {
   {"storage.write_buffer_bytes", HERE(storage.write_buffer_bytes), "8MiB", {"1MiB", "4GiB", {}},
    "Memory for writing the ledger."},
 
+  {"prices.currency", HERE(prices.currency), "USD", {},
+   "In which currency costs are shown: three capital letters. They are kept in US dollars."},
+  {"prices.rate", HERE(prices.rate), "1", {},
+   "How much of it a US dollar is, for example 0.92; with nine digits behind the point at most."},
+
   {"log.level", HERE(log.level), "info", {{}, {}, "debug|info|warn|error"},
    "What is logged, to standard error: this and all that is graver."},
   {"log.format", HERE(log.format), "text", {{}, {}, "text|json"},
@@ -196,6 +201,7 @@ constexpr section_row sections[] = {
   {"compat", "The listener for tools that were made for CLIProxyAPI. Each key has its own place in the queue."},
   {"nats", "Events on NATS JetStream."},
   {"storage", "The ledger on disk."},
+  {"prices", "How costs are shown."},
   {"log", "What is said while running."},
   {"display", "How times are counted into days."},
   {"shutdown", "Stopping."},

@@ -325,6 +325,18 @@ void check(settings& values, std::vector<finding>& errors, std::vector<finding>&
     if (host.empty() || host.size() > 253 || !only_of(host, ".-:[]"))
       errors.push_back({"gateway.hosts", "each is the name of a host, with or without :port"});
 
+  const auto& prices = values.prices;
+  if (prices.currency.size() != 3
+      || !std::all_of(prices.currency.begin(), prices.currency.end(), [](char c) { return c >= 'A' && c <= 'Z'; }))
+    errors.push_back({"prices.currency", "three capital letters, for example EUR"});
+  const auto point = prices.rate.find('.');
+  const auto whole = std::min(point, prices.rate.size());
+  if (prices.rate.find_first_not_of("0123456789.") != std::string::npos || point != prices.rate.rfind('.') || whole == 0
+      || whole > 6 || (point != std::string::npos && prices.rate.size() - point > 10)
+      || prices.rate.find_first_not_of("0.") == std::string::npos)
+    errors.push_back({"prices.rate", "a number above 0 and below a million, for example 0.92, with nine digits behind "
+                                     "the point at most"});
+
   check_keys(values, errors);
   check_compat(values, errors, warnings);
 

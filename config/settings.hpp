@@ -123,6 +123,11 @@ struct settings {
     std::uint64_t write_buffer_bytes = 0;
   } storage;
 
+  struct prices_settings {
+    std::string currency; ///< in which costs are shown
+    std::string rate;     ///< of it for one US dollar, as written
+  } prices;
+
   struct log_settings {
     std::string level;
     std::string format;

@@ -46,7 +46,8 @@ void gather(const visit& here, const Handle& whom, Message message, std::shared_
 void summary(const visit& here) {
   here.ask<overview>(here.self->state.handles.feed, read_overview{}, short_wait, [here](const overview& now) {
     const auto& state = here.self->state;
-    auto all = std::make_shared<summary_parts>(summary_parts{now, {}, {}, state.hooks.demo});
+    auto all = std::make_shared<summary_parts>(
+      summary_parts{now, {}, {}, state.hooks.demo, state.hooks.currency, state.hooks.currency_rate});
     const auto came = [here, all, awaited = std::make_shared<int>(2)] {
       if (--*awaited == 0)
         here.answer(summary_answer(*all));

@@ -31,6 +31,9 @@ struct gateway_hooks {
   secret control_token;
   /// The numbers are made up, and the page says so.
   bool demo = false;
+  /// In which currency pages show costs, and how much of it a US dollar is.
+  std::string currency = "USD";
+  std::string currency_rate = "1";
 };
 
 struct gateway_state {

@@ -46,6 +46,7 @@ http_response summary_answer(const summary_parts& all) {
   body["publisher"] = all.publisher ? to_json(*all.publisher) : nlohmann::json(nullptr);
   body["ledger"] = all.ledger ? figures(*all.ledger) : nlohmann::json(nullptr);
   body["demo"] = all.demo;
+  body["money"] = {{"currency", all.currency}, {"rate", all.currency_rate}};
   return json_answer(body);
 }
 

@@ -34,6 +34,7 @@ struct summary_parts {
   std::optional<publisher_state> publisher;
   std::optional<ledger_state> ledger;
   bool demo = false; ///< the numbers are made up
+  std::string currency = "USD", currency_rate = "1";
 };
 http_response summary_answer(const summary_parts& all);
 http_response nodes_answer(const overview& now);

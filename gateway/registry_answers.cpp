@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "gateway/handlers.hpp"
+#include "messages/price_json.hpp"
 #include "messages/registry_json.hpp"
 
 namespace keyportal::gateway {
@@ -57,6 +58,16 @@ http_response made_answer(const command_done& done) {
   return json_answer(body, 201);
 }
 
+http_response prices_done_answer(const command_done& done) {
+  auto body = about_done(done);
+  body["changed"] = done.prices;
+  return json_answer(body);
+}
+
+http_response prices_answer(const price_page& page) {
+  return json_answer({{"items", list_of(page.prices)}, {"more", page.more}});
+}
+
 http_response users_answer(const user_page& page) {
   return json_answer({{"items", list_of(page.users)}, {"more", page.more}});
 }
@@ -80,11 +91,12 @@ bool fits(const audit_filter& filter, const registry_entry& entry) {
     return false;
   return filter.about.empty() || changes(entry.users, filter.about, [](const user& u) { return u.id; })
          || changes(entry.keys, filter.about, [](const client_key& k) { return k.id; })
-         || changes(entry.policies, filter.about, [](const policy& p) { return p.name; });
+         || changes(entry.policies, filter.about, [](const policy& p) { return p.name; })
+         || changes(entry.prices, filter.about, [](const price& p) { return p.id; });
 }
 
 std::size_t size_of(const registry_entry& entry) {
-  return 1 + entry.users.size() + entry.keys.size() + entry.policies.size();
+  return 1 + entry.users.size() + entry.keys.size() + entry.policies.size() + entry.prices.size();
 }
 
 } // namespace keyportal::gateway

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "messages/price_json.hpp"
 #include "messages/registry_json.hpp"
 #include "messages/timestamp.hpp"
 
@@ -17,6 +18,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::size_t most_in_list = 1000; ///< nodes, groups: more is a mistake
+constexpr std::size_t most_prices = 50'000;
 
 caf::error refused(std::string about) { return make_error(errc::bad_request, std::move(about)); }
 
@@ -318,6 +320,50 @@ caf::expected<policy> read_policy(std::string_view body, const group_name& name)
     return refused("name is another one than in the address");
   out->name = name;
   return out;
+}
+
+caf::expected<put_prices> read_put_prices(std::string_view body) {
+  fields all(body);
+  put_prices out;
+  if (const auto* given = all.array("prices", most_prices))
+    for (std::size_t i = 0; i < given->size(); ++i) {
+      auto one = price_from((*given)[i]);
+      if (!one)
+        return refused(fmt::format("prices[{}]: {}", i, about_of(one.error())));
+      out.prices.push_back(std::move(*one));
+    }
+  return finished(all, out);
+}
+
+caf::expected<drop_prices> read_drop_prices(std::string_view body) {
+  fields all(body);
+  drop_prices out;
+  if (const auto* given = all.array("ids", most_prices))
+    for (const auto& id : *given) {
+      if (!id.is_string())
+        all.fail("ids", "a list of texts");
+      else
+        out.ids.push_back(id.get<std::string>());
+    }
+  return finished(all, out);
+}
+
+caf::expected<reprice_prices> read_reprice_order(std::string_view body) {
+  fields all(body);
+  reprice_prices out;
+  std::string from, to;
+  all.text("from", from);
+  all.text("to", to);
+  all.boolean("dry_run", out.dry_run);
+  for (const auto& [name, text, place] : {std::tuple{"from", &from, &out.from}, {"to", &to, &out.to}}) {
+    if (text->empty())
+      continue;
+    if (const auto at = parse_rfc3339(*text))
+      *place = moment_of(at->unix_ns);
+    else
+      all.fail(name, "a moment as in 2026-04-02T00:00:00Z");
+  }
+  return finished(all, out);
 }
 
 caf::error read_nothing(std::string_view body) { return fields(body).finish(); }

@@ -9,7 +9,7 @@
 
 #include <caf/expected.hpp>
 
-#include "messages/registry.hpp"
+#include "messages/actors.hpp"
 
 namespace keyportal::gateway {
 
@@ -51,6 +51,10 @@ caf::expected<import_list> read_import_keys(std::string_view body);
 caf::expected<make_keys> read_make_keys(std::string_view body);
 /// `name` is that of the path; a body that says another is refused.
 caf::expected<policy> read_policy(std::string_view body, const group_name& name);
+/// `bad_request` with the place of the one that is wrong.
+caf::expected<put_prices> read_put_prices(std::string_view body);
+caf::expected<drop_prices> read_drop_prices(std::string_view body);
+caf::expected<reprice_prices> read_reprice_order(std::string_view body);
 /// Of routes that take no fields.
 caf::error read_nothing(std::string_view body);
 

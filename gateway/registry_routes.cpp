@@ -8,7 +8,9 @@
 #include "gateway/handlers.hpp"
 #include "gateway/registry_answers.hpp"
 #include "gateway/registry_bodies.hpp"
+#include "messages/price_json.hpp"
 #include "messages/registry_json.hpp"
+#include "messages/timestamp.hpp"
 
 namespace keyportal::gateway {
 
@@ -225,6 +227,56 @@ void take_in(const visit& here) {
   import_on(here, std::make_shared<owners_wanted>(owners_wanted{std::move(*list), {}, 0}));
 }
 
+// --- prices -------------------------------------------------------------------------------
+
+void list_all_prices(const visit& here) {
+  list_prices which;
+  which.text = in_lower_case(asked_for(here, "text"));
+  which.after = here.asked.after_name;
+  which.limit = here.asked.limit;
+  if (which.text.size() > longest_text || which.after.size() > longest_text)
+    return here.fail(make_error(errc::bad_request, "text or after is too long"));
+  here.relay<price_page>(registry_of(here), std::move(which), short_wait,
+                         [](const question&, const price_page& page) { return prices_answer(page); });
+}
+
+void put_all_prices(const visit& here) {
+  auto what = read_put_prices(body_of(here));
+  return what ? command(here, registry_question{std::move(*what)}, prices_done_answer) : here.fail(what.error());
+}
+
+void drop_all_prices(const visit& here) {
+  auto what = read_drop_prices(body_of(here));
+  return what ? command(here, registry_question{std::move(*what)}, prices_done_answer) : here.fail(what.error());
+}
+
+void list_without_price(const visit& here) {
+  constexpr std::chrono::hours month{30 * 24};
+  list_unpriced which;
+  const auto now = std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now());
+  which.to = now;
+  which.from = now - month;
+  for (const auto& [name, place] : {std::pair{"from", &which.from}, {"to", &which.to}}) {
+    const auto text = asked_for(here, name);
+    if (text.empty())
+      continue;
+    const auto at = parse_rfc3339(text);
+    if (!at)
+      return here.fail(make_error(errc::bad_request, fmt::format("{} is a moment as in 2026-04-02T00:00:00Z", name)));
+    *place = moment_of(at->unix_ns);
+  }
+  here.relay<std::vector<unpriced_model>>(here.self->state.handles.ledger, which, file_wait,
+                                          [](const question&, const auto& all) { return list_answer(all); });
+}
+
+void begin_reprice(const visit& here) {
+  const auto what = read_reprice_order(body_of(here));
+  if (!what)
+    return here.fail(what.error());
+  here.relay<reprice_state>(here.self->state.handles.ledger, *what, short_wait,
+                            [](const question&, const reprice_state& now) { return json_answer(to_json(now), 202); });
+}
+
 // --- audit ------------------------------------------------------------------------------
 
 struct audit_walk {
@@ -315,6 +367,15 @@ void about_registry(const visit& here) {
       return what ? command(here, registry_question{put_policy{std::move(*what)}}) : here.fail(what.error());
     }
     case topic::drop_policy: return command(here, registry_question{drop_policy{here.asked.name}});
+    case topic::prices: return list_all_prices(here);
+    case topic::put_prices: return put_all_prices(here);
+    case topic::drop_prices: return drop_all_prices(here);
+    case topic::unpriced: return list_without_price(here);
+    case topic::reprice: return begin_reprice(here);
+    case topic::reprice_state:
+      return here.relay<reprice_state>(
+        here.self->state.handles.ledger, read_reprice{}, short_wait,
+        [](const question&, const reprice_state& now) { return json_answer(to_json(now)); });
     case topic::audit: return list_audit(here);
     case topic::verify_audit:
       return here.relay<audit_verified>(here.self->state.handles.auditor, keyportal::verify_audit{}, long_wait,

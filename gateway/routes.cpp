@@ -19,6 +19,7 @@ namespace {
 constexpr std::size_t small = 4 << 10;
 constexpr std::size_t list = 64 << 10;
 constexpr std::size_t piece = 4 << 20;
+constexpr std::size_t prices = 24 << 20;
 constexpr std::size_t file = 64 << 20;
 
 constexpr route table[] = {
@@ -114,6 +115,16 @@ constexpr route table[] = {
    "who did what, in its order (after=0, limit=100, what=, about=); go on behind `next` while there is `more`"},
   {"GET", "/api/v1/audit/verify", topic::verify_audit, access::control, small,
    "proves that no entry was changed or is missing"},
+  {"GET", "/api/v1/prices", topic::prices, access::control, small,
+   "what models cost, in the order of their ids (text=, after=, limit=100)"},
+  {"POST", "/api/v1/prices", topic::put_prices, access::control, prices, "sets prices, all or none: {\"prices\":[…]}"},
+  {"POST", "/api/v1/prices/drop", topic::drop_prices, access::control, piece, "drops prices: {\"ids\":[…]}"},
+  {"GET", "/api/v1/prices/unpriced", topic::unpriced, access::control, small,
+   "models with requests that have no price (from=, to=; else the last 30 days)"},
+  {"GET", "/api/v1/prices/reprice", topic::reprice_state, access::control, small,
+   "how far working out costs anew has come, or what came of it last"},
+  {"POST", "/api/v1/prices/reprice", topic::reprice, access::control, small,
+   "works out anew what records cost: {\"from\",\"to\",\"dry_run\"}"},
   {"GET", "/api/v1/nodes/{node}/keys", topic::node_keys, access::open, small, "whether its keys are as they should be"},
   {"GET", "/api/v1/nodes/{node}/configs", topic::configs, access::control, small,
    "what its config.yaml was, newest first"},
@@ -269,8 +280,8 @@ std::variant<question, http_response> understand(const http_request& request, co
   }
   out.name = found.in.name;
   std::replace(out.name.begin(), out.name.end(), escaped_slash, '/');
-  const bool by_name =
-    out.row->about == topic::users || out.row->about == topic::keys || out.row->about == topic::history;
+  const bool by_name = out.row->about == topic::users || out.row->about == topic::keys
+                       || out.row->about == topic::history || out.row->about == topic::prices;
   for (const auto& [name, value] : request.query) {
     if (name == "after" && by_name) {
       out.after_name = value;

@@ -19,6 +19,7 @@
 #include "messages/events.hpp"
 #include "messages/history.hpp"
 #include "messages/http.hpp"
+#include "messages/pricing.hpp"
 #include "messages/registry.hpp"
 
 // Tables: what an actor takes, a line each.
@@ -337,6 +338,7 @@ struct committed {
   std::uint64_t inbox_number = 0;   ///< given to `received`
   std::vector<std::uint64_t> incomplete_numbers; ///< given to `journal_entry::incompletes`, in their order
   log_position appended = 0;                     ///< given to `append_entry`; 0 for one that came too late
+  std::shared_ptr<const std::vector<cost_change>> repriced = {}; ///< null but where costs of older records were changed
 };
 struct recall {
   node_name node;
@@ -417,6 +419,8 @@ struct append_entry {
   log_position expected = 0;
   std::shared_ptr<const registry_entry> entry;
   std::vector<node_event> events;
+  /// Where the entry changes prices: what they are then. Records that are committed behind it cost by these.
+  std::shared_ptr<const pricing> prices = {};
 };
 struct appended {
   log_position position = 0;
@@ -447,6 +451,38 @@ struct list_configs {
 struct read_config {
   node_name node;
   std::uint64_t number = 0;
+};
+
+/// Models with attempts that have no price.
+struct list_unpriced {
+  moment from{}, to{}; ///< full days (UTC) that these lie in, both included
+};
+struct unpriced_model {
+  std::string model;
+  std::string provider; ///< empty where the node did not say it
+  std::int64_t requests = 0;
+  std::int64_t tokens = 0;
+  std::string first_day, last_day; ///< "2026-04-02", UTC, with such attempts
+};
+/// Works out anew, by the prices as they are now, what the records between cost; the answer comes at once, and
+/// `reprice_running` while another one is under way. What is done is done when the service stops in between: asked for
+/// again, it goes over all of it and changes what is left.
+struct reprice_prices {
+  std::optional<moment> from = {}, to = {}; ///< [from, to); not set: all
+  bool dry_run = false;                     ///< only works it out
+};
+struct read_reprice {};
+/// Of the last one, or the one under way.
+struct reprice_state {
+  reprice_prices what;
+  bool running = false;
+  node_name node;           ///< under way
+  std::optional<moment> at; ///< all of that node before this is done
+  std::uint64_t records = 0;
+  std::uint64_t changed = 0;                     ///< of those: cost something else now
+  std::int64_t cost_before = 0, cost_after = 0;  ///< in billionths of a US dollar, of those with a price
+  std::uint64_t unpriced_before = 0, unpriced_after = 0;
+  std::string problem; ///< why it ended early; a sentence
 };
 
 /// Told of every commit, in order. What it does may not hold the ledger up: the message is all there is.
@@ -480,6 +516,9 @@ using ledger_actor = caf::typed_actor<
   caf::replies_to<keep_config>::with<config_info>,
   caf::replies_to<list_configs>::with<std::vector<config_info>>,
   caf::replies_to<read_config>::with<std::shared_ptr<const std::string>>,
+  caf::replies_to<list_unpriced>::with<std::vector<unpriced_model>>,
+  caf::replies_to<reprice_prices>::with<reprice_state>,
+  caf::replies_to<read_reprice>::with<reprice_state>,
   caf::replies_to<copy_records>::with<copy_report>,
   caf::replies_to<keep_history>::with<history_report>,
   caf::replies_to<read_history>::with<history_page>,
@@ -579,6 +618,15 @@ struct find_user {
   std::string id_or_email;
 };
 struct list_policies {};
+struct list_prices {
+  std::string text = {};  ///< in model or provider, in lower case
+  std::string after = {}; ///< id
+  std::uint32_t limit = 100;
+};
+struct price_page {
+  std::vector<price> prices; ///< in the order of their ids
+  bool more = false;
+};
 /// Of one key, with those of its owner and group.
 struct read_budgets {
   key_id key;
@@ -604,6 +652,7 @@ using key_registry_actor = caf::typed_actor<
   caf::replies_to<find_user>::with<user>,
   caf::replies_to<list_users>::with<user_page>,
   caf::replies_to<list_policies>::with<std::vector<policy>>,
+  caf::replies_to<list_prices>::with<price_page>,
   caf::replies_to<read_budgets>::with<std::vector<budget_use>>,
   caf::replies_to<read_registry_state>::with<registry_state>,
   caf::reacts_to<keeper_ready>,
@@ -831,6 +880,13 @@ KEYPORTAL_MESSAGE(user)
 KEYPORTAL_MESSAGE(list_users)
 KEYPORTAL_MESSAGE(user_page)
 KEYPORTAL_MESSAGE(list_policies)
+KEYPORTAL_MESSAGE(list_prices)
+KEYPORTAL_MESSAGE(price_page)
+KEYPORTAL_MESSAGE(list_unpriced)
+KEYPORTAL_MESSAGE(reprice_prices)
+KEYPORTAL_MESSAGE(read_reprice)
+KEYPORTAL_MESSAGE(reprice_state)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::unpriced_model>)
 KEYPORTAL_MESSAGE(read_budgets)
 KEYPORTAL_MESSAGE(read_registry_state)
 KEYPORTAL_MESSAGE(registry_state)

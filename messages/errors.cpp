@@ -87,6 +87,7 @@ constexpr error_row rows[] = {
   {errc::node_open, "node_open", "the node lets in anybody, without a key; take it off the network and see the runbook", 500, final_},
   {errc::config_unknown, "config_unknown", "there is no kept config of that number; `keyportal node config list` shows all", 404, final_},
   {errc::config_unsafe, "config_unsafe", "this config.yaml would lock us out of the node or open it to everybody; it is not written", 422, final_},
+  {errc::reprice_running, "reprice_running", "costs are being worked out anew already; `keyportal prices reprice --show` says how far", 409, again},
   {errc::renewal_not_asked, "renewal_not_asked", "nobody has asked to renew this key, or it was decided already; see `keyportal keys renewals list`", 409, final_},
   {errc::shutting_down, "shutting_down", "Key Portal is stopping; try again when it is back", 503, again},
   {errc::timed_out, "timed_out", "no answer in time; try again", 504, again},

@@ -84,6 +84,7 @@ enum class errc : std::uint8_t {
   config_unknown = 169,
   config_unsafe = 170,
   renewal_not_asked = 171,
+  reprice_running = 172,
   // ourselves
   shutting_down = 130,
   timed_out = 131,

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "messages/ids.hpp"
+#include "messages/prices.hpp"
 #include "messages/records.hpp"
 #include "messages/secret.hpp"
 
@@ -30,7 +31,7 @@ using log_position = std::uint64_t;
 enum class budget_unit : std::uint8_t {
   requests = 1,
   tokens = 2,
-  cost = 3 ///< in nano-dollars; counted once prices are known
+  cost = 3 ///< in billionths of a US dollar; what has no price does not count
 };
 enum class budget_window : std::uint8_t { hour = 1, day = 2, week = 3, month = 4, lifetime = 5 }; ///< ISO week: Monday
 struct budget {
@@ -267,6 +268,14 @@ struct adopt_key {
   user_id owner = {};
   std::string label = {};
 };
+/// Prices that are new, or take the place of those with the same source, provider, `from` and model.
+struct put_prices {
+  std::vector<price> prices = {};
+};
+/// As if they had never been; what they cost stays in the records.
+struct drop_prices {
+  std::vector<std::string> ids = {}; ///< those that are not there are no error
+};
 /// Asks an admin to let a key end later.
 struct ask_renewal {
   key_id key = {};
@@ -304,7 +313,7 @@ struct key_sighting {
 using registry_question =
   std::variant<add_user, change_user, set_user_state, put_policy, drop_policy, make_keys, import_keys, assign_key,
                renew_key, rotate_key, suspend_key, resume_key, revoke_key, change_key, adopt_key, ask_renewal,
-               answer_renewal, pass_time, budgets_crossed, key_sighting>;
+               answer_renewal, pass_time, budgets_crossed, key_sighting, put_prices, drop_prices>;
 
 struct registry_command {
   command_context by;
@@ -317,6 +326,7 @@ struct command_done {
   std::vector<client_key> keys;
   std::vector<secret> shown; ///< texts of the keys it gave out: for the person who asked, once
   std::uint64_t skipped = 0; ///< of an import: known before
+  std::uint64_t prices = 0;  ///< how many it changed
 };
 
 // --- what happened -----------------------------------------------------------------
@@ -336,6 +346,7 @@ struct registry_entry {
   std::vector<change_of<user>> users;
   std::vector<change_of<client_key>> keys;
   std::vector<change_of<policy>> policies;
+  std::vector<change_of<price>> prices;
   /// SHA-256 over the hash of the entry before and this one's bytes: an entry that is changed later, or taken out,
   /// breaks the chain.
   std::array<std::uint8_t, 32> hash{};
@@ -347,6 +358,7 @@ struct registry_image {
   std::deque<user> users;
   std::deque<client_key> keys;
   std::vector<policy> policies;
+  std::vector<price> prices;
   std::vector<std::pair<std::string, log_position>> commands; ///< idempotency keys that still count, and their entries
 };
 

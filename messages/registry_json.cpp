@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "messages/json.hpp"
+#include "messages/price_json.hpp"
 #include "messages/timestamp.hpp"
 
 namespace keyportal {
@@ -185,7 +186,8 @@ nlohmann::json to_json(const registry_entry& e) {
                         {"command", e.command},
                         {"users", nlohmann::json::array()},
                         {"keys", nlohmann::json::array()},
-                        {"policies", nlohmann::json::array()}};
+                        {"policies", nlohmann::json::array()},
+                        {"prices", nlohmann::json::array()}};
   std::string hash;
   for (const auto byte : e.hash)
     fmt::format_to(std::back_inserter(hash), "{:02x}", byte);
@@ -196,6 +198,8 @@ nlohmann::json to_json(const registry_entry& e) {
     out["keys"].push_back(to_json(c, c.after ? c.after->id : c.before->id));
   for (const auto& c : e.policies)
     out["policies"].push_back(to_json(c, c.after ? c.after->name : c.before->name));
+  for (const auto& c : e.prices)
+    out["prices"].push_back(to_json(c, c.after ? c.after->id : c.before->id));
   return out;
 }
 

@@ -27,9 +27,9 @@ std::uint64_t head_of(const record_id& id) {
 commit_plan::short_key::short_key(const record_key& key) : node(key.node), at_ns(key.at_ns), id_head(head_of(key.id)) {}
 
 commit_plan::commit_plan(const database& db, const names& known, const ledger_memory& before,
-                         credential_table& credentials, const pricing* prices, moment now)
+                         credential_table& credentials, std::shared_ptr<const pricing> prices, moment now)
   : db_(&db), now_(now), registry_before_(before.registry.last), after_(before),
-    names_(known, before.position.last_name), prices_(prices), cells_(first_minute_at(before.position, now)),
+    names_(known, before.position.last_name), prices_(std::move(prices)), cells_(first_minute_at(before.position, now)),
     credentials_(db, family::meta, "credential", credentials) {}
 
 caf::expected<node_state*> commit_plan::node(const node_name& name) {

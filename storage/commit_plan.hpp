@@ -35,7 +35,7 @@ class commit_plan {
 public:
   /// All arguments outlive the plan. `prices` may be null.
   commit_plan(const database& db, const names& known, const ledger_memory& before, credential_table& credentials,
-              const pricing* prices, moment now);
+              std::shared_ptr<const pricing> prices, moment now);
 
   /// Before anything is added: copies of other tools will be, and have to find what else is added.
   void expect_copies() { copies_expected_ = true; }
@@ -51,6 +51,7 @@ public:
 
   /// The batch is on disk: what the ledger is now. Call once.
   ledger_memory keep();
+  [[nodiscard]] const std::shared_ptr<const pricing>& prices() const { return prices_; }
   std::vector<committed> take_results() { return std::move(results_); }
 
 private:
@@ -131,7 +132,7 @@ private:
   log_position registry_before_;
   ledger_memory after_;
   name_changes names_;
-  const pricing* prices_;
+  std::shared_ptr<const pricing> prices_; ///< of the records that are added next
   cell_changes cells_;
   credential_changes credentials_;
   rocksdb::WriteBatch batch_;

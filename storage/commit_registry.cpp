@@ -35,6 +35,9 @@ caf::error commit_plan::add(const append_entry& write) {
   for (const auto& change : entry.policies)
     if (auto failed = fold(change, registry.policies))
       return failed;
+  for (const auto& change : entry.prices)
+    if (auto failed = fold(change, registry.prices))
+      return failed;
   auto bytes = encode(entry);
   bytes.resize(bytes.size() - entry.hash.size());
   registry.hash = chained(registry.hash, bytes);
@@ -48,6 +51,8 @@ caf::error commit_plan::add(const append_entry& write) {
   auto events = put_events(write.events);
   if (!events)
     return events.error();
+  if (write.prices)
+    prices_ = write.prices;
   result.last = after_.position.last;
   result.events = std::move(*events);
   result.appended = position;

@@ -47,6 +47,7 @@ enum class tag : std::uint8_t {
   config = 0x1e,
   cells = 0x1f,
   sieve = 0x20,
+  price = 0x28,
   history = 0x2f,
 };
 
@@ -223,6 +224,12 @@ struct policy_key {
   std::string name;
   auto fields() { return std::tie(name); }
   bool operator==(const policy_key&) const = default;
+};
+struct price_key {
+  static constexpr tag of = tag::price;
+  std::string id;
+  auto fields() { return std::tie(id); }
+  bool operator==(const price_key&) const = default;
 };
 struct entry_key {
   static constexpr tag of = tag::entry;

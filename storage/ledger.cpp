@@ -172,7 +172,7 @@ caf::error add_all(commit_plan& plan, const std::vector<ledger::write>& writes) 
 caf::expected<std::vector<committed>> ledger::rehearse(const std::vector<write>& writes, moment now) const {
   if (auto failed = parts_->mend())
     return failed;
-  commit_plan plan{*parts_->db, *parts_->dictionary, parts_->memory, parts_->credentials, parts_->prices.get(), now};
+  commit_plan plan{*parts_->db, *parts_->dictionary, parts_->memory, parts_->credentials, parts_->prices, now};
   if (auto failed = add_all(plan, writes))
     return failed;
   return plan.take_results();
@@ -181,7 +181,7 @@ caf::expected<std::vector<committed>> ledger::rehearse(const std::vector<write>&
 caf::expected<std::vector<committed>> ledger::commit(const std::vector<write>& writes, moment now) {
   if (auto failed = parts_->mend())
     return failed;
-  commit_plan plan{*parts_->db, *parts_->dictionary, parts_->memory, parts_->credentials, parts_->prices.get(), now};
+  commit_plan plan{*parts_->db, *parts_->dictionary, parts_->memory, parts_->credentials, parts_->prices, now};
   if (auto failed = add_all(plan, writes))
     return failed;
   if (!plan.changes_anything())
@@ -193,6 +193,7 @@ caf::expected<std::vector<committed>> ledger::commit(const std::vector<write>& w
     return failed;
   }
   auto after = plan.keep();
+  parts_->prices = plan.prices();
   {
     const std::lock_guard lock{parts_->mutex};
     parts_->memory = std::move(after);

@@ -57,6 +57,35 @@ public:
 
   /// What records that come from now on cost; null: nothing has a price. The writing thread.
   void use_prices(std::shared_ptr<const pricing> prices);
+  /// The prices of records that come now: those given, or those of the last entry that had some. The writing thread.
+  [[nodiscard]] std::shared_ptr<const pricing> prices() const;
+
+  /// A piece of a reprice: at most `most` records of a node between two moments, from where the last piece ended.
+  struct reprice_step {
+    node_name node;
+    std::int64_t from_ns = INT64_MIN; ///< included
+    std::int64_t to_ns = INT64_MAX;   ///< excluded
+    std::string next;                 ///< of the piece before; empty: from the beginning
+    std::size_t most = 5000;
+    std::shared_ptr<const pricing> with;
+    bool dry_run = false;
+  };
+  struct reprice_done {
+    std::uint64_t records = 0;
+    std::uint64_t changed = 0;                    ///< of those: have or would have another cost
+    std::int64_t cost_before = 0, cost_after = 0; ///< of all of them; stops at the ends of 64 bits
+    std::uint64_t unpriced_before = 0, unpriced_after = 0;
+    std::vector<cost_change> changes; ///< what was written
+    std::string next;                 ///< empty: there is no more
+    moment at{};                      ///< of the record that comes next
+  };
+  /// Records and roll-ups in one batch and one sync, so each state on disk is one in which they agree. Over the same
+  /// records again it changes nothing. The writing thread.
+  [[nodiscard]] caf::expected<reprice_done> reprice(const reprice_step& what);
+
+  /// Models with attempts without a price on the days (UTC) between, both included, from roll-ups; those with the most
+  /// attempts first. Also those of no node that is configured any more.
+  [[nodiscard]] caf::expected<std::vector<unpriced_model>> unpriced(moment from, moment to) const;
   /// What `commit` would answer now, but nothing is done. Like `commit`, one thread at a time.
   [[nodiscard]] caf::expected<std::vector<committed>> rehearse(const std::vector<write>& writes, moment now) const;
   /// The texts of the client keys with these SHA-256 (64 lower-case hex digits), as far as records or the registry have
@@ -183,6 +212,7 @@ public:
     key_id key;
     moment at;
     std::int64_t tokens = 0;
+    std::int64_t cost_nano = 0; ///< 0 without a price
   };
   /// Of each record in [from, to) what budgets count, in order of time.
   [[nodiscard]] caf::expected<std::vector<record_use>> uses_between(const node_name& node, moment from,

@@ -147,7 +147,7 @@ caf::expected<std::vector<ledger::record_use>> ledger::uses_between(const node_n
     const auto client_key = parts_->dictionary->get(name_kind::client_key, value.client_key);
     if (!client_key)
       return client_key.error();
-    out.push_back({(*client_key)->key, at, value.tokens.total});
+    out.push_back({(*client_key)->key, at, value.tokens.total, value.cost_nano.value_or(0)});
     return {};
   };
   if (auto failed = parts_->db->each(family::records, key_prefix<record_key>(*number),

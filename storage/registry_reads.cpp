@@ -104,6 +104,8 @@ caf::expected<registry_image> ledger::load_registry() const {
     return failed;
   if (auto failed = read_images<policy_key>(db, as_of, "policy", out.policies))
     return failed;
+  if (auto failed = read_images<price_key>(db, as_of, "price", out.prices))
+    return failed;
   out.commands.reserve(std::min<std::uint64_t>(position->commands, 10'000'000));
   auto failed = each_command(db, as_of, [&](log_position at, command_value&& command) {
     out.commands.emplace_back(std::move(command.command), at);
@@ -157,6 +159,9 @@ public:
     for (const auto& change : entry.policies)
       if (!apply(change, policies_))
         return broken(entry.position, "a policy was otherwise before");
+    for (const auto& change : entry.prices)
+      if (!apply(change, prices_))
+        return broken(entry.position, "a price was otherwise before");
     if (!entry.command.empty())
       commands_.emplace(entry.position, command_value{unix_ns(entry.at), entry.command});
     return {};
@@ -165,13 +170,16 @@ public:
   caf::error compare(const database& db, const view& as_of, const registry_value& kept) {
     if (kept.last != value_.last || kept.hash != value_.hash)
       return broken(value_.last, fmt::format("is the last one, {} should be", kept.last));
-    if (kept.users != users_.size() || kept.keys != keys_.size() || kept.policies != policies_.size())
+    if (kept.users != users_.size() || kept.keys != keys_.size() || kept.policies != policies_.size()
+        || kept.prices != prices_.size())
       return differs("the registry counts other rows than its log comes to");
     if (auto failed = compare_rows<user_key, user>(db, as_of, "user", users_))
       return failed;
     if (auto failed = compare_rows<client_key_key, client_key>(db, as_of, "client key", keys_))
       return failed;
     if (auto failed = compare_rows<policy_key, policy>(db, as_of, "policy", policies_))
+      return failed;
+    if (auto failed = compare_rows<price_key, price>(db, as_of, "price", prices_))
       return failed;
     return compare_commands(db, as_of, kept);
   }
@@ -230,7 +238,7 @@ private:
   }
 
   registry_value value_;
-  images users_, keys_, policies_;
+  images users_, keys_, policies_, prices_;
   std::map<log_position, command_value> commands_;
 };
 

@@ -1,4 +1,4 @@
-// What users, client keys and policies have in common: a name, and a row under it. For the registry's own files only.
+// What users, client keys, policies and prices have in common: a name, and a row under it. For the registry's own files only.
 #pragma once
 
 #include <string>
@@ -21,6 +21,7 @@ auto& name_of(T& image) {
 inline user_key row_key_of(const user& image) { return {image.id}; }
 inline client_key_key row_key_of(const client_key& image) { return {image.id}; }
 inline policy_key row_key_of(const policy& image) { return {image.name}; }
+inline price_key row_key_of(const price& image) { return {image.id}; }
 
 /// Either image of a change: it has one at least.
 template <class T>

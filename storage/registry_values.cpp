@@ -1,4 +1,4 @@
-// The bytes of people, keys, policies and of what happened to them.
+// The bytes of people, keys, policies, prices and of what happened to them.
 #include "storage/registry_rows.hpp"
 #include "storage/value_parts.hpp"
 #include "storage/values.hpp"
@@ -231,10 +231,75 @@ bool decode(std::string_view in, policy& out) {
          && take(in, out.nodes) && take(in, out.models) && take(in, out.told) && in.empty();
 }
 
+// --- prices ------------------------------------------------------------------------------------
+
+namespace {
+
+constexpr std::optional<std::int64_t> price_rates::*rate_places[] = {
+  &price_rates::input,     &price_rates::output,  &price_rates::cache_read,    &price_rates::cache_write,
+  &price_rates::reasoning, &price_rates::request, &price_rates::multiplier_ppm};
+
+// Which are set, a bit each, and those.
+void put(std::string& out, const price_rates& rates) {
+  std::uint8_t set = 0;
+  for (std::size_t i = 0; i < std::size(rate_places); ++i)
+    set |= static_cast<std::uint8_t>((rates.*rate_places[i] ? 1U : 0U) << i);
+  put_fixed(out, set);
+  for (const auto place : rate_places)
+    if (rates.*place)
+      put_zigzag(out, *(rates.*place));
+}
+
+bool take(std::string_view& in, price_rates& rates) {
+  std::uint8_t set = 0;
+  if (!take_byte(in, set) || set >> std::size(rate_places) != 0)
+    return false;
+  for (std::size_t i = 0; i < std::size(rate_places); ++i) {
+    auto& to = rates.*rate_places[i];
+    to.reset();
+    if ((set >> i & 1U) != 0 && !get_zigzag(in, to.emplace()))
+      return false;
+  }
+  return true;
+}
+
+} // namespace
+
+std::string encode(const price& value) {
+  auto out = begin();
+  put(out, value.model);
+  put(out, value.provider);
+  put(out, value.from);
+  put(out, value.until);
+  put_enum(out, value.source);
+  put(out, value.rates);
+  put_varint(out, value.steps.size());
+  for (const auto& step : value.steps) {
+    put(out, step.tier);
+    put_zigzag(out, step.above);
+    put(out, step.rates);
+  }
+  value_parts::put(out, value.set_at);
+  return out;
+}
+
+bool decode(std::string_view in, price& out) {
+  std::uint64_t steps = 0;
+  if (!take_version_1(in) || !take(in, out.model) || !take(in, out.provider) || !take(in, out.from)
+      || !take(in, out.until) || !take_enum(in, out.source, price_source::models_dev)
+      || out.source < price_source::by_hand || !take(in, out.rates) || !get_varint(in, steps) || steps > in.size())
+    return false;
+  out.steps.resize(steps);
+  for (auto& step : out.steps)
+    if (!take(in, step.tier) || !get_zigzag(in, step.above) || !take(in, step.rates))
+      return false;
+  return value_parts::take(in, out.set_at) && in.empty();
+}
+
 // --- the log -----------------------------------------------------------------------------------
 
 std::string encode(const registry_entry& value) {
-  auto out = begin();
+  auto out = begin(value.prices.empty() ? 1 : 2);
   value_parts::put(out, value.at);
   put(out, value.who);
   put(out, value.from);
@@ -243,29 +308,38 @@ std::string encode(const registry_entry& value) {
   put(out, value.users);
   put(out, value.keys);
   put(out, value.policies);
+  if (!value.prices.empty())
+    put(out, value.prices);
   put_bytes(out, value.hash);
   return out;
 }
 
 bool decode(std::string_view in, registry_entry& out) {
-  return take_version_1(in) && value_parts::take(in, out.at) && take(in, out.who) && take(in, out.from)
+  char version = 0;
+  out.prices.clear();
+  return take_version(in, 2, version) && value_parts::take(in, out.at) && take(in, out.who) && take(in, out.from)
          && take(in, out.command) && take(in, out.what) && take(in, out.users) && take(in, out.keys)
-         && take(in, out.policies) && get_bytes(in, out.hash) && in.empty();
+         && take(in, out.policies) && (version == 1 || take(in, out.prices)) && get_bytes(in, out.hash) && in.empty();
 }
 
 std::string encode(const registry_value& value) {
-  auto out = begin();
+  auto out = begin(value.prices == 0 ? 1 : 2);
   put_varint(out, value.last);
   put_bytes(out, value.hash);
   for (const auto number : {value.first_command, value.users, value.keys, value.policies, value.commands})
     put_varint(out, number);
+  if (value.prices > 0)
+    put_varint(out, value.prices);
   return out;
 }
 
 bool decode(std::string_view in, registry_value& out) {
-  return take_version_1(in) && get_varint(in, out.last) && get_bytes(in, out.hash) && get_varint(in, out.first_command)
-         && get_varint(in, out.users) && get_varint(in, out.keys) && get_varint(in, out.policies)
-         && get_varint(in, out.commands) && in.empty();
+  char version = 0;
+  out.prices = 0;
+  return take_version(in, 2, version) && get_varint(in, out.last) && get_bytes(in, out.hash)
+         && get_varint(in, out.first_command) && get_varint(in, out.users) && get_varint(in, out.keys)
+         && get_varint(in, out.policies) && get_varint(in, out.commands) && (version == 1 || get_varint(in, out.prices))
+         && in.empty();
 }
 
 std::string encode(const command_value& value) {

@@ -94,6 +94,13 @@ int run(const invocation& asked, const loaded_settings& loaded, const console& i
     case command::policies_drop: return drop_policy(here);
     case command::audit_list: return list_audit(here);
     case command::audit_verify: return verify_audit(here);
+    case command::prices_list: return list_prices(here);
+    case command::prices_show: return show_price(here);
+    case command::prices_set: return set_price(here);
+    case command::prices_drop: return drop_price(here);
+    case command::prices_import: return import_prices(here);
+    case command::prices_unpriced: return list_unpriced(here);
+    case command::prices_reprice: return reprice(here);
     case command::node_keys: return show_node_keys(here);
     case command::node_config_list: return list_configs(here);
     case command::node_config_show: return show_config(here);

@@ -1,9 +1,12 @@
 #include "actors/cli/client.hpp"
 
+#include <cstddef>
 #include <cstdlib>
+#include <cstring>
 #include <fstream>
 #include <memory>
 
+#include <arpa/inet.h>
 #include <curl/curl.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -49,6 +52,37 @@ int on_progress(void* to, curl_off_t to_receive, curl_off_t received, curl_off_t
   call.on_progress(static_cast<std::uint64_t>(sent), static_cast<std::uint64_t>(received),
                    static_cast<std::uint64_t>(whole));
   return 0;
+}
+
+/// Of an address that anybody reaches: not of this machine, a private network, or a special use.
+bool is_public(int family, const char* address) {
+  const auto v4 = [](std::uint32_t a) { // in the machine's order
+    const auto in = [a](std::uint32_t net, int bits) { return a >> (32 - bits) == net >> (32 - bits); };
+    return !(in(0x00000000, 8) || in(0x0a000000, 8) || in(0x64400000, 10) || in(0x7f000000, 8) || in(0xa9fe0000, 16)
+             || in(0xac100000, 12) || in(0xc0000000, 24) || in(0xc0a80000, 16) || in(0xc6120000, 15)
+             || in(0xe0000000, 3));
+  };
+  if (family == AF_INET) {
+    sockaddr_in in{};
+    std::memcpy(&in, address, sizeof in);
+    return v4(ntohl(in.sin_addr.s_addr));
+  }
+  if (family != AF_INET6)
+    return false;
+  sockaddr_in6 in{};
+  std::memcpy(&in, address, sizeof in);
+  const auto* b = in.sin6_addr.s6_addr;
+  if (IN6_IS_ADDR_V4MAPPED(&in.sin6_addr) || (b[0] == 0 && b[1] == 0x64 && b[2] == 0xff && b[3] == 0x9b))
+    return v4(std::uint32_t{b[12]} << 24 | std::uint32_t{b[13]} << 16 | std::uint32_t{b[14]} << 8 | b[15]);
+  return (b[0] & 0xe0) == 0x20 && !(b[0] == 0x20 && b[1] == 0x02); // 2000::/3 without 6to4
+}
+
+/// Looked at when the name has become an address, so that a name cannot lead elsewhere.
+curl_socket_t open_public_socket(void*, curlsocktype, curl_sockaddr* to) {
+  // The address is longer than the type of the last member says.
+  const auto* address = reinterpret_cast<const char*>(to) + offsetof(curl_sockaddr, addr);
+  return is_public(to->family, address) ? ::socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol)
+                                        : CURL_SOCKET_BAD;
 }
 
 bool is_success(int status) { return status >= 200 && status < 300; }
@@ -118,7 +152,9 @@ caf::expected<http_answer> send(const http_call& call) {
 
   auto* curl = handle.get();
   curl_easy_setopt(curl, CURLOPT_URL, call.url.c_str());
-  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, call.public_only ? "https" : "http,https");
+  if (call.public_only)
+    curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_public_socket);
   curl_easy_setopt(curl, CURLOPT_PROXY, "");
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_USERAGENT, "keyportal");

@@ -27,6 +27,7 @@ struct http_call {
   std::string body;
   std::chrono::seconds timeout{60};    ///< of the whole call
   std::uint64_t max_bytes = 64u << 20; ///< of the answer
+  bool public_only = false;            ///< over https, and never to this machine or a private network
   /// Told now and then while bytes go either way; `total` is 0 where it is not known.
   std::function<void(std::uint64_t sent, std::uint64_t received, std::uint64_t total)> on_progress;
 };

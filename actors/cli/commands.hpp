@@ -33,6 +33,15 @@ int add_person(const context& here);
 int change_person(const context& here);
 int set_person_state(const context& here);
 
+// prices.cpp
+int list_prices(const context& here);
+int show_price(const context& here);
+int set_price(const context& here);
+int drop_price(const context& here);
+int import_prices(const context& here);
+int list_unpriced(const context& here);
+int reprice(const context& here);
+
 // client_keys.cpp: keys and their pool
 int list_client_keys(const context& here);
 int show_client_key(const context& here);

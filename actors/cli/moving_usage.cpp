@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "actors/cli/files.hpp"
+#include "actors/cli/price_words.hpp"
 #include "actors/cli/progress.hpp"
 #include "actors/cli/registry_calls.hpp"
 #include "actors/cli/table.hpp"
@@ -35,7 +36,8 @@ struct tally {
   std::vector<std::pair<std::string, std::string>> refusals; ///< the first: where, and why
   std::unordered_set<std::string> people;                    ///< e-mail addresses
   std::uint64_t people_added = 0, people_known = 0;
-  std::size_t prices = 0, aliases = 0;
+  std::size_t aliases = 0;
+  moved_prices prices;
 };
 
 caf::expected<std::unique_ptr<usage_source>> open_source(const context& here) {
@@ -149,7 +151,11 @@ json to_json(const context& here, const node_name& node, const usage_source& sou
     counts["changed"] = done.changed;
   out[source.has_days() ? "days" : "records"] = std::move(counts);
   out["people"] = {{"added", done.people_added}, {"known", done.people_known}};
-  out["not_taken"] = {{"prices", done.prices}, {"aliases", done.aliases}};
+  out["prices"] = {{"added", done.prices.added},
+                   {"known", done.prices.known},
+                   {"by_hand", done.prices.by_hand},
+                   {"refused", done.prices.refused}};
+  out["not_taken"] = {{"aliases", done.aliases}};
   auto refused = json::array();
   for (const auto& [where, why] : done.refusals)
     refused.push_back({{"where", where}, {"reason", why}});
@@ -170,8 +176,11 @@ void report(const context& here, const node_name& node, const usage_source& sour
                      shown(done.refused));
   if (!done.people.empty())
     out << fmt::format("people: {} added, {} known already\n", shown(done.people_added), shown(done.people_known));
-  if (done.prices + done.aliases > 0)
-    out << fmt::format("not yet taken: {} prices, {} aliases\n", shown(done.prices), shown(done.aliases));
+  if (const auto& p = done.prices; p.added + p.known + p.by_hand + p.refused > 0)
+    out << fmt::format("prices: {} added, {} known already, {} set by hand here and kept, {} refused\n", shown(p.added),
+                       shown(p.known), shown(p.by_hand), shown(p.refused));
+  if (done.aliases > 0)
+    out << fmt::format("not yet taken: {} aliases\n", shown(done.aliases));
   for (std::size_t i = 0; i < std::min(done.refusals.size(), most_shown); ++i)
     out << printable(fmt::format("refused: {}: {}", done.refusals[i].first, done.refusals[i].second)) << "\n";
   if (done.refused > most_shown)
@@ -222,10 +231,18 @@ int move_usage_in(const context& here) {
       return exit_failed;
     tally done;
     done.people = std::move(seen.people);
-    done.prices = prices->size();
     done.aliases = aliases->size();
+    caf::error broke;
+    if (!prices->empty()) { // before the records, which keep what they cost when they come
+      const auto now = std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now());
+      if (auto moved = move_prices_in(here, portal, *prices, now, here.asked.registry.dry_run))
+        done.prices = *moved;
+      else
+        broke = moved.error();
+    }
     sender to(here, portal, **source, *node, done);
-    auto broke = walk(**source, done, [&](json row) { return to.add(std::move(row)); });
+    if (!broke)
+      broke = walk(**source, done, [&](json row) { return to.add(std::move(row)); });
     if (!broke)
       broke = to.flush();
     if (!broke)

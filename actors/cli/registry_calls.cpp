@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "actors/cli/table.hpp"
+#include "actors/prices/price_rules.hpp"
 #include "config/value.hpp"
 #include "messages/json.hpp"
 
@@ -107,16 +108,22 @@ caf::expected<json> budgets_of(const std::string& option, const std::vector<std:
     const auto wrong = [&] {
       return make_error(errc::bad_request,
                         option
-                          + " is written like tokens/month=1000000 (requests, tokens or cost; hour, day, week, "
-                            "month or lifetime)");
+                          + " is written like tokens/month=1000000 or cost/month=25.50 (requests, tokens, or cost in "
+                            "US dollars; hour, day, week, month or lifetime)");
     };
     if (slash == std::string::npos || equals == std::string::npos || equals < slash)
       return wrong();
-    const auto [end, error] = std::from_chars(text.data() + equals + 1, text.data() + text.size(), amount);
-    if (error != std::errc{} || end != text.data() + text.size() || amount <= 0)
+    const auto unit = text.substr(0, slash);
+    if (unit == "cost") {
+      amount = nano_of(std::string_view{text}.substr(equals + 1)).value_or(0);
+    } else {
+      const auto [end, error] = std::from_chars(text.data() + equals + 1, text.data() + text.size(), amount);
+      if (error != std::errc{} || end != text.data() + text.size())
+        return wrong();
+    }
+    if (amount <= 0)
       return wrong();
-    out.push_back(
-      {{"unit", text.substr(0, slash)}, {"window", text.substr(slash + 1, equals - slash - 1)}, {"amount", amount}});
+    out.push_back({{"unit", unit}, {"window", text.substr(slash + 1, equals - slash - 1)}, {"amount", amount}});
   }
   return out;
 }
@@ -125,11 +132,15 @@ std::vector<std::string> list_of(const std::vector<std::string>& given, std::str
   return given.size() == 1 && given.front() == nothing ? std::vector<std::string>{} : given;
 }
 
+std::string budget_amount(const json& budget, const char* name) {
+  return text(budget, {"unit"}) == "cost" ? decimal_of(integer(budget, {name})) + " USD" : number(budget, {name});
+}
+
 std::string budgets_text(const json& budgets) {
   std::string out;
   for (const auto& one : budgets.is_array() ? budgets : json::array())
     out += fmt::format("{}{}/{} {}", out.empty() ? "" : ", ", text(one, {"unit"}), text(one, {"window"}),
-                       number(one, {"amount"}));
+                       budget_amount(one, "amount"));
   return out;
 }
 

@@ -35,11 +35,13 @@ std::string path_of_person(const std::string& person);
 
 /// "90d" as seconds, "never" as 0. `bad_request` with the option's name.
 caf::expected<std::int64_t> seconds_of(const std::string& option, const std::string& text);
-/// "tokens/month=1000000" and the like; "none" alone is an empty list. `bad_request`.
+/// "tokens/month=1000000", "cost/month=25.50" (US dollars) and the like; "none" alone is an empty list. `bad_request`.
 caf::expected<nlohmann::json> budgets_of(const std::string& option, const std::vector<std::string>& texts);
 /// What was given, where `nothing` alone stands for an empty list.
 std::vector<std::string> list_of(const std::vector<std::string>& given, std::string_view nothing);
 
+/// An amount of a budget, by its field: "1,000,000", "25.5 USD".
+std::string budget_amount(const nlohmann::json& budget, const char* name);
 /// For people: "tokens/month 1,000,000"
 std::string budgets_text(const nlohmann::json& budgets);
 std::string joined(const nlohmann::json& texts);

@@ -85,11 +85,12 @@ void budget_book::recount(moment now) {
       for (std::size_t window = 1; window < all.size(); ++window) {
         const auto began = start(static_cast<budget_window>(window), now);
         if (sum[window].since != began)
-          sum[window] = {began, 0, 0};
+          sum[window] = {began, 0, 0, 0};
         if (all[window].since != began)
           continue;
         sum[window].requests += all[window].requests;
         sum[window].tokens += all[window].tokens;
+        sum[window].cost_nano += all[window].cost_nano;
       }
     }
   }
@@ -105,28 +106,30 @@ moment budget_book::start(budget_window window, moment now) const {
 }
 
 void budget_book::count_in(const std::string& scope, moment at, std::int64_t requests, std::int64_t tokens,
-                           moment now) {
+                           std::int64_t cost_nano, moment now) {
   auto& all = scopes_[scope];
   for (const auto window :
        {budget_window::hour, budget_window::day, budget_window::week, budget_window::month, budget_window::lifetime}) {
     auto& one = all[static_cast<std::size_t>(window)];
     if (const auto began = start(window, now); one.since != began)
-      one = {began, 0, 0};
+      one = {began, 0, 0, 0};
     if (at < one.since)
       continue; // of an earlier window, which nothing depends on any more
     one.requests += requests;
     one.tokens += tokens;
+    one.cost_nano += cost_nano;
   }
 }
 
-void budget_book::add(const key_id& key, moment at, std::int64_t requests, std::int64_t tokens, moment now) {
+void budget_book::add(const key_id& key, moment at, std::int64_t requests, std::int64_t tokens, moment now,
+                      std::int64_t cost_nano) {
   const auto* there = registry_->find(key);
   if (there == nullptr)
     return; // of a key that the registry does not know
-  count_in("k" + root_of(key), at, requests, tokens, now);
+  count_in("k" + root_of(key), at, requests, tokens, cost_nano, now);
   if (const auto* owner = registry_->find_user(there->owner)) {
-    count_in("u" + owner->id, at, requests, tokens, now);
-    count_in("g" + registry_->policy_of(*owner).name, at, requests, tokens, now);
+    count_in("u" + owner->id, at, requests, tokens, cost_nano, now);
+    count_in("g" + registry_->policy_of(*owner).name, at, requests, tokens, cost_nano, now);
   }
   dirty_.insert(key);
 }
@@ -138,8 +141,7 @@ std::int64_t budget_book::used(const std::string& scope, const budget& of, momen
   const auto& one = found->second[static_cast<std::size_t>(of.window)];
   if (one.since != start(of.window, now))
     return 0;
-  // Cost is counted once prices are known; until then such a budget lets everything through.
-  return of.unit == budget_unit::requests ? one.requests : of.unit == budget_unit::tokens ? one.tokens : 0;
+  return of.unit == budget_unit::requests ? one.requests : of.unit == budget_unit::tokens ? one.tokens : one.cost_nano;
 }
 
 bool budget_book::exhausted(const std::string& scope, const std::vector<budget>& budgets, moment now) const {

@@ -23,7 +23,8 @@ class budget_book {
 public:
   explicit budget_book(const registry_book& registry) : registry_(&registry) {}
 
-  void add(const key_id& key, moment at, std::int64_t requests, std::int64_t tokens, moment now);
+  void add(const key_id& key, moment at, std::int64_t requests, std::int64_t tokens, moment now,
+           std::int64_t cost_nano = 0);
   /// Something about the key changed: judge it anew.
   void touch(const key_id& key);
   /// Its use is another person's now.
@@ -40,7 +41,7 @@ public:
 private:
   struct count {
     moment since{};
-    std::int64_t requests = 0, tokens = 0;
+    std::int64_t requests = 0, tokens = 0, cost_nano = 0;
   };
   using counts = std::array<count, 6>; ///< by window
   struct current {
@@ -50,7 +51,8 @@ private:
   /// The first of the keys that replaced each other.
   const key_id& root_of(const key_id& key) const;
   void recount(moment now);
-  void count_in(const std::string& scope, moment at, std::int64_t requests, std::int64_t tokens, moment now);
+  void count_in(const std::string& scope, moment at, std::int64_t requests, std::int64_t tokens, std::int64_t cost_nano,
+                moment now);
   /// `window_start`, worked out once for each window: calendars are slow.
   moment start(budget_window window, moment now) const;
   [[nodiscard]] std::int64_t used(const std::string& scope, const budget& of, moment now) const;

@@ -6,6 +6,7 @@
 #include <caf/all.hpp>
 
 #include "actors/key_registry/budget_book.hpp"
+#include "actors/key_registry/registry_start.hpp"
 #include "actors/telemetry/fail_point.hpp"
 #include "actors/telemetry/log.hpp"
 
@@ -108,7 +109,10 @@ void registry_core::work(self_ptr self, const registry_command& what, promise an
 
 void registry_core::append(self_ptr self, const registry_book::decision& decided) {
   fail_point(fail_at::decided);
-  self->request(ledger, caf::infinite, append_entry{decided.entry->position - 1, decided.entry, decided.events})
+  append_entry what{decided.entry->position - 1, decided.entry, decided.events, {}};
+  if (!decided.entry->prices.empty())
+    what.prices = make_price_book(book.prices());
+  self->request(ledger, caf::infinite, std::move(what))
     .then(
       [this, self, then = life](const appended& done) {
         if (then != life)
@@ -308,7 +312,7 @@ registry_impl::behavior_type key_registry(self_ptr self, key_registry_settings s
   core->book.load(std::move(*start.image)); // of hundreds of thousands of keys there is one copy at a time
   const auto now = core->settings.now();
   for (const auto& one : start.used)
-    core->budgets.add(one.key, one.from, one.requests, one.tokens, now);
+    core->budgets.add(one.key, one.from, one.requests, one.tokens, now, one.cost_nano);
   core->show_numbers();
   self->delayed_send(self, tick, registry_tick{});
   return {
@@ -336,6 +340,7 @@ registry_impl::behavior_type key_registry(self_ptr self, key_registry_settings s
     },
     [core](const list_users& m) -> caf::result<user_page> { return core->book.users(m); },
     [core](const list_policies&) -> caf::result<std::vector<policy>> { return core->book.policies(); },
+    [core](const list_prices& m) -> caf::result<price_page> { return core->book.prices(m); },
     [core](const read_budgets& m) -> caf::result<std::vector<budget_use>> {
       if (core->book.find(m.key) == nullptr)
         return make_error(errc::key_unknown);
@@ -350,9 +355,13 @@ registry_impl::behavior_type key_registry(self_ptr self, key_registry_settings s
     [core, self](const committed& m) {
       const auto at = core->settings.now();
       for (const auto& record : *m.records)
-        core->budgets.add(record.key, moment{std::chrono::nanoseconds{record.at.unix_ns}}, 1, record.tokens.total, at);
+        core->budgets.add(record.key, moment{std::chrono::nanoseconds{record.at.unix_ns}}, 1, record.tokens.total, at,
+                          record.cost_nano.value_or(0));
+      if (m.repriced)
+        for (const auto& one : *m.repriced)
+          core->budgets.add(one.key, one.at, 0, 0, at, one.by_nano);
       // Soon, since what is used meanwhile is above the budget; not at once, since many records come together.
-      if (!m.records->empty() && !std::exchange(core->judging, true))
+      if ((!m.records->empty() || m.repriced) && !std::exchange(core->judging, true))
         self->delayed_send(self, soon, budget_tick{});
     },
     [core, self](const drain&) -> caf::result<drained> {

@@ -13,11 +13,11 @@
 
 namespace keyportal {
 
-/// What was used before we began: of each key and hour or day its requests and tokens, in any order.
+/// What was used before we began: of each key and hour or day its requests, tokens and cost, in any order.
 struct past_use {
   key_id key;
   moment from{};
-  std::int64_t requests = 0, tokens = 0;
+  std::int64_t requests = 0, tokens = 0, cost_nano = 0;
 };
 
 struct key_registry_settings {
@@ -26,8 +26,9 @@ struct key_registry_settings {
   std::function<moment()> now;
 };
 struct key_registry_start {
-  std::shared_ptr<registry_image> image; ///< its rows are moved out
-  std::vector<past_use> used;            ///< up to now; what comes later comes by `committed`
+  std::shared_ptr<registry_image> image;      ///< its rows are moved out
+  std::vector<past_use> used;                 ///< up to now; what comes later comes by `committed`
+  std::shared_ptr<const pricing> prices = {}; ///< those of the image; for the ledger, before anything is committed
 };
 
 /// The system's vault: AES and HMAC with the keys of the data folder.

@@ -17,9 +17,10 @@ bool holds(std::string_view where, std::string_view what) { return where.find(wh
 
 std::string_view name_of(const registry_question& what) {
   static constexpr std::string_view names[] = {
-    "user.add",   "user.change",     "user.state",         "policy.put",  "policy.drop",    "pool.fill",  "key.import",
-    "key.assign", "key.renew",       "key.rotate",         "key.suspend", "key.resume",     "key.revoke", "key.change",
-    "key.adopt",  "key.ask_renewal", "key.answer_renewal", "time.passed", "budget.crossed", "node.keys"};
+    "user.add",       "user.change", "user.state", "policy.put",      "policy.drop",        "pool.fill",
+    "key.import",     "key.assign",  "key.renew",  "key.rotate",      "key.suspend",        "key.resume",
+    "key.revoke",     "key.change",  "key.adopt",  "key.ask_renewal", "key.answer_renewal", "time.passed",
+    "budget.crossed", "node.keys",   "price.put",  "price.drop"};
   static_assert(std::size(names) == std::variant_size_v<registry_question>);
   return names[what.index()];
 }
@@ -29,6 +30,7 @@ void registry_book::load(registry_image image) {
   keys_.clear();
   users_.clear();
   policies_.clear();
+  prices_.clear();
   by_email_.clear();
   by_owner_.clear();
   commands_.clear();
@@ -46,6 +48,8 @@ void registry_book::load(registry_image image) {
     put(std::move(image.keys.front()));
   for (auto& one : image.policies)
     policies_[one.name] = std::move(one);
+  for (auto& one : image.prices)
+    prices_[one.id] = std::move(one);
   for (const auto& [command, position] : image.commands)
     commands_[command] = position;
 }
@@ -66,6 +70,12 @@ void registry_book::apply(const registry_entry& entry) {
       policies_[change.after->name] = *change.after;
     else if (change.before)
       policies_.erase(change.before->name);
+  }
+  for (const auto& change : entry.prices) {
+    if (change.after)
+      prices_[change.after->id] = *change.after;
+    else if (change.before)
+      prices_.erase(change.before->id);
   }
   if (!entry.command.empty())
     commands_[entry.command] = entry.position;
@@ -177,6 +187,7 @@ caf::expected<command_done> registry_book::answer_again(const registry_entry& en
   command_done out;
   out.position = entry.position;
   out.replayed = true;
+  out.prices = entry.prices.size();
   for (const auto& change : entry.users)
     if (change.after)
       out.users.push_back(*change.after);
@@ -295,6 +306,22 @@ user_page registry_book::users(const list_users& which) const {
       break;
     }
     out.users.push_back(one);
+  }
+  return out;
+}
+
+price_page registry_book::prices(const list_prices& which) const {
+  const auto limit = std::clamp(which.limit, 1U, largest_page);
+  price_page out;
+  for (auto at = prices_.upper_bound(which.after); at != prices_.end(); ++at) {
+    const auto& one = at->second;
+    if (!which.text.empty() && !holds(one.model, which.text) && !holds(one.provider, which.text))
+      continue;
+    if (out.prices.size() == limit) {
+      out.more = true;
+      break;
+    }
+    out.prices.push_back(one);
   }
   return out;
 }

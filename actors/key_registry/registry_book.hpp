@@ -71,6 +71,8 @@ public:
   [[nodiscard]] caf::expected<const client_key*> find_text(std::string_view text) const;
   [[nodiscard]] const policy& policy_of(const user& whose) const;
   [[nodiscard]] std::vector<policy> policies() const;
+  [[nodiscard]] const std::map<std::string, price>& prices() const { return prices_; } ///< by id
+  [[nodiscard]] price_page prices(const list_prices& which) const;
   [[nodiscard]] key_page keys(const list_keys& which) const;
   [[nodiscard]] user_page users(const list_users& which) const;
   [[nodiscard]] registry_state state() const;
@@ -106,6 +108,7 @@ private:
   std::unordered_map<key_id, client_key> keys_;
   std::map<user_id, user> users_;
   std::map<group_name, policy> policies_;
+  std::map<std::string, price> prices_;
   std::unordered_map<std::string, user_id> by_email_;
   std::unordered_map<user_id, std::vector<const client_key*>> by_owner_; ///< rows of `keys_`, which stay where they are
   std::unordered_map<std::string, log_position> commands_;

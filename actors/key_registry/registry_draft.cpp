@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "actors/prices/price_rules.hpp"
 #include "messages/json.hpp"
 #include "messages/registry_json.hpp"
 
@@ -19,6 +20,7 @@ constexpr std::size_t most_due_at_once = 1'000;
 constexpr std::int64_t longest_lifetime_s = 100LL * 366 * 86'400;
 constexpr std::uint32_t most_keys_per_user = 10'000;
 constexpr std::size_t most_in_list = 64; ///< groups, budgets, models
+constexpr std::size_t most_prices = 50'000;
 
 user_id new_user_id(const std::function<void(std::span<std::uint8_t>)>& draw) {
   constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz234567";
@@ -784,6 +786,39 @@ caf::error registry_book::draft::work(const key_sighting& what) {
   return {};
 }
 
+// --- prices -------------------------------------------------------------------------------------------------------
+
+caf::error registry_book::draft::work(const put_prices& what) {
+  for (const auto& given : what.prices) {
+    auto fresh = tidy_price(given);
+    if (!fresh)
+      return fresh.error();
+    fresh->set_at = now_;
+    if (prices_.contains(fresh->id))
+      return make_error(errc::bad_request, fmt::format("{}: twice in one list", fresh->model));
+    const auto there = book_.prices_.find(fresh->id);
+    if (there == book_.prices_.end()) {
+      prices_[fresh->id] = {std::nullopt, *fresh};
+      continue;
+    }
+    auto same = *fresh;
+    same.set_at = there->second.set_at;
+    if (same != there->second)
+      prices_[fresh->id] = {there->second, *fresh};
+  }
+  const auto added = std::count_if(prices_.begin(), prices_.end(), [](const auto& one) { return !one.second.before; });
+  if (book_.prices_.size() + static_cast<std::size_t>(added) > most_prices)
+    return make_error(errc::bad_request, fmt::format("there may be {} prices at most", most_prices));
+  return {};
+}
+
+caf::error registry_book::draft::work(const drop_prices& what) {
+  for (const auto& id : what.ids)
+    if (const auto there = book_.prices_.find(id); there != book_.prices_.end())
+      prices_[id] = {there->second, std::nullopt};
+  return {};
+}
+
 // --- the end of it ------------------------------------------------------------------------------------------------
 
 registry_book::decision registry_book::draft::finish(std::string_view what) {
@@ -810,11 +845,14 @@ registry_book::decision registry_book::draft::finish(std::string_view what) {
   }
   for (auto& [name, one] : policies_)
     entry->policies.push_back(std::move(one));
+  done_.prices = prices_.size();
+  for (auto& [id, one] : prices_)
+    entry->prices.push_back(std::move(one));
   decision out;
   out.done = std::move(done_);
   out.done.position = book_.position_;
   out.events = std::move(events_);
-  if (entry->users.empty() && entry->keys.empty() && entry->policies.empty())
+  if (entry->users.empty() && entry->keys.empty() && entry->policies.empty() && entry->prices.empty())
     return out;
   for (const auto& id : shown_)
     for (const auto& change : entry->keys)

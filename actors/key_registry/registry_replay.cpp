@@ -3,6 +3,7 @@
 
 #include "actors/key_registry/registry_book.hpp"
 #include "actors/key_registry/registry_text.hpp"
+#include "actors/prices/price_rules.hpp"
 #include "messages/records.hpp"
 
 namespace keyportal {
@@ -136,6 +137,32 @@ struct comparison {
   bool operator()(const adopt_key& what) const {
     const auto* found = key(what.key);
     return found != nullptr && found->owner == what.owner && found->label == trimmed(what.label);
+  }
+  /// What was so already is not in the entry.
+  bool operator()(const put_prices& what) const {
+    std::size_t found = 0;
+    for (const auto& given : what.prices) {
+      auto asked = tidy_price(given);
+      if (!asked)
+        return false;
+      const auto at = std::find_if(entry.prices.begin(), entry.prices.end(),
+                                   [&](const auto& c) { return c.after && c.after->id == asked->id; });
+      if (at == entry.prices.end()) {
+        if (!book.prices().contains(asked->id))
+          return false;
+        continue;
+      }
+      ++found;
+      asked->set_at = at->after->set_at;
+      if (*asked != *at->after)
+        return false;
+    }
+    return found == entry.prices.size();
+  }
+  bool operator()(const drop_prices& what) const {
+    return std::all_of(entry.prices.begin(), entry.prices.end(), [&](const auto& c) {
+      return !c.after && std::find(what.ids.begin(), what.ids.end(), c.before->id) != what.ids.end();
+    });
   }
   bool operator()(const ask_renewal& what) const {
     const auto* mine = key(what.key);

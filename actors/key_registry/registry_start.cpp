@@ -8,6 +8,7 @@
 #include <openssl/rand.h>
 
 #include "actors/key_registry/budget_book.hpp"
+#include "actors/prices/price_book.hpp"
 
 namespace keyportal {
 
@@ -28,6 +29,14 @@ secret sentinel_of(const storage::ledger& store) {
   return secret{"sk-nobody-" + store.id_of_key("the key that nobody holds and that every node has").substr(1)};
 }
 
+std::shared_ptr<const pricing> make_price_book(const std::map<std::string, price>& prices) {
+  std::vector<price> all;
+  all.reserve(prices.size());
+  for (const auto& [id, one] : prices)
+    all.push_back(one);
+  return std::make_shared<price_book>(std::move(all));
+}
+
 caf::expected<key_registry_start> registry_start(const storage::ledger& store, const std::vector<node_name>& nodes,
                                                  moment now) {
   auto image = store.load_registry();
@@ -35,6 +44,7 @@ caf::expected<key_registry_start> registry_start(const storage::ledger& store, c
     return image.error();
   key_registry_start out;
   out.image = std::make_shared<registry_image>(std::move(*image));
+  out.prices = std::make_shared<price_book>(out.image->prices);
   const auto first = std::min(window_start(budget_window::month, now), window_start(budget_window::week, now));
   const auto by_hour_from = storage::start_of(storage::granularity::day, unix_ns(first));
   // Roll-ups are of hours of UTC. Where a window begins within one, its records are counted one by one.
@@ -63,6 +73,7 @@ caf::expected<key_registry_start> registry_start(const storage::ledger& store, c
         one.from = moment_of(from_ns);
         one.requests += sums.requests;
         one.tokens += sums.tokens.total;
+        one.cost_nano += sums.cost_nano;
       };
       if ((failed = books->sums(node, what, add)))
         return failed;
@@ -73,7 +84,7 @@ caf::expected<key_registry_start> registry_start(const storage::ledger& store, c
       if (!records)
         return records.error();
       for (const auto& one : *records)
-        out.used.push_back({one.key, one.at, 1, one.tokens});
+        out.used.push_back({one.key, one.at, 1, one.tokens, one.cost_nano});
     }
   for (auto& [which, one] : used) {
     auto key = books->text(storage::name_kind::client_key, which.first);

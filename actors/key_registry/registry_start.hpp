@@ -1,7 +1,9 @@
 // What the registry begins with, read from the ledger before any actor runs.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <string>
 
 #include <caf/expected.hpp>
 
@@ -15,6 +17,9 @@ key_vault vault_of(const std::shared_ptr<storage::ledger>& store);
 
 /// A key that nobody holds: the same one for every life of this installation, and no other's.
 secret sentinel_of(const storage::ledger& store);
+
+/// What records cost by the prices of the registry.
+std::shared_ptr<const pricing> make_price_book(const std::map<std::string, price>& prices);
 
 /// The fold, and what budgets need to know of usage up to `now`. Reads roll-ups by the hour since the beginning of the
 /// month or week, by the day before.

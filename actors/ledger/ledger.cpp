@@ -12,15 +12,18 @@ namespace keyportal {
 namespace {
 struct flush {};
 struct totals_tick {};
+struct reprice_next {};
 } // namespace
 } // namespace keyportal
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyportal::flush)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyportal::totals_tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyportal::reprice_next)
 
 namespace keyportal {
 namespace {
 
-using ledger_impl = ledger_actor::extend<caf::reacts_to<flush>, caf::reacts_to<totals_tick>>;
+using ledger_impl =
+  ledger_actor::extend<caf::reacts_to<flush>, caf::reacts_to<totals_tick>, caf::reacts_to<reprice_next>>;
 struct ledger_state_holder;
 using self_ptr = ledger_impl::stateful_pointer<ledger_state_holder>;
 
@@ -29,6 +32,7 @@ using reader_actor = caf::typed_actor<caf::replies_to<read_arrivals>::with<std::
                                       caf::replies_to<list_dead_letters>::with<std::vector<dead_letter>>,
                                       caf::replies_to<read_inbox>::with<std::vector<inbox_entry>>,
                                       caf::replies_to<read_entries>::with<std::vector<registry_entry>>,
+                                      caf::replies_to<list_unpriced>::with<std::vector<unpriced_model>>,
                                       caf::replies_to<load_registry>::with<std::shared_ptr<const registry_image>>>;
 
 /// Bounds the memory of one batch; what is over waits for the next.
@@ -51,12 +55,17 @@ struct ledger_core {
   bool tick_sent = false;
   std::vector<listener_actor> listeners;
   totals_pace pace;
+  reprice_state repriced; ///< under way or the last one
+  storage::ledger::reprice_step reprice_at;
+  std::vector<node_name> reprice_nodes; ///< still to come, the next one last
 
   template <class Answer>
   caf::result<Answer> add(self_ptr self, std::vector<storage::ledger::write> writes);
   void commit_waiting(self_ptr self);
   void tell_totals(self_ptr self);
   void wake(self_ptr self);
+  caf::result<reprice_state> begin_reprice(self_ptr self, const reprice_prices& what);
+  void reprice_on(self_ptr self);
 };
 
 struct ledger_state_holder {
@@ -85,6 +94,9 @@ caf::expected<std::vector<inbox_entry>> answer(const storage::ledger& from, cons
 caf::expected<std::vector<registry_entry>> answer(const storage::ledger& from, const read_entries& what) {
   return from.entries(what.after, what.limit);
 }
+caf::expected<std::vector<unpriced_model>> answer(const storage::ledger& from, const list_unpriced& what) {
+  return from.unpriced(what.from, what.to);
+}
 caf::expected<std::shared_ptr<const registry_image>> answer(const storage::ledger& from, const load_registry&) {
   auto image = from.load_registry();
   if (!image)
@@ -98,6 +110,7 @@ reader_actor::behavior_type ledger_reader(std::shared_ptr<const storage::ledger>
     [store](const list_dead_letters& m) { return pass(answer(*store, m)); },
     [store](const read_inbox& m) { return pass(answer(*store, m)); },
     [store](const read_entries& m) { return pass(answer(*store, m)); },
+    [store](const list_unpriced& m) { return pass(answer(*store, m)); },
     [store](const load_registry& m) { return pass(answer(*store, m)); },
   };
 }
@@ -245,6 +258,75 @@ void ledger_core::tell_totals(self_ptr self) {
   }
 }
 
+// --- costs worked out anew: a piece at a time, commits in between ------------------------------------
+
+caf::result<reprice_state> ledger_core::begin_reprice(self_ptr self, const reprice_prices& what) {
+  if (repriced.running)
+    return make_error(errc::reprice_running);
+  if (what.from && what.to && *what.from >= *what.to)
+    return make_error(errc::bad_request, "from comes before to");
+  auto prices = store->prices();
+  if (!prices)
+    return make_error(errc::shutting_down, "not started yet");
+  repriced = {};
+  repriced.what = what;
+  repriced.running = true;
+  reprice_at = {};
+  reprice_at.from_ns = what.from ? unix_ns(*what.from) : INT64_MIN;
+  reprice_at.to_ns = what.to ? unix_ns(*what.to) : INT64_MAX;
+  reprice_at.with = std::move(prices);
+  reprice_at.dry_run = what.dry_run;
+  reprice_nodes.clear();
+  for (const auto& [node, sums] : store->state().sums)
+    reprice_nodes.push_back(node);
+  std::reverse(reprice_nodes.begin(), reprice_nodes.end());
+  self->send(self, reprice_next{});
+  return repriced;
+}
+
+void ledger_core::reprice_on(self_ptr self) {
+  if (!repriced.running)
+    return;
+  auto& s = repriced;
+  const auto end = [&](std::string problem) {
+    s.running = false;
+    s.problem = std::move(problem);
+    s.node.clear();
+    s.at.reset();
+    reprice_at.with.reset();
+    log::info("ledger", "repriced", "{}{} records looked at, {} cost something else now{}{}",
+              s.what.dry_run ? "tried only: " : "", s.records, s.changed,
+              s.problem.empty() ? "" : "; ended early: ", s.problem);
+  };
+  if (reprice_nodes.empty())
+    return end({});
+  s.node = reprice_at.node = reprice_nodes.back();
+  auto done = store->reprice(reprice_at);
+  if (!done)
+    return end(render(done.error()));
+  s.records += done->records;
+  s.changed += done->changed;
+  s.unpriced_before += done->unpriced_before;
+  s.unpriced_after += done->unpriced_after;
+  for (auto& [sum, more] : {std::pair{&s.cost_before, done->cost_before}, std::pair{&s.cost_after, done->cost_after}})
+    if (__builtin_add_overflow(*sum, more, sum))
+      *sum = INT64_MAX;
+  if (!done->changes.empty()) {
+    committed told;
+    told.last = store->state().last;
+    told.records = std::make_shared<const std::vector<stored_record>>();
+    told.events = std::make_shared<const std::vector<node_event>>();
+    told.repriced = std::make_shared<const std::vector<cost_change>>(std::move(done->changes));
+    for (const auto& who : listeners)
+      self->send(who, told);
+  }
+  reprice_at.next = std::move(done->next);
+  s.at = reprice_at.next.empty() ? std::nullopt : std::optional{done->at};
+  if (reprice_at.next.empty())
+    reprice_nodes.pop_back();
+  self->send(self, reprice_next{});
+}
+
 /// A message that is one write.
 template <class Answer = committed, class Write>
 caf::result<Answer> ledger_add(self_ptr self, Write& write) {
@@ -334,6 +416,9 @@ ledger_impl::behavior_type ledger_behavior(self_ptr self, bool own_thread, std::
         return std::move(text.error());
       return std::make_shared<const std::string>(std::move(*text));
     },
+    [core, self](const list_unpriced& m) { return read<std::vector<unpriced_model>>(self, *core, m); },
+    [core, self](const reprice_prices& m) { return core->begin_reprice(self, m); },
+    [core](const read_reprice&) -> caf::result<reprice_state> { return core->repriced; },
     [core, self](copy_records& m) -> caf::result<copy_report> {
       const bool dry_run = m.dry_run;
       auto records = collected(*core->store, m);
@@ -351,11 +436,13 @@ ledger_impl::behavior_type ledger_behavior(self_ptr self, bool own_thread, std::
     [core](const keep_history& m) { return pass(core->store->keep_history(m)); },
     [core](const read_history& m) { return pass(core->store->history(m)); },
     [core, self](const drain&) -> caf::result<drained> {
+      core->repriced.running = false;
       while (!core->queue.empty())
         core->commit_waiting(self);
       return drained{};
     },
     [core, self](const flush&) { core->commit_waiting(self); },
+    [core, self](const reprice_next&) { core->reprice_on(self); },
     [core, self](const totals_tick&) {
       core->tick_sent = false;
       core->tell_totals(self);

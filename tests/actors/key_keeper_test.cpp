@@ -161,6 +161,7 @@ struct bench {
           [](const find_user&) -> caf::result<user> { return user{}; },
           [](const list_users&) -> caf::result<user_page> { return user_page{}; },
           [](const list_policies&) -> caf::result<std::vector<policy>> { return std::vector<policy>{}; },
+          [](const list_prices&) -> caf::result<price_page> { return price_page{}; },
           [](const read_budgets&) -> caf::result<std::vector<budget_use>> { return std::vector<budget_use>{}; },
           [](const read_registry_state&) -> caf::result<registry_state> { return registry_state{}; },
           [this](const keeper_ready& m) {

@@ -6,6 +6,8 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "actors/ledger/ledger.hpp"
+#include "actors/prices/price_book.hpp"
+#include "actors/prices/price_rules.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 using namespace keyportal;
@@ -67,6 +69,77 @@ collection records(std::uint64_t first, std::uint64_t count) {
 }
 
 } // namespace
+
+TEST_CASE("Costs are worked out anew in pieces while records come; listeners hear what changed, nothing is missed") {
+  ledger_world world;
+  CHECK(world.ask<committed>(records(1, 12'000)).records->size() == 12'000);
+  const auto refused = [&](const reprice_prices& what) {
+    errc code = errc::none;
+    world.self->request(world.books, 30s, what)
+      .receive([](const reprice_state&) {}, [&](const caf::error& error) { code = code_of(error); });
+    return code;
+  };
+  CHECK(refused({}) == errc::shutting_down); // nobody has said what anything costs
+  price one;
+  one.model = "gpt-5";
+  one.rates = {.request = 5};
+  const auto use = [&](std::int64_t nano) {
+    one.rates.request = nano;
+    auto entry = std::make_shared<registry_entry>();
+    const auto tidy = tidy_price(one);
+    REQUIRE(tidy);
+    const auto position = world.ask<std::vector<registry_entry>>(read_entries{}).size();
+    entry->prices = {{std::nullopt, *tidy}};
+    entry->prices[0].after->id += std::to_string(position);
+    world.ask<appended>(append_entry{position, entry, {}, std::make_shared<price_book>(std::vector{*tidy})});
+  };
+  use(5);
+  CHECK(refused({moment{2s}, moment{1s}, false}) == errc::bad_request);
+
+  std::int64_t told = 0;
+  world.self->send(world.books, add_listener{caf::actor_cast<listener_actor>(caf::strong_actor_ptr{world.self->ctrl()})});
+  const auto finish = [&] {
+    for (;;) {
+      const auto now = world.ask<reprice_state>(read_reprice{});
+      if (!now.running)
+        return now;
+    }
+  };
+  const auto hear = [&] {
+    bool more = true;
+    while (more)
+      world.self->receive(
+        [&](const committed& m) {
+          if (m.repriced)
+            for (const auto& change : *m.repriced)
+              told += change.by_nano;
+        },
+        caf::after(200ms) >> [&] { more = false; });
+  };
+  CHECK(world.ask<reprice_state>(reprice_prices{}).running);
+  CHECK(refused({}) == errc::reprice_running);
+  CHECK(world.ask<committed>(records(20'001, 100)).records->front().cost_nano == 5); // in between
+  auto done = finish();
+  CHECK(done.records >= 12'000);
+  CHECK(done.changed == 12'000);
+  CHECK(done.unpriced_before == 12'000);
+  CHECK(done.unpriced_after == 0);
+  CHECK(done.problem.empty());
+  hear();
+  CHECK(told == 60'000);
+  CHECK(world.ask<std::vector<unpriced_model>>(list_unpriced{}).empty());
+
+  use(7);
+  CHECK(world.ask<reprice_state>(reprice_prices{{}, {}, true}).what.dry_run);
+  done = finish();
+  CHECK(done.changed == 12'100);
+  CHECK(done.cost_after - done.cost_before == 24'200);
+  CHECK(world.ask<reprice_state>(reprice_prices{moment{101ns}, moment{201ns}, false}).running);
+  done = finish();
+  CHECK(done.records == 100);
+  CHECK(done.changed == 100);
+  CHECK(world.store->verify() == caf::error{});
+}
 
 TEST_CASE("All that is received is answered once it is on disk, many messages with one commit") {
   ledger_world world;

@@ -22,6 +22,8 @@ struct usage : bench {
     server.answer("GET /api/v1/users/ada@example.com", R"({"code":"user_unknown"})", 404);
     server.answer("GET /api/v1/users/a%2Fb@example.com", R"({"id":"uslash"})");
     server.answer("POST /api/v1/users", R"({"position":1})", 201);
+    server.answer("GET /api/v1/prices?text=&limit=1000", R"({"items":[],"more":false})");
+    server.answer("POST /api/v1/prices", R"({"changed":1})");
   }
   test_database make(const std::string& name) const { return test_database(folder.path() / name); }
   json report() const { return json::parse(out.str()); }
@@ -29,7 +31,7 @@ struct usage : bench {
   json sent(const std::string& list) const {
     auto all = json::array();
     for (const auto& asked : server.asked())
-      if (asked.line.starts_with("POST /api/v1/nodes/")) {
+      if (asked.line.starts_with(list == "prices" ? "POST /api/v1/prices" : "POST /api/v1/nodes/")) {
         const auto body = json::parse(asked.body);
         all.insert(all.end(), body[list].begin(), body[list].end());
       }
@@ -85,7 +87,9 @@ TEST_CASE_METHOD(usage, "records of the first cpa-usage-keeper are taken as they
   CHECK(records[0]["latency_ms"] == 0);
   CHECK(records[0]["tokens"]["total"] == 16);
   CHECK_FALSE(records[0].contains("tokens_as")); // as CLIProxyAPI counts
-  CHECK(report()["not_taken"] == json{{"prices", 1}, {"aliases", 0}});
+  CHECK(report()["prices"]["added"] == 1);
+  CHECK(sent("prices")[0]["rates"]
+        == json{{"input", 1'250'000'000}, {"output", 10'000'000'000}, {"cache_read", 125'000'000}});
   CHECK_FALSE(has(out, "sk-secret-one"));
 }
 
@@ -106,7 +110,8 @@ TEST_CASE_METHOD(usage, "records of a late cpa-usage-keeper keep what the queue 
   CHECK(records[0]["tokens"]["cache_read"] == 100);
   CHECK(records[1]["key"] == "POST /v1/messages"); // no key: CLIProxyAPI counts by the endpoint
   CHECK(report()["records"]["read"] == 2);
-  CHECK(report()["not_taken"] == json{{"prices", 1}, {"aliases", 1}});
+  CHECK(report()["prices"]["refused"] == 1); // a tier of a model that has no price
+  CHECK(report()["not_taken"] == json{{"aliases", 1}});
 }
 
 TEST_CASE_METHOD(usage, "records of CPA-Manager-Plus carry the hash of the key and the model that was reached") {
@@ -136,7 +141,8 @@ TEST_CASE_METHOD(usage, "records of CPA-Manager-Plus carry the hash of the key a
          + "INSERT INTO model_price_service_tiers(model,mode,service_tier) VALUES('gpt-5','','flex');");
   REQUIRE(run({"import", "cpa-manager-plus", file("usage.sqlite"), "--json"}) == exit_done);
   CHECK(report()["records"]["read"] == 3);
-  CHECK(report()["not_taken"]["prices"] == 2);
+  CHECK(report()["prices"]["added"] == 1);
+  CHECK(report()["prices"]["refused"] == 1); // a tier without prices
   CHECK(sent("records").back()["model"] == "gpt-5");
   CHECK(sent("records").back()["alias"] == "team/gpt");
 }

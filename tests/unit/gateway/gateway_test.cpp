@@ -104,6 +104,9 @@ ledger_actor::behavior_type fake_ledger(ledger_pointer self) {
     [](const copy_records&) -> caf::result<copy_report> { return caf::sec::unexpected_message; },
     [](const keep_history&) -> caf::result<history_report> { return caf::sec::unexpected_message; },
     [](const read_history&) -> caf::result<history_page> { return caf::sec::unexpected_message; },
+    [](const list_unpriced&) -> caf::result<std::vector<unpriced_model>> { return caf::sec::unexpected_message; },
+    [](const reprice_prices&) -> caf::result<reprice_state> { return caf::sec::unexpected_message; },
+    [](const read_reprice&) -> caf::result<reprice_state> { return caf::sec::unexpected_message; },
     [](drain) { return drained{}; },
   };
 }

@@ -6,6 +6,7 @@
 
 #include "gateway/handlers.hpp"
 #include "gateway/routes.hpp"
+#include "messages/price_json.hpp"
 #include "messages/registry_json.hpp"
 
 using namespace keyportal;
@@ -94,6 +95,10 @@ TEST_CASE("the schemas of openapi.yaml have the fields that are sent") {
   CHECK(properties_of("registry") == keys_of(to_json(registry_state{})));
   CHECK(properties_of("entry") == keys_of(to_json(registry_entry{})));
   CHECK(properties_of("node_keys") == keys_of(to_json(node_keys{})));
+  CHECK(properties_of("price") == keys_of(to_json(price{})));
+  CHECK(properties_of("rates") == keys_of(to_json(price_rates{0, 0, 0, 0, 0, 0, 0})));
+  CHECK(properties_of("unpriced") == keys_of(to_json(unpriced_model{})));
+  CHECK(properties_of("reprice") == keys_of(to_json(reprice_state{})));
   CHECK(properties_of("config") == keys_of(to_json(config_info{})));
   CHECK(properties_of("node") == keys_of(to_json(node_overview{})));
   CHECK(properties_of("summary") == keys_of(nlohmann::json::parse(*summary_answer({}).body)));

@@ -64,6 +64,10 @@ key_registry_actor::behavior_type fake_registry(registry_pointer self, std::vect
         out.keys.resize(imported->keys.size() - 1);
       } else if (const auto* made = std::get_if<make_keys>(&m.what)) {
         out.keys.resize(made->count);
+      } else if (const auto* prices = std::get_if<put_prices>(&m.what)) {
+        out.prices = prices->prices.size();
+      } else if (const auto* dropped = std::get_if<drop_prices>(&m.what)) {
+        out.prices = dropped->ids.size();
       }
       return out;
     },
@@ -95,6 +99,13 @@ key_registry_actor::behavior_type fake_registry(registry_pointer self, std::vect
       policy out;
       out.name = "default";
       return std::vector<policy>{out};
+    },
+    [](const list_prices& m) {
+      price_page out;
+      auto& one = out.prices.emplace_back();
+      one.id = m.after;
+      one.model = m.text;
+      return out;
     },
     [](const read_budgets& m) -> caf::result<std::vector<budget_use>> {
       if (m.key != key_one().id)
@@ -163,6 +174,22 @@ ledger_actor::behavior_type fake_ledger() {
     [](const copy_records&) { return copy_report{}; },
     [](const keep_history&) { return history_report{}; },
     [](const read_history&) { return history_page{}; },
+    [](const list_unpriced& m) {
+      unpriced_model one;
+      one.model = to_rfc3339_ms(m.from);
+      return std::vector<unpriced_model>{one};
+    },
+    [](const reprice_prices& m) {
+      reprice_state out;
+      out.what = m;
+      out.running = true;
+      return out;
+    },
+    [](const read_reprice&) {
+      reprice_state out;
+      out.records = 7;
+      return out;
+    },
     [](const drain&) { return drained{}; },
   };
 }
@@ -245,6 +272,42 @@ struct scene : test::fixture {
 };
 
 } // namespace
+
+TEST_CASE_METHOD(scene, "prices are listed, set and dropped; what is wrong with one is told with its place") {
+  const auto list = get("/api/v1/prices", {{"text", "GPT"}, {"after", "by_hand///a"}}).body();
+  CHECK(list["items"][0]["id"] == "by_hand///a");
+  CHECK(list["items"][0]["model"] == "gpt");
+  const json one = {{"model", "gpt-5"}, {"rates", {{"input", 5}, {"output", 6}}}, {"from", "2026-04-02T00:00:00Z"}};
+  CHECK(post("/api/v1/prices", {{"prices", {one}}}).body()["changed"] == 1);
+  const auto what = last<put_prices>();
+  REQUIRE(what.prices.size() == 1);
+  CHECK(what.prices[0].model == "gpt-5");
+  CHECK(what.prices[0].rates.output == 6);
+  CHECK(what.prices[0].from.has_value());
+  CHECK(commands.back().by.command == "once-7");
+  auto bad = one;
+  bad["rates"]["input"] = 1.5;
+  const auto refused = post("/api/v1/prices", {{"prices", {one, bad}}});
+  CHECK(refused.http.status == 400);
+  CHECK(refused.detail().find("prices[1]: rates.input") != std::string::npos);
+  CHECK(post("/api/v1/prices", json::object()).code() == "bad_request");
+  CHECK(post("/api/v1/prices/drop", {{"ids", {"by_hand///gpt-5"}}}).body()["changed"] == 1);
+  CHECK(last<drop_prices>().ids == std::vector<std::string>{"by_hand///gpt-5"});
+  CHECK(post("/api/v1/prices/drop", {{"ids", {1}}}).code() == "bad_request");
+}
+
+TEST_CASE_METHOD(scene, "models without a price are listed for a span, and costs are worked out anew on purpose") {
+  CHECK(get("/api/v1/prices/unpriced", {{"from", "2026-04-02T00:00:00Z"}}).body()["items"][0]["model"]
+        == "2026-04-02T00:00:00.000Z");
+  CHECK(get("/api/v1/prices/unpriced", {{"to", "soon"}}).code() == "bad_request");
+  const auto begun = post("/api/v1/prices/reprice", {{"from", "2026-04-02T00:00:00Z"}, {"dry_run", true}});
+  CHECK(begun.http.status == 202);
+  CHECK(begun.body()["dry_run"] == true);
+  CHECK(begun.body()["from"] == "2026-04-02T00:00:00.000Z");
+  CHECK(begun.body()["to"].is_null());
+  CHECK(post("/api/v1/prices/reprice", {{"from", "soon"}}).code() == "bad_request");
+  CHECK(get("/api/v1/prices/reprice").body()["records"] == 7);
+}
 
 TEST_CASE_METHOD(scene, "people are listed, shown, added and changed") {
   CHECK(get("/api/v1/users", {{"state", "active"}, {"text", "da"}, {"after", "u0"}}).body()["items"][0]["label"]

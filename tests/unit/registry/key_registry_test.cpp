@@ -21,6 +21,7 @@ struct log_world {
   bool holds_back = false;
   bool refuses = false;
   std::vector<node_event> events;
+  std::shared_ptr<const pricing> prices; ///< of the last entry that had some
 
   registry_image fold() const {
     std::map<key_id, client_key> keys;
@@ -69,6 +70,8 @@ ledger_actor::behavior_type log_ledger(ledger_actor::pointer self, std::shared_p
       if (m.expected != log->entries.size())
         return make_error(errc::registry_conflict);
       log->entries.push_back(*m.entry);
+      if (m.prices)
+        log->prices = m.prices;
       log->events.insert(log->events.end(), m.events.begin(), m.events.end());
       auto answer = self->make_response_promise<appended>();
       if (log->holds_back)
@@ -92,6 +95,9 @@ ledger_actor::behavior_type log_ledger(ledger_actor::pointer self, std::shared_p
     [=](const copy_records& m) -> caf::result<copy_report> { return unused(m); },
     [=](const keep_history& m) -> caf::result<history_report> { return unused(m); },
     [=](const read_history& m) -> caf::result<history_page> { return unused(m); },
+    [=](const list_unpriced& m) -> caf::result<std::vector<unpriced_model>> { return unused(m); },
+    [=](const reprice_prices& m) -> caf::result<reprice_state> { return unused(m); },
+    [=](const read_reprice& m) -> caf::result<reprice_state> { return unused(m); },
     [=](const drain&) { // gives the answers that were held back
       for (auto& answer : log->held)
         answer.deliver(appended{log->entries.size()});

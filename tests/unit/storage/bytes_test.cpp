@@ -261,7 +261,7 @@ TEST_CASE("A value comes back from its bytes and from nothing shorter, longer or
   check_value(config_value{-5, 100, std::string(64, 'f'), "sealed"}, equal);
   const scratch_folder folder;
   const auto books = must_open(small_settings(folder.path()));
-  registry_entry entry{0, at_seconds(1), "cli", "local", "command-1", "key.assign", {}, {}, {}, {1, 2, 3}};
+  registry_entry entry{0, at_seconds(1), "cli", "local", "command-1", "key.assign", {}, {}, {}, {}, {1, 2, 3}};
   const auto without_name = [](auto image) {
     name_of(image).clear();
     return image;
@@ -277,10 +277,25 @@ TEST_CASE("A value comes back from its bytes and from nothing shorter, longer or
     entry.keys.push_back({key, numbered_key(*books, form, form + 1)});
     entry.policies.push_back({rules, std::nullopt});
   }
-  check_value(entry, [](const registry_entry& a, const registry_entry& b) {
+  const auto same_entry = [](const registry_entry& a, const registry_entry& b) {
     return a.at == b.at && a.who == b.who && a.from == b.from && a.command == b.command && a.what == b.what
-           && a.users == b.users && a.keys == b.keys && a.policies == b.policies && a.hash == b.hash;
-  });
+           && a.users == b.users && a.keys == b.keys && a.policies == b.policies && a.prices == b.prices
+           && a.hash == b.hash;
+  };
+  check_value(entry, same_entry);
+  CHECK(encode(entry)[0] == 1);
+  price cost;
+  cost.model = "gpt-*";
+  cost.from = moment_of(-7'000'000'000);
+  cost.source = price_source::models_dev;
+  cost.rates = {1, highest, {}, 0, {}, 6, lowest};
+  cost.steps = {{"flex", 0, {}}, {"", lowest, {.output = 5}}};
+  check_value(cost, equal);
+  check_value(price{}, equal);
+  cost.id = "models_dev//-7/gpt-*";
+  entry.prices = {{std::nullopt, cost}, {cost, std::nullopt}};
+  check_value(entry, same_entry);
+  check_value(registry_value{highest, {1, 2}, 3, 4, 5, 6, 300, 7}, equal);
   snapshot_value snapshot;
   snapshot.info = {0, "alpha", moment_of(5), "interval", 17, some_totals, 100, 50, std::string(64, 'f')};
   snapshot.pieces = 2;
@@ -307,6 +322,8 @@ TEST_CASE("Random bytes crash no decoder") {
     client_key key;
     policy rules;
     registry_entry entry;
+    price cost;
+    (void)decode(bytes, cost);
     registry_value registry;
     config_value config;
     (void)decode(bytes, person);

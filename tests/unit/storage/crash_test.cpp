@@ -88,6 +88,26 @@ settings written(const std::filesystem::path& folder) {
 
 } // namespace
 
+TEST_CASE("Killed while costs are worked out anew, records and roll-ups agree, and what was told is done") {
+  const auto seed = std::random_device{}();
+  INFO("seed " << seed);
+  std::mt19937_64 random{seed};
+  const scratch_folder folder;
+  std::uint64_t next = 0;
+  for (int kill = 0; kill < 8; ++kill) {
+    next = write_until_killed(folder.path(), next, "reprice", static_cast<int>(1 + random() % 5),
+                              static_cast<int>(random() % 20'000));
+    const auto books = must_open(small_settings(folder.path()));
+    INFO("kill " << kill << ", told " << next);
+    for (const auto& one : all_arrivals(*books, 1000)) // of the last price, or the one under way
+      REQUIRE((one.record.cost_nano >= static_cast<std::int64_t>(next)
+               && one.record.cost_nano <= static_cast<std::int64_t>(next + 2)));
+    for (const auto& day : must(books->days_of_rollups()))
+      CHECK(must(books->check_rollups(day)) == 0);
+    must(books->verify());
+  }
+}
+
 TEST_CASE("Killed at any moment, the ledger has all it told, nothing by halves, and goes on") {
   const auto seed = std::random_device{}();
   INFO("seed " << seed);

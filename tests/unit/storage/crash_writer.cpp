@@ -1,6 +1,7 @@
 // Commits numbered records one collection after the other and tells each on standard output once it is on disk, until
-// it is killed. Usage: storage_crash_writer FOLDER FIRST usage|queue|registry
+// it is killed. Usage: storage_crash_writer FOLDER FIRST usage|queue|registry|reprice
 // With `queue` it tells of what was received instead, and decodes each some commits later, as a collector does.
+// With `reprice` it works out anew what a thousand records cost, again and again, and tells the price.
 // With `registry` it appends entries: each brings a person and changes the one before.
 #include <charconv>
 #include <cstdio>
@@ -9,6 +10,7 @@
 
 #include <unistd.h>
 
+#include "flat_prices.hpp"
 #include "sample.hpp"
 
 namespace {
@@ -88,6 +90,22 @@ int write_queue(ledger& books, std::uint64_t number) {
   }
 }
 
+int write_costs(ledger& books, std::uint64_t number) {
+  if (books.state().records == 0)
+    test::must_commit(books, test::polled("alpha", test::numbered_groups("alpha", 0, 1000)));
+  for (;; ++number) {
+    ledger::reprice_step step;
+    step.node = "alpha";
+    step.most = 37;
+    step.with = std::make_shared<test::flat_prices>(static_cast<std::int64_t>(number + 1));
+    do
+      step.next = test::must(books.reprice(step)).next;
+    while (!step.next.empty());
+    if (!tell(number + 1) || number > 1'000'000)
+      return 1;
+  }
+}
+
 int write_registry(ledger& books, std::uint64_t number) {
   for (;; number += 4) {
     std::vector<ledger::write> writes;
@@ -120,6 +138,8 @@ int main(int count, char** arguments) {
   const auto books = test::must_open(how);
   const auto first = std::strtoull(arguments[2], nullptr, 10);
   const std::string mode = arguments[3];
+  if (mode == "reprice")
+    return write_costs(*books, first);
   if (mode == "registry")
     return write_registry(*books, first);
   return mode == "queue" ? write_queue(*books, first) : write_usage(*books, first);
