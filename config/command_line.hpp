@@ -20,6 +20,8 @@ enum class command : std::uint8_t {
   print_text, ///< nothing to do but to print `text` (help, version, wrong usage) and to leave with `exit_code`
   serve,
   status,
+  usage,
+  records,
   snapshot_list,
   snapshot_show,
   snapshot_make,
@@ -92,6 +94,20 @@ struct registry_words {
   std::vector<std::uint64_t> numbers; ///< of kept configs
 };
 
+/// What was asked about usage, as it was said; what is empty or 0 was not said.
+struct usage_words {
+  std::string from, to, zone, step, order, text, cursor;
+  std::vector<std::string> by;
+  std::vector<std::string> where; ///< "model=gpt-5"
+  std::uint32_t top = 0;
+  std::uint32_t limit = 0;
+  bool weeks_begin_on_sunday = false;
+  bool percentiles = false;
+  bool compare = false;
+  bool unused = false;
+  bool oldest = false;
+};
+
 struct invocation {
   command what = command::print_text;
   std::string text;  ///< of print_text; goes to standard error when `exit_code` is not 0
@@ -120,6 +136,8 @@ struct invocation {
   std::string subject;      ///< empty: all
   std::uint64_t count = 0;  ///< 0: until interrupted
   std::string nats_url;     ///< empty: found in the data folder
+
+  usage_words usage; ///< of usage and records
 
   registry_words registry; ///< of users, keys, pool, policies, audit, node and import
 

@@ -8,6 +8,7 @@
 #include "gateway/problem.hpp"
 #include "gateway/registry_routes.hpp"
 #include "gateway/routes.hpp"
+#include "gateway/usage_routes.hpp"
 #include "gateway/visit.hpp"
 
 namespace keyportal::gateway {
@@ -184,6 +185,8 @@ void handle(const visit& here) {
         state.handles.ledger, just(here.asked.id, true), short_wait,
         [](const question& q, const auto& found) { return letter_answer(found, q.id); });
     case topic::drop_letter: return drop_letter(here);
+    case topic::usage:
+    case topic::records: return about_usage(here);
     default: return here.asked.node.empty() ? about_registry(here) : about_node(here);
   }
 }

@@ -62,6 +62,8 @@ enum class topic : std::uint8_t {
   drop_policy,
   audit,
   verify_audit,
+  usage,
+  records,
   node_keys,
   configs,
   config,
