@@ -107,6 +107,7 @@ using shown_names = std::map<std::string, std::string>;
 struct usage_report {
   sequence position = 0; ///< everything up to this record is in it, nothing after it
   moment from{}, to{};   ///< what was really added up
+  moment before_from{};  ///< `before` is of [before_from, from)
   std::string zone;
   usage_step step = usage_step::none;
   std::vector<usage_by> by;

@@ -100,6 +100,7 @@ json to_json(const usage_report& r) {
   return {{"position", r.position},
           {"from", to_rfc3339_ms(r.from)},
           {"to", to_rfc3339_ms(r.to)},
+          {"before_from", r.total.before ? json(to_rfc3339_ms(r.before_from)) : json(nullptr)},
           {"zone", r.zone},
           {"step", name_of(r.step)},
           {"by", std::move(by)},

@@ -14,7 +14,7 @@ namespace keyportal {
 /// average), cache_rate|null (share of the input), and where they were asked for latency_percentiles|null and
 /// ttft_percentiles|null {p50, p90, p95, p99}
 nlohmann::json to_json(const usage_amounts& a);
-/// position, from, to, zone, step, by[], exact, starts[], total{…}, rows[{of[], …amounts, per_minute{requests, tokens},
+/// position, from, to, before_from|null, zone, step, by[], exact, starts[], total{…}, rows[{of[], …amounts, per_minute{requests, tokens},
 /// buckets[]?, before{…}?}], other{…}|null, others, gaps[{node, from, to, records}], names{}, and where it was asked for
 /// unused[] and unused_count
 nlohmann::json to_json(const usage_report& r);

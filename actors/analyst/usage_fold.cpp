@@ -398,6 +398,7 @@ caf::expected<usage_report> usage_fold::report() {
   usage_report out;
   out.from = plan_->from;
   out.to = plan_->to;
+  out.before_from = plan_->before_from;
   out.zone = question_->zone;
   out.step = question_->step;
   out.by = question_->by;

@@ -208,7 +208,9 @@ caf::expected<usage_plan> plan_usage(const usage_question& question, const calen
   const auto earlier = from - (to - from);
   if (earlier < earliest_ns / minute_ns)
     return refused("the range before is out of what the calendar knows");
-  auto before = rows_of(round.down(moment_at(earlier)), from, by_day ? usage_step::day : usage_step::none);
+  const auto before_from = round.down(moment_at(earlier));
+  out.before_from = moment_at(before_from);
+  auto before = rows_of(before_from, from, by_day ? usage_step::day : usage_step::none);
   if (!before)
     return before.error();
   out.before = std::move(*before);

@@ -29,6 +29,7 @@ struct usage_plan {
   /// No row lies across a border of a bucket, nor of what else the question tells apart by time. Ascending.
   std::vector<row_run> rows;
   std::vector<row_run> before; ///< of the same span of time before; none unless that is asked for
+  moment before_from{};
 
   /// The view of rows of that width that says enough.
   [[nodiscard]] storage::cell_view view_of(storage::granularity by) const;

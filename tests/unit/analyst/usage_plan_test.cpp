@@ -115,25 +115,26 @@ TEST_CASE("Rows cover the range once, and none lies across a border, whatever is
         reached = run.end * width;
         for (auto row = run.first; row < run.end; ++row) {
           const auto begin = row * width, end = begin + width;
-          if (run.by == granularity::minute)
-            REQUIRE(begin >= limits.first_minute);
-          if (run.by == granularity::day)
-            REQUIRE_FALSE(
-              std::binary_search(limits.days_to_divide.begin(), limits.days_to_divide.end(), row));
-          if (&runs == &plan->rows)
-            for (const auto start : plan->starts) {
-              const auto border = unix_ns(start) / minute_ns;
-              REQUIRE_FALSE((begin < border && border < end));
-            }
+          if (run.by == granularity::minute && begin < limits.first_minute)
+            FAIL("a row by minute that is not there");
+          if (run.by == granularity::day
+              && std::binary_search(limits.days_to_divide.begin(), limits.days_to_divide.end(), row))
+            FAIL("a day that is to be divided");
+          if (&runs == &plan->rows) {
+            const auto border = std::upper_bound(plan->starts.begin(), plan->starts.end(), moment_of(begin * minute_ns));
+            if (border != plan->starts.end() && *border < moment_of(end * minute_ns))
+              FAIL("a row across a border");
+          }
           const auto by = [&](usage_by what) {
             return std::find(question.by.begin(), question.by.end(), what) != question.by.end();
           };
-          if (by(usage_by::hour))
-            REQUIRE(run.by != granularity::day);
+          if (by(usage_by::hour) && run.by == granularity::day)
+            FAIL("a day for a question about hours");
           // To the hour: where an hour lies across midnight, it counts to the day in which it begins.
-          const auto last = zone.hour_at(moment_of(((end - 1) - (end - 1) % 60) * minute_ns));
-          if (by(usage_by::weekday) && run.by == granularity::day)
-            REQUIRE(zone.hour_at(moment_of(begin * minute_ns)).weekday == last.weekday);
+          if (by(usage_by::weekday) && run.by == granularity::day
+              && zone.hour_at(moment_of(begin * minute_ns)).weekday
+                   != zone.hour_at(moment_of(((end - 1) - (end - 1) % 60) * minute_ns)).weekday)
+            FAIL("a row of two weekdays");
         }
       }
       REQUIRE(reached == to);

@@ -29,8 +29,6 @@ reckoning reckon(const world& w, const usage_question& question, const usage_rep
   reckoning out;
   out.total_series.resize(report.starts.size());
   const auto zone = question.zone.empty() ? std::string("UTC") : question.zone;
-  const auto span = report.to - report.from;
-  auto since = report.from - span;
   for (const auto& one : w.attempts) {
     if (!w.fits(one, question.where, zone))
       continue;
@@ -49,7 +47,7 @@ reckoning reckon(const world& w, const usage_question& question, const usage_rep
         series[static_cast<std::size_t>(bucket)].add(sums_of(one));
         out.total_series[static_cast<std::size_t>(bucket)].add(sums_of(one));
       }
-    } else if (question.compare && t >= since && t < report.from) {
+    } else if (question.compare && t >= report.before_from && t < report.from) {
       out.before[of].add(sums_of(one));
       out.total_before.add(sums_of(one));
     }
@@ -203,6 +201,10 @@ void ask_much(const char* from, const char* to) {
     CHECK(report.position == w.store->state().last);
     CHECK(report.from <= question.from);
     CHECK(report.to >= question.to);
+    if (question.compare) {
+      CHECK(report.before_from <= report.from - (report.to - report.from));
+      CHECK(report.from - (report.to - report.from) - report.before_from < std::chrono::hours{1});
+    }
     const auto wanted = reckon(w, question, report);
     check_same(question, report, wanted);
     if (!question.with_percentiles) {
