@@ -2,6 +2,8 @@
 
 #include <caf/all.hpp>
 
+#include "actors/analyst/analyst.hpp"
+#include "actors/analyst/calendar.hpp"
 #include "actors/collector/collector.hpp"
 #include "actors/cpa/upstream.hpp"
 #include "actors/feed/feed.hpp"
@@ -87,9 +89,13 @@ shared_actors spawn_shared(caf::actor_system& system, const surroundings& around
       return broken;
     return store->registry_position();
   });
-  a.gateway =
-    system.spawn(gateway::gateway, gateway::gateway_handles{a.feed, a.ledger, a.publisher, {}, a.registry, a.auditor},
-                 around.gateway_hooks);
+  const auto& zone = around.configured.display.time_zone;
+  a.analyst = spawn_analyst(system, own_thread,
+                            {.zone = zone.empty() ? calendar::zone_of_this_machine() : zone, .now = around.now},
+                            around.store);
+  a.gateway = system.spawn(
+    gateway::gateway, gateway::gateway_handles{a.feed, a.ledger, a.publisher, {}, a.registry, a.auditor, a.analyst},
+    around.gateway_hooks);
   caf::anon_send(a.ledger, add_listener{a.feed});
   caf::anon_send(a.ledger, add_listener{a.registry});
   return a;

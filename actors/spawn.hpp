@@ -57,6 +57,7 @@ struct shared_actors {
   feed_actor feed;
   key_registry_actor registry;
   auditor_actor auditor;
+  analyst_actor analyst;
   gateway_actor gateway;
 };
 

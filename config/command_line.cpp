@@ -38,6 +38,7 @@ private:
   static CLI::App* group(CLI::App& parent, const std::string& name, const std::string& help) {
     return parent.add_subcommand(name, help)->fallthrough();
   }
+  void add_usage();
   void add_snapshot();
   void add_letters();
   void add_people();
@@ -79,6 +80,7 @@ grammar::grammar() {
     ->add_flag_callback(
       "--demo", [this] { sets.emplace_back("demo=true"); }, "Say on the page that the numbers are made up");
   add(app, "status", "How the running service and its nodes are", command::status);
+  add_usage();
   add_snapshot();
   add_letters();
   add_people();
@@ -95,6 +97,34 @@ void grammar::add_cpa(CLI::App* sub) {
   sub->add_option("--key-file", cpa_key_file, "File with its management key (else the variable KEYPORTAL_CPA_KEY)")
     ->type_name("FILE")
     ->needs(url);
+}
+
+void grammar::add_usage() {
+  auto& u = parsed.usage;
+  const auto common = [&](CLI::App* sub) {
+    sub->add_option("--from", u.from, "Since when: 30d (else), 2026-04-02, today, week, month, year or RFC 3339");
+    sub->add_option("--to", u.to, "Until when, likewise (else now)");
+    sub->add_option("--zone", u.zone, "Time zone, for example Asia/Shanghai (else the service's)")->type_name("ZONE");
+    add_list(sub, "--where", u.where, "Only this, for example model=gpt-5; of one kind one of those given");
+  };
+  auto* usage = add(app, "usage", "What was used, added up", command::usage);
+  common(usage);
+  add_list(usage, "--by", u.by,
+           "Apart by one or two of node, key, user, group, model, alias, provider, account, endpoint, outcome, status, "
+           "weekday, hour");
+  usage->add_option("--step", u.step, "In pieces of time: minute, 10m, 15m, hour, day, week or month");
+  usage->add_option("--top", u.top, "So many by themselves (else 10)")->check(CLI::Range(1, 1000));
+  usage->add_option("--order", u.order, "Who is at the top: requests (else), failed, tokens, cost, …");
+  usage->add_flag("--sunday", u.weeks_begin_on_sunday, "Weeks begin on Sunday");
+  usage->add_flag("--percentiles", u.percentiles, "With percentiles of latency");
+  usage->add_flag("--compare", u.compare, "With the change against the same span of time before");
+  usage->add_flag("--unused", u.unused, "With the keys (people) that used nothing");
+  auto* records = add(app, "records", "Single records, newest first", command::records);
+  common(records);
+  records->add_option("--text", u.text, "In the model, the alias, the account or the error");
+  records->add_flag("--oldest", u.oldest, "Oldest first");
+  records->add_option("--limit", u.limit, "So many (else 100)")->check(CLI::Range(1, 1000));
+  records->add_option("--cursor", u.cursor, "Go on where another page says");
 }
 
 void grammar::add_snapshot() {

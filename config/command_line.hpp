@@ -20,6 +20,8 @@ enum class command : std::uint8_t {
   print_text, ///< nothing to do but to print `text` (help, version, wrong usage) and to leave with `exit_code`
   serve,
   status,
+  usage,
+  records,
   snapshot_list,
   snapshot_show,
   snapshot_make,
@@ -127,6 +129,20 @@ struct price_words {
   bool dry_run = false;
 };
 
+/// What was asked about usage, as it was said; what is empty or 0 was not said.
+struct usage_words {
+  std::string from, to, zone, step, order, text, cursor;
+  std::vector<std::string> by;
+  std::vector<std::string> where; ///< "model=gpt-5"
+  std::uint32_t top = 0;
+  std::uint32_t limit = 0;
+  bool weeks_begin_on_sunday = false;
+  bool percentiles = false;
+  bool compare = false;
+  bool unused = false;
+  bool oldest = false;
+};
+
 struct invocation {
   command what = command::print_text;
   std::string text;  ///< of print_text; goes to standard error when `exit_code` is not 0
@@ -160,6 +176,7 @@ struct invocation {
   // history
   std::string from_day; ///< as "2026-04-02"; empty: from the first
   std::string to_day;   ///< likewise; empty: to the last
+  usage_words usage; ///< of usage and records
 
   registry_words registry; ///< of users, keys, pool, policies, audit, node and import
 

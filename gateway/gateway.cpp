@@ -9,6 +9,7 @@
 #include "gateway/problem.hpp"
 #include "gateway/registry_routes.hpp"
 #include "gateway/routes.hpp"
+#include "gateway/usage_routes.hpp"
 #include "gateway/visit.hpp"
 
 namespace keyportal::gateway {
@@ -208,6 +209,8 @@ void handle(const visit& here) {
       return here.relay<history_page>(state.handles.ledger, std::move(*which), file_wait,
                                       [](const question&, const history_page& page) { return history_answer(page); });
     }
+    case topic::usage:
+    case topic::records: return about_usage(here);
     default: return here.asked.node.empty() ? about_registry(here) : about_node(here);
   }
 }

@@ -20,6 +20,7 @@ struct gateway_handles {
   node_directory nodes;
   key_registry_actor registry = {};
   auditor_actor auditor = {};
+  analyst_actor analyst = {};
 };
 
 struct gateway_hooks {

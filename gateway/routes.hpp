@@ -74,6 +74,8 @@ enum class topic : std::uint8_t {
   unpriced,
   reprice,
   reprice_state,
+  usage,
+  records,
   node_keys,
   configs,
   config,

@@ -21,6 +21,7 @@
 #include "messages/http.hpp"
 #include "messages/pricing.hpp"
 #include "messages/registry.hpp"
+#include "messages/usage.hpp"
 
 // Tables: what an actor takes, a line each.
 // clang-format off
@@ -670,6 +671,23 @@ struct audit_verified {
 using auditor_actor = caf::typed_actor<
   caf::replies_to<verify_audit>::with<audit_verified>>;
 
+// --- ANALYST: answers questions about usage, several at a time; blocking ---------------------------
+
+/// Times may be words, which depend on the zone: see calendar::read. Not empty, they go before those in `what`.
+struct ask_usage {
+  usage_question what;
+  std::string from = {}, to = {};
+};
+struct ask_records {
+  record_question what;
+  std::string zone = {}; ///< of the words
+  std::string from = {}, to = {};
+};
+
+using analyst_actor = caf::typed_actor<
+  caf::replies_to<ask_usage>::with<std::shared_ptr<const usage_report>>,
+  caf::replies_to<ask_records>::with<std::shared_ptr<const record_page>>>;
+
 // --- KEY UPSTREAM: a connection of its own to one CPA, for its key list; blocking ---------------
 
 struct fetch_keys {};
@@ -893,6 +911,8 @@ KEYPORTAL_MESSAGE(registry_state)
 KEYPORTAL_MESSAGE(keeper_ready)
 KEYPORTAL_MESSAGE(verify_audit)
 KEYPORTAL_MESSAGE(audit_verified)
+KEYPORTAL_MESSAGE(ask_usage)
+KEYPORTAL_MESSAGE(ask_records)
 KEYPORTAL_MESSAGE(fetch_keys)
 KEYPORTAL_MESSAGE(keys_answer)
 KEYPORTAL_MESSAGE(put_keys)
@@ -908,6 +928,8 @@ KEYPORTAL_MESSAGE(node_keys)
 KEYPORTAL_MESSAGE(restore_config)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::registry_entry>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::shared_ptr<const keyportal::registry_image>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::shared_ptr<const keyportal::usage_report>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::shared_ptr<const keyportal::record_page>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::config_info>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::policy>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(std::vector<keyportal::budget_use>)

@@ -440,8 +440,11 @@ std::string encode(const sieve_row& row) {
   return out;
 }
 
-bool decode(std::string_view in, sieve_row& row) {
-  row = {};
+bool decode(std::string_view in, sieve_row& row) { return decode(in, row, nullptr); }
+
+bool decode(std::string_view in, sieve_row& row, const std::function<bool(const sieve_kind&)>& wanted) {
+  row.kinds.clear();
+  row.entries.clear();
   std::uint64_t count = 0;
   if (in.empty() || in[0] != row_version)
     return false;
@@ -456,6 +459,12 @@ bool decode(std::string_view in, sieve_row& row) {
       return false;
     of.into(kind.id);
   }
+  std::vector<bool> is_wanted(count, true);
+  bool any = !wanted;
+  for (std::size_t i = 0; wanted && i < count; ++i)
+    any |= (is_wanted[i] = wanted(row.kinds[i]));
+  if (!any)
+    return true;
   std::uint64_t ms = 0;
   while (!in.empty()) {
     std::uint32_t step = 0;
@@ -463,7 +472,8 @@ bool decode(std::string_view in, sieve_row& row) {
     if (!get_varint(in, step) || !get_varint(in, entry.kind) || entry.kind >= count || (ms += step) > UINT32_MAX)
       return false;
     entry.ms = static_cast<std::uint32_t>(ms);
-    row.entries.push_back(entry);
+    if (is_wanted[entry.kind])
+      row.entries.push_back(entry);
   }
   return true;
 }

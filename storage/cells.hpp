@@ -167,6 +167,8 @@ struct sieve_row {
 /// Entries ascend.
 std::string encode(const sieve_row& row);
 [[nodiscard]] bool decode(std::string_view bytes, sieve_row& row);
+/// Leaves out entries whose kind `wanted` (not set: all) does not let pass; asks it once for each kind.
+[[nodiscard]] bool decode(std::string_view bytes, sieve_row& row, const std::function<bool(const sieve_kind&)>& wanted);
 
 // --- changing ------------------------------------------------------------------------------------
 

@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -184,8 +186,41 @@ public:
                                            const distributions_visitor& visit) const;
     /// The last sequence that this state has.
     [[nodiscard]] sequence position() const;
+    /// In the order of their names.
+    [[nodiscard]] std::vector<node_name> nodes() const;
+    /// Rows by minute of before (minutes since 1970, UTC) are gone.
+    [[nodiscard]] std::int32_t first_minute() const;
     /// Of a name that a cell has; the id of a client key.
     [[nodiscard]] caf::expected<std::string> text(name_kind kind, name_number number) const;
+    /// In the order of records over all nodes.
+    struct record_place {
+      std::int64_t at_ns = 0;
+      node_name node;
+      record_id id;
+      auto operator<=>(const record_place&) const = default;
+    };
+    struct record_walk {
+      std::vector<node_name> nodes; ///< records of these
+      std::int64_t first_ns = INT64_MIN;
+      std::int64_t end_ns = INT64_MAX; ///< excluded
+      bool newest_first = true;
+      std::optional<record_place> after; ///< only what lies behind it, in the direction of the walk
+      sequence up_to = UINT64_MAX;       ///< what came later is passed over
+      std::uint32_t limit = 100;
+      /// Hours and days since 1970, UTC. Asked for each kind of an hour; not set: all are.
+      std::function<bool(std::int32_t hour, const sieve_kind& kind)> wanted;
+      /// Whether a cell of a day may hold records that are wanted: days without any are passed over. Not set: any may.
+      std::function<bool(std::int32_t day, const cell_id& id)> possible;
+      cell_view view = cell_view::kinds; ///< of the cells that `possible` is asked about
+      const lead_filter* leads = nullptr;
+    };
+    struct records_found {
+      std::vector<stored_record> records;
+      bool more = false;                   ///< behind the last one, or behind `reached`
+      std::optional<record_place> reached; ///< set where the walk ended before the limit: it had become long
+    };
+    /// Only hours that hold a record that is wanted are looked into, and of them only such records are read.
+    [[nodiscard]] caf::expected<records_found> records(const record_walk& what) const;
     /// Every name of a kind with its number; ids of client keys. Takes time in proportion to the dictionary.
     [[nodiscard]] caf::expected<std::vector<std::pair<name_number, std::string>>> all_names(name_kind kind) const;
 

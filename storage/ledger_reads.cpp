@@ -2,44 +2,11 @@
 #include <algorithm>
 
 #include "storage/arrivals.hpp"
-#include "storage/ledger_parts.hpp"
+#include "storage/reading_parts.hpp"
 
 namespace keyportal::storage {
 
 // --- roll-ups ---------------------------------------------------------------------------
-
-struct ledger::reading::parts {
-  std::shared_ptr<database> db;
-  std::shared_ptr<names> dictionary;
-  std::map<node_name, name_number, std::less<>> nodes;
-  sequence position = 0;
-  std::unique_ptr<view> as_of;
-
-  // Calls `visit(start, bytes of the row)` in order.
-  template <class Visit>
-  caf::error each_row(const node_name& node, const cell_question& what, cell_part part, Visit&& visit) const {
-    const auto number = nodes.find(node);
-    if (number == nodes.end() || what.first >= what.end)
-      return {};
-    const cells_key from{static_cast<std::uint8_t>(what.by), static_cast<std::uint8_t>(what.view),
-                         static_cast<std::uint8_t>(part), number->second, what.first};
-    auto upper = from;
-    upper.start = what.end;
-    const auto first = encode_key(from);
-    const auto end = encode_key(upper);
-    const rocksdb::Slice end_slice{end};
-    rocksdb::ReadOptions options;
-    options.snapshot = as_of->get();
-    options.iterate_upper_bound = &end_slice;
-    const std::unique_ptr<rocksdb::Iterator> row{db->raw().NewIterator(options, db->handle(family::rollups))};
-    for (row->Seek(first); row->Valid(); row->Next()) {
-      cells_key of;
-      if (!decode_key(row->key().ToStringView(), of) || !visit(of.start, row->value().ToStringView()))
-        return damaged("roll-up");
-    }
-    return to_error(row->status());
-  }
-};
 
 ledger::reading::reading(std::unique_ptr<parts> with) : parts_(std::move(with)) {}
 ledger::reading::~reading() = default;
@@ -54,12 +21,15 @@ std::unique_ptr<ledger::reading> ledger::read() const {
     for (const auto& [name, state] : parts_->memory.nodes)
       with->nodes.emplace(name, state.number);
     with->position = parts_->memory.position.last;
+    with->first_minute = parts_->memory.position.first_minute;
   }
   // Memory may be a commit ahead of the view or behind it: the view's own row is right.
   position_value position;
   const auto row = with->db->get(family::meta, encode_key(position_key{}), with->as_of->get());
-  if (row && *row && decode(**row, position))
+  if (row && *row && decode(**row, position)) {
     with->position = position.last;
+    with->first_minute = position.first_minute;
+  }
   return std::unique_ptr<reading>{new reading(std::move(with))};
 }
 
@@ -79,6 +49,15 @@ caf::error ledger::reading::distributions(const node_name& node, const cell_ques
 }
 
 sequence ledger::reading::position() const { return parts_->position; }
+
+std::int32_t ledger::reading::first_minute() const { return parts_->first_minute; }
+
+std::vector<node_name> ledger::reading::nodes() const {
+  std::vector<node_name> out;
+  for (const auto& [name, number] : parts_->nodes)
+    out.push_back(name);
+  return out;
+}
 
 caf::expected<std::string> ledger::reading::text(name_kind kind, name_number number) const {
   const auto found = parts_->dictionary->get(kind, number);

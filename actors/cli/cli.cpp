@@ -63,6 +63,8 @@ int run(const invocation& asked, const loaded_settings& loaded, const console& i
     case command::snapshot_export: return asked.cpa_url.empty() ? export_usage(here) : export_from_cpa(here);
     case command::snapshot_import: return asked.cpa_url.empty() ? import_usage(here) : import_to_cpa(here);
     case command::snapshot_restore: return restore(here);
+    case command::usage: return show_usage(here);
+    case command::records: return show_records(here);
     case command::incompletes: return list_incompletes(here);
     case command::deadletters_list: return list_letters(here);
     case command::deadletters_show: return show_letter(here);

@@ -19,6 +19,10 @@ int make_snapshot(const context& here);
 int restore(const context& here);
 int tail_events(const context& here, const hooks& borrowed);
 
+// usage.cpp
+int show_usage(const context& here);
+int show_records(const context& here);
+
 // letters.cpp: what did not arrive or could not be read
 int list_incompletes(const context& here);
 int list_letters(const context& here);
