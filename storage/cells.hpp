@@ -190,17 +190,25 @@ std::int32_t first_minute_at(const position_value& position, moment now);
 /// Removes the rows of minutes before `first`.
 void drop_minutes_before(std::int32_t first, name_number node, rocksdb::WriteBatch& batch, const database& db);
 
+/// The newest hour (since 1970, UTC) of each node, which is in rows by minute only; hours before it have rows of their
+/// own, and so have the days before its day. So a cell is written by hour and by day once, when the hour or the day is
+/// over, and not with each commit. What comes late is merged into the rows that are there.
+using open_hours = std::map<name_number, std::int32_t>;
+constexpr std::int32_t no_hour = INT32_MIN;
+
 /// What one commit adds to roll-ups. One thread.
 class cell_changes {
 public:
-  /// Rows of minutes before this one are gone and stay so.
+  /// Rows of minutes before this one, the first of an hour, are gone and stay so.
   explicit cell_changes(std::int32_t first_minute) : first_minute_(first_minute) {}
   void add(const cell_change& change);
   void add_to_sieve(name_number node, std::int64_t at_ns, const sieve_kind& kind);
   /// The rows that come of it, keys and values, each key once; as they are in the end if nothing else is added to them.
-  [[nodiscard]] std::vector<std::pair<std::string, std::string>> rows() const;
-  /// Merges the rows into those that are there.
-  void write_to(rocksdb::WriteBatch& batch, const database& db) const;
+  /// Of nodes that are not in `open` everything is over.
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> rows(const open_hours& open) const;
+  /// Merges the rows into those that are there. `open`: all nodes as they are; then as they are with this. What is over
+  /// by that is read from the rows by minute and by hour.
+  [[nodiscard]] caf::error write_to(rocksdb::WriteBatch& batch, const database& db, open_hours& open) const;
   void clear();
   [[nodiscard]] bool empty() const { return places_.empty() && sieves_.empty(); }
 
@@ -216,6 +224,15 @@ private:
     bool operator<(const minute& other) const { return std::tie(node, start) < std::tie(other.node, other.start); }
     bool operator==(const minute&) const = default;
   };
+  /// Cells of before that hours and days that are over now are made of as well.
+  struct carried {
+    std::map<minute, cells> hours, days;
+  };
+  [[nodiscard]] caf::error carry(const database& db, name_number node, std::int32_t before, std::int32_t after,
+                                 carried& out) const;
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> rows(const open_hours& open,
+                                                                      const carried& before) const;
+
   std::int32_t first_minute_;
   std::map<minute, cells> places_;
   minute last_{};

@@ -180,7 +180,7 @@ public:
   class reading {
   public:
     ~reading();
-    /// In order of start; each cell of a row once, by lead.
+    /// In order of start; each cell of a row once, by lead. Of the newest hour and its day: in any order, maybe again.
     [[nodiscard]] caf::error sums(const node_name& node, const cell_question& what, const sums_visitor& visit) const;
     [[nodiscard]] caf::error distributions(const node_name& node, const cell_question& what,
                                            const distributions_visitor& visit) const;

@@ -33,19 +33,93 @@ std::unique_ptr<ledger::reading> ledger::read() const {
   return std::unique_ptr<reading>{new reading(std::move(with))};
 }
 
-caf::error ledger::reading::sums(const node_name& node, const cell_question& what, const sums_visitor& visit) const {
-  return parts_->each_row(node, what, cell_part::sums, [&](std::int32_t start, std::string_view bytes) {
-    return each_cell(bytes, what.view, what.leads, what.by_lead_only,
-                     [&](const cell_id& id, const cell_sums& sums) { visit(start, id, sums); });
+namespace {
+
+/// A run of rows, and which period of the question they are part of; not set: each its own.
+struct run {
+  ledger::cell_question rows;
+  std::optional<std::int32_t> part_of;
+};
+
+/// Rows that say what is asked: the hour that goes on has rows by minute only, its day those of its hours.
+std::vector<run> runs_for(const ledger::cell_question& what, std::int32_t open_hour) {
+  if (what.by == granularity::minute || open_hour == no_hour)
+    return {{what, {}}};
+  std::vector<run> out;
+  const auto day = open_hour / 24 - (open_hour % 24 < 0 ? 1 : 0);
+  const auto open = what.by == granularity::hour ? open_hour : day;
+  if (what.first < open) {
+    out.push_back({what, {}});
+    out.back().rows.end = std::min(what.end, open);
+  }
+  if (open < what.first || open >= what.end)
+    return out;
+  auto finer = what;
+  if (what.by == granularity::day && day * 24 < open_hour) {
+    finer.by = granularity::hour;
+    finer.first = day * 24;
+    finer.end = open_hour;
+    out.push_back({finer, open});
+  }
+  finer.by = granularity::minute;
+  finer.first = open_hour * 60;
+  finer.end = (open_hour + 1) * 60;
+  if (finer.view != cell_view::kinds)
+    finer.view = cell_view::all;
+  out.push_back({finer, open});
+  return out;
+}
+
+/// Cells of a row as the question wants them, also where the row tells more apart.
+template <class Amounts, class Visit>
+bool each_wanted(std::string_view bytes, cell_view stored, const ledger::cell_question& what, const Visit& visit) {
+  using given = std::conditional_t<std::is_same_v<Amounts, cell_sums>, const cell_sums&, cell_distributions&&>;
+  if (stored == what.view || what.view == cell_view::keys)
+    return each_cell(bytes, stored, what.leads, what.by_lead_only,
+                     [&](const cell_id& id, given amounts) { visit(id.in(what.view), static_cast<given>(amounts)); });
+  return each_cell(bytes, stored, nullptr, false, [&](const cell_id& id, given amounts) {
+    if (what.leads != nullptr && !(*what.leads)(id.account))
+      return;
+    auto wanted = id.in(what.view);
+    if (what.by_lead_only) {
+      wanted = {};
+      wanted.account = id.account;
+      wanted.failed = id.failed;
+    }
+    visit(wanted, static_cast<given>(amounts));
   });
+}
+
+} // namespace
+
+template <class Amounts, class Visit>
+caf::error ledger::reading::parts::each(const node_name& node, const cell_question& what, const Visit& visit) {
+  const auto number = nodes.find(node);
+  if (number == nodes.end() || what.first >= what.end)
+    return {};
+  const auto open = open_hour(number->second);
+  if (!open)
+    return open.error();
+  constexpr auto part = std::is_same_v<Amounts, cell_sums> ? cell_part::sums : cell_part::distributions;
+  for (const auto& one : runs_for(what, *open)) {
+    auto failed = each_row(number->second, one.rows, part, [&](std::int32_t start, std::string_view bytes) {
+      return each_wanted<Amounts>(bytes, one.rows.view, what, [&](const cell_id& id, auto&& amounts) {
+        visit(one.part_of.value_or(start), id, std::forward<decltype(amounts)>(amounts));
+      });
+    });
+    if (failed)
+      return failed;
+  }
+  return {};
+}
+
+caf::error ledger::reading::sums(const node_name& node, const cell_question& what, const sums_visitor& visit) const {
+  return parts_->each<cell_sums>(node, what, visit);
 }
 
 caf::error ledger::reading::distributions(const node_name& node, const cell_question& what,
                                           const distributions_visitor& visit) const {
-  return parts_->each_row(node, what, cell_part::distributions, [&](std::int32_t start, std::string_view bytes) {
-    return each_cell(bytes, what.view, what.leads, what.by_lead_only,
-                     [&](const cell_id& id, cell_distributions&& them) { visit(start, id, std::move(them)); });
-  });
+  return parts_->each<cell_distributions>(node, what, visit);
 }
 
 sequence ledger::reading::position() const { return parts_->position; }

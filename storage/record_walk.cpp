@@ -216,7 +216,11 @@ caf::expected<ledger::reading::records_found> ledger::reading::records(const rec
       continue;
     all.emplace_back(*parts_->db, parts_->as_of->get(), what, name, number->second,
                      [&what, this, name](std::int32_t day) -> caf::expected<bool> {
-                       if (!what.possible)
+                       const auto open = parts_->open_hour(parts_->nodes.find(name)->second);
+                       if (!open)
+                         return open.error();
+                       // A day that goes on has no row of its own.
+                       if (!what.possible || start_of(granularity::day, begin_of_hour(*open)) <= day)
                          return true;
                        bool any = false;
                        if (auto failed = sums(name, {granularity::day, what.view, day, day + 1, what.leads},
@@ -253,9 +257,8 @@ caf::expected<ledger::reading::records_found> ledger::reading::records(const rec
       if (auto failed = one.go_on())
         return failed;
     }
-    std::sort(of_hour.begin(), of_hour.end(), [&](const auto& a, const auto& b) {
-      return what.newest_first ? b.first < a.first : a.first < b.first;
-    });
+    std::sort(of_hour.begin(), of_hour.end(),
+              [&](const auto& a, const auto& b) { return what.newest_first ? b.first < a.first : a.first < b.first; });
     for (auto& [at, record] : of_hour)
       if (out.records.size() <= what.limit)
         out.records.push_back(std::move(record));
