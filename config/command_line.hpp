@@ -22,6 +22,8 @@ enum class command : std::uint8_t {
   status,
   usage,
   records,
+  ledger_verify,
+  ledger_rebuild,
   snapshot_list,
   snapshot_show,
   snapshot_make,

@@ -57,6 +57,7 @@ struct usage_question {
   bool with_percentiles = false;  ///< of latency and of the time to the first token
   bool compare = false;           ///< also the same span of time before `from`
   bool with_unused = false;       ///< also the keys that work, or the people who have one, that used nothing
+  std::vector<std::string> metrics = {}; ///< what is told of each row as JSON, see `is_usage_metric`; none: all of it
 };
 
 struct usage_sums {
@@ -76,6 +77,10 @@ struct usage_sums {
 /// "requests", "ok", "failed", "tokens", "input", "output", "cache_read", "cache_write", "reasoning", "latency", "cost"
 /// or "unpriced"; nothing for another name.
 std::optional<std::int64_t> amount_of(const usage_sums& sums, std::string_view name);
+
+/// "requests", "ok", "failed", "tokens", "token_parts", "cost", "unpriced", "latency_ms", "ttft_ms", "cache_rate" or
+/// "per_minute".
+bool is_usage_metric(std::string_view name);
 
 /// At most 2 % off.
 struct usage_percentiles {
@@ -123,6 +128,7 @@ struct usage_report {
   shown_names names;                  ///< of the keys and users in `rows` and `unused`
   std::vector<std::string> unused;    ///< ids, at most 1,000
   std::uint64_t unused_count = 0;
+  std::vector<std::string> metrics = {}; ///< of the question
 };
 
 // --- single records ------------------------------------------------------------------------

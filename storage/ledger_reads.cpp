@@ -15,12 +15,15 @@ std::unique_ptr<ledger::reading> ledger::read() const {
   auto with = std::make_unique<reading::parts>();
   with->db = parts_->db;
   with->dictionary = parts_->dictionary;
+  with->changed = parts_->changed;
+  with->stamp = parts_->changed->now();
   with->as_of = std::make_unique<view>(*with->db);
   {
     const std::lock_guard lock{parts_->mutex};
     for (const auto& [name, state] : parts_->memory.nodes)
       with->nodes.emplace(name, state.number);
     with->position = parts_->memory.position.last;
+    with->last_name = parts_->memory.position.last_name;
     with->first_minute = parts_->memory.position.first_minute;
   }
   // Memory may be a commit ahead of the view or behind it: the view's own row is right.
@@ -29,13 +32,14 @@ std::unique_ptr<ledger::reading> ledger::read() const {
   if (row && *row && decode(**row, position)) {
     with->position = position.last;
     with->first_minute = position.first_minute;
+    with->last_name = position.last_name;
   }
   return std::unique_ptr<reading>{new reading(std::move(with))};
 }
 
 caf::error ledger::reading::sums(const node_name& node, const cell_question& what, const sums_visitor& visit) const {
   return parts_->each_row(node, what, cell_part::sums, [&](std::int32_t start, std::string_view bytes) {
-    return each_cell(bytes, what.view, what.leads, what.by_lead_only,
+    return each_cell(bytes, what.view, what.leads,
                      [&](const cell_id& id, const cell_sums& sums) { visit(start, id, sums); });
   });
 }
@@ -43,12 +47,20 @@ caf::error ledger::reading::sums(const node_name& node, const cell_question& wha
 caf::error ledger::reading::distributions(const node_name& node, const cell_question& what,
                                           const distributions_visitor& visit) const {
   return parts_->each_row(node, what, cell_part::distributions, [&](std::int32_t start, std::string_view bytes) {
-    return each_cell(bytes, what.view, what.leads, what.by_lead_only,
+    return each_cell(bytes, what.view, what.leads,
                      [&](const cell_id& id, cell_distributions&& them) { visit(start, id, std::move(them)); });
   });
 }
 
 sequence ledger::reading::position() const { return parts_->position; }
+
+std::uint64_t ledger::reading::stamp() const { return parts_->stamp; }
+
+bool ledger::reading::same_as(std::uint64_t stamp, const node_name& node, std::int32_t first, std::int32_t end) const {
+  const auto number = parts_->nodes.find(node);
+  return number != parts_->nodes.end()
+         && parts_->changed->last(number->second, first, end) <= std::min(stamp, parts_->stamp);
+}
 
 std::int32_t ledger::reading::first_minute() const { return parts_->first_minute; }
 
@@ -100,7 +112,7 @@ caf::expected<totals> ledger::sums_since(const node_name& node, moment from_hour
     out.parts = all.parts;
   };
   cell_question what;
-  what.by_lead_only = true;
+  what.view = cell_view::total;
   what.first = start_of(granularity::hour, unix_ns(from_hour));
   what.end = INT32_MAX;
   if (auto failed = read()->sums(node, what, add))

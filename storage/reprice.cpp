@@ -118,10 +118,13 @@ caf::expected<ledger::reprice_done> ledger::reprice(const reprice_step& what) {
   if (batch.Count() == 0)
     return out;
   cells.write_to(batch, db);
+  const auto days = cells.days();
+  parts_->changed->begin(days);
   if (auto failed = parts_->db->write(batch, parts_->how.sync)) {
     parts_->broken = true;
     return failed;
   }
+  parts_->changed->end(days);
   return out;
 }
 

@@ -8,7 +8,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "actors/analyst/usage_fold.hpp"
+#include "actors/analyst/usage_shape.hpp"
 #include "storage/ledger.hpp"
 
 namespace keyportal {

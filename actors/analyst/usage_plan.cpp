@@ -154,9 +154,9 @@ caf::error check(const usage_filter& where) {
 }
 
 storage::cell_view usage_plan::view_of(granularity by) const {
-  if (by == granularity::minute) // which has two views only
-    return with_keys || with_accounts ? storage::cell_view::all : storage::cell_view::kinds;
-  return storage::view_with(with_keys, with_accounts);
+  if (by == granularity::minute && with_kinds && (with_keys || with_accounts)) // which has no smaller one
+    return storage::cell_view::all;
+  return storage::view_with(with_keys, with_accounts, with_kinds);
 }
 
 caf::expected<usage_plan> plan_usage(const usage_question& question, const calendar& zone,
@@ -166,6 +166,8 @@ caf::expected<usage_plan> plan_usage(const usage_question& question, const calen
   usage_plan out;
   out.with_keys = asks(question, usage_by::key) || asks(question, usage_by::user) || asks(question, usage_by::group);
   out.with_accounts = asks(question, usage_by::account);
+  for (const auto by : {usage_by::model, usage_by::alias, usage_by::provider, usage_by::endpoint, usage_by::status})
+    out.with_kinds = out.with_kinds || asks(question, by);
   rounding round{limits.first_minute};
   const auto from = round.down(question.from), to = std::max(from, round.up(question.to));
   if (from < limits.first_minute && question.step != usage_step::none && question.step < usage_step::hour && from < to)

@@ -53,7 +53,9 @@ TEST_CASE("Days are read whole, hours at the edges, minutes where there are any"
 TEST_CASE("A question that needs no keys reads rows without them") {
   auto question = asked("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z");
   const auto view = [&] { return must(planned(question, "UTC")).view_of(granularity::day); };
-  CHECK(view() == storage::cell_view::kinds);
+  CHECK(view() == storage::cell_view::total);
+  question.by = {usage_by::key};
+  CHECK(view() == storage::cell_view::key_totals);
   question.by = {usage_by::model, usage_by::status};
   CHECK(view() == storage::cell_view::kinds);
   question.by = {usage_by::model, usage_by::user};
