@@ -93,11 +93,12 @@ shared_actors spawn_shared(caf::actor_system& system, const surroundings& around
     return store->registry_position();
   });
   const auto& zone = around.configured.display.time_zone;
-  a.analyst = spawn_analyst(system, own_thread,
-                            {.zone = zone.empty() ? calendar::zone_of_this_machine() : zone, .now = around.now},
-                            around.store);
+  a.analyst =
+    spawn_analyst(system, own_thread,
+                  {.zone = zone.empty() ? calendar::zone_of_this_machine() : zone, .now = around.now}, around.store);
   a.gateway = system.spawn(
-    gateway::gateway, gateway::gateway_handles{a.feed, a.ledger, a.publisher, {}, a.registry, a.auditor, a.analyst, a.checker},
+    gateway::gateway,
+    gateway::gateway_handles{a.feed, a.ledger, a.publisher, {}, a.registry, a.auditor, a.analyst, a.checker},
     around.gateway_hooks);
   caf::anon_send(a.ledger, add_listener{a.feed});
   caf::anon_send(a.ledger, add_listener{a.registry});

@@ -12,7 +12,8 @@ namespace keyportal {
 
 /// Compares roll-ups with the records and, with `mends`, puts right what is wrong. Errors are those of storage; one is
 /// that a service has the folder. Calls `progress` after each day.
-caf::expected<ledger_check> check_stopped_ledger(const settings& values, bool mends,
-                                                 const std::function<void(std::uint64_t done, std::uint64_t days)>& progress);
+caf::expected<ledger_check>
+check_stopped_ledger(const settings& values, bool mends,
+                     const std::function<void(std::uint64_t done, std::uint64_t days)>& progress);
 
 } // namespace keyportal

@@ -39,17 +39,15 @@ struct ledger_check {
 /// mends, running, days, days_done, days_wrong, rows_wrong, rows_mended, wrong[{node, day, rows}], problem
 nlohmann::json to_json(const ledger_check& c);
 
-using checker_actor = caf::typed_actor<
-  caf::replies_to<check_ledger>::with<ledger_check>,
-  caf::replies_to<read_ledger_check>::with<ledger_check>>;
+using checker_actor = caf::typed_actor<caf::replies_to<check_ledger>::with<ledger_check>,
+                                       caf::replies_to<read_ledger_check>::with<ledger_check>>;
 
 /// For the one who writes: makes the roll-ups of a day what its records come to; how many rows were wrong.
 struct mend_day {
   node_name node;
   std::int32_t day = 0; ///< since 1970, UTC
 };
-using mender_actor = caf::typed_actor<
-  caf::replies_to<mend_day>::with<std::uint64_t>>;
+using mender_actor = caf::typed_actor<caf::replies_to<mend_day>::with<std::uint64_t>>;
 
 } // namespace keyportal
 

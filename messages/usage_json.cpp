@@ -24,8 +24,8 @@ json mean(std::int64_t sum, std::int64_t count) {
 }
 
 json cache_rate(const token_parts& p) {
-  const double input = static_cast<double>(p.uncached_input) + static_cast<double>(p.cache_read)
-                       + static_cast<double>(p.cache_write);
+  const double input =
+    static_cast<double>(p.uncached_input) + static_cast<double>(p.cache_read) + static_cast<double>(p.cache_write);
   return input > 0 ? json(static_cast<double>(p.cache_read) / input) : json(nullptr);
 }
 
@@ -93,10 +93,8 @@ json row_json(const usage_row& row, double minutes, const metric_list& metrics) 
 json gaps_json(const std::vector<usage_answer_gap>& gaps) {
   auto out = json::array();
   for (const auto& one : gaps)
-    out.push_back({{"node", one.node},
-                   {"from", to_rfc3339_ms(one.from)},
-                   {"to", to_rfc3339_ms(one.to)},
-                   {"records", one.records}});
+    out.push_back(
+      {{"node", one.node}, {"from", to_rfc3339_ms(one.from)}, {"to", to_rfc3339_ms(one.to)}, {"records", one.records}});
   return out;
 }
 
@@ -141,12 +139,9 @@ json to_json(const record_page& p) {
     item["cost_usd"] = one.cost_nano ? json(static_cast<double>(*one.cost_nano) * nano) : json(nullptr);
     items.push_back(std::move(item));
   }
-  return {{"position", p.position},
-          {"items", std::move(items)},
-          {"next", cursor_json(p.next)},
-          {"previous", cursor_json(p.previous)},
-          {"gaps", gaps_json(p.gaps)},
-          {"names", p.names}};
+  return {{"position", p.position},      {"items", std::move(items)},
+          {"next", cursor_json(p.next)}, {"previous", cursor_json(p.previous)},
+          {"gaps", gaps_json(p.gaps)},   {"names", p.names}};
 }
 
 // --- questions -------------------------------------------------------------------------------
@@ -306,8 +301,9 @@ caf::expected<ask_usage> usage_of(words given) {
   }
   q.metrics = given.list("metrics");
   if (!std::all_of(q.metrics.begin(), q.metrics.end(), [](const auto& one) { return is_usage_metric(one); }))
-    given.fail("metrics are requests, ok, failed, tokens, token_parts, cost, unpriced, latency_ms, ttft_ms, cache_rate or "
-               "per_minute");
+    given.fail(
+      "metrics are requests, ok, failed, tokens, token_parts, cost, unpriced, latency_ms, ttft_ms, cache_rate or "
+      "per_minute");
   given.number("top", q.top, 1000);
   given.text("order", q.order);
   given.yes_or_no("percentiles", q.with_percentiles);

@@ -44,8 +44,22 @@ constexpr std::size_t amounts = sizeof(cell_sums) / sizeof(std::int64_t);
 using amount_array = std::array<std::int64_t, amounts>;
 
 // Where they are in it.
-enum : std::size_t { requests, input, output, reasoning, cached, total, uncached, read, write, out_part, reason_part,
-                     unclassified, latency, timed_first };
+enum : std::size_t {
+  requests,
+  input,
+  output,
+  reasoning,
+  cached,
+  total,
+  uncached,
+  read,
+  write,
+  out_part,
+  reason_part,
+  unclassified,
+  latency,
+  timed_first
+};
 
 std::int64_t sum_of(std::int64_t a, std::int64_t b) {
   return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
@@ -56,7 +70,8 @@ std::int64_t sum_of(std::int64_t a, std::int64_t b) {
 template <int sign>
 void take_what_follows(amount_array& s) {
   const auto change = [&](std::size_t which, std::int64_t by) {
-    s[which] = sum_of(s[which], static_cast<std::int64_t>(static_cast<std::uint64_t>(by) * static_cast<std::uint64_t>(sign)));
+    s[which] =
+      sum_of(s[which], static_cast<std::int64_t>(static_cast<std::uint64_t>(by) * static_cast<std::uint64_t>(sign)));
   };
   const auto in = sum_of(s[uncached], sum_of(s[read], s[write])), out = sum_of(s[out_part], s[reason_part]);
   change(input, in);
@@ -70,7 +85,9 @@ void take_what_follows(amount_array& s) {
 constexpr std::uint64_t zigzag(std::int64_t value) {
   return (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63);
 }
-constexpr std::int64_t unzigzag(std::uint64_t bits) { return static_cast<std::int64_t>((bits >> 1) ^ (~(bits & 1) + 1)); }
+constexpr std::int64_t unzigzag(std::uint64_t bits) {
+  return static_cast<std::int64_t>((bits >> 1) ^ (~(bits & 1) + 1));
+}
 
 // --- what every row begins with -------------------------------------------------------------
 

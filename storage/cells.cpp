@@ -457,8 +457,12 @@ std::vector<std::pair<std::string, std::string>> cell_changes::rows() const {
         auto end = at;
         while (end != all.end() && chunk_of(by, view, lead_of(end->first, view)) == chunk)
           ++end;
-        const cells_key key{static_cast<std::uint8_t>(by), static_cast<std::uint8_t>(view),
-                            static_cast<std::uint8_t>(part), node, chunk, start};
+        const cells_key key{static_cast<std::uint8_t>(by),
+                            static_cast<std::uint8_t>(view),
+                            static_cast<std::uint8_t>(part),
+                            node,
+                            chunk,
+                            start};
         out.emplace_back(encode_key(key), encode(std::remove_reference_t<decltype(all)>(at, end), view));
         at = end;
       }

@@ -145,8 +145,8 @@ class lead_filter {
 public:
   lead_filter() = default;
   template <class Wants>
-    requires std::is_invocable_r_v<bool, Wants, name_number>
-  lead_filter(Wants wants) : wants_(std::move(wants)) {} // NOLINT: any rule is a filter
+  requires std::is_invocable_r_v<bool, Wants, name_number> lead_filter(Wants wants)
+    : wants_(std::move(wants)) {} // NOLINT: any rule is a filter
   bool operator()(name_number lead) const { return wants_(lead); }
   /// `is_lead`: whether there is such a lead.
   template <class IsLead>

@@ -22,8 +22,8 @@ std::int64_t begin_of_hour(std::int32_t hour) { return std::int64_t{hour} * hour
 /// Which hours of a node may hold what is wanted, as roll-ups say: first of many days, then of the hours of one.
 class likely_hours {
 public:
-  using sums_of = std::function<caf::error(granularity by, std::int32_t first, std::int32_t end,
-                                           const ledger::sums_visitor& visit)>;
+  using sums_of =
+    std::function<caf::error(granularity by, std::int32_t first, std::int32_t end, const ledger::sums_visitor& visit)>;
   /// Hours in [first, last].
   likely_hours(const walk& what, std::int32_t first, std::int32_t last, sums_of read)
     : what_(&what), read_(std::move(read)), first_(first), last_(last) {}
@@ -67,11 +67,11 @@ private:
     known_end_ = what_->newest_first ? day + 1 : std::min(last_day, day + together_ - 1) + 1;
     together_ = std::min(together_ * 4, 2048);
     days_.clear();
-    auto failed = read_(granularity::day, known_first_, known_end_,
-                        [&](std::int32_t start, const cell_id& id, const cell_sums&) {
-                          if ((days_.empty() || days_.back() != start) && what_->possible(start, id))
-                            days_.push_back(start);
-                        });
+    auto failed =
+      read_(granularity::day, known_first_, known_end_, [&](std::int32_t start, const cell_id& id, const cell_sums&) {
+        if ((days_.empty() || days_.back() != start) && what_->possible(start, id))
+          days_.push_back(start);
+      });
     std::sort(days_.begin(), days_.end());
     return failed;
   }
@@ -318,9 +318,8 @@ caf::expected<ledger::reading::records_found> ledger::reading::records(const rec
       if (auto failed = one.go_on())
         return failed;
     }
-    std::sort(of_hour.begin(), of_hour.end(), [&](const auto& a, const auto& b) {
-      return what.newest_first ? b.first < a.first : a.first < b.first;
-    });
+    std::sort(of_hour.begin(), of_hour.end(),
+              [&](const auto& a, const auto& b) { return what.newest_first ? b.first < a.first : a.first < b.first; });
     for (auto& [at, record] : of_hour)
       if (out.records.size() <= what.limit)
         out.records.push_back(std::move(record));

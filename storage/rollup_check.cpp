@@ -78,9 +78,10 @@ caf::error each_rollup(const database& db, const numbered_day& which, const rock
     if (auto failed = to_error(row->status()))
       return failed;
   }
-  return each_row(db, family::rollups,
-                  {encode_key(sieve_key{which.node, which.day * 24}), encode_key(sieve_key{which.node, (which.day + 1) * 24})},
-                  as_of, visit);
+  return each_row(
+    db, family::rollups,
+    {encode_key(sieve_key{which.node, which.day * 24}), encode_key(sieve_key{which.node, (which.day + 1) * 24})}, as_of,
+    visit);
 }
 
 row_span records_of(const numbered_day& which) {

@@ -15,7 +15,7 @@ namespace keyportal {
 
 namespace {
 
-constexpr std::uint32_t most_gaps = 10'000;      ///< looked at, of a node
+constexpr std::uint32_t most_gaps = 10'000; ///< looked at, of a node
 constexpr std::size_t most_gaps_told = 1'000;
 constexpr std::size_t most_unused_told = 1'000;
 constexpr std::uint32_t entries_at_once = 1'000;
@@ -252,12 +252,12 @@ caf::expected<record_page> analysis::answer(const ask_records& asked, moment now
   const auto place_of = [](const stored_record& r) { return place{r.at.unix_ns, r.node, r.id}; };
   // Towards where the walk went there is more if it said so; where it came from there is the page that led here.
   const auto& records = found->records;
-  const auto ahead = found->reached ? *found->reached
+  const auto ahead = found->reached    ? *found->reached
                      : records.empty() ? place{}
                                        : place_of(back ? records.front() : records.back());
   const auto behind = !records.empty() ? place_of(back ? records.back() : records.front())
-                      : cursor          ? cursor->place
-                                        : place{};
+                      : cursor         ? cursor->place
+                                       : place{};
   if (found->more)
     (back ? out.previous : out.next) = at(ahead, back);
   if (cursor)

@@ -31,8 +31,7 @@ private:
   [[nodiscard]] caf::error follow_registry();
   [[nodiscard]] caf::expected<std::vector<usage_answer_gap>> gaps_in(const std::vector<node_name>& nodes, moment from,
                                                                      moment to) const;
-  void tell_unused(const usage_question& question, usage_report& report,
-                   const std::vector<std::string>& used) const;
+  void tell_unused(const usage_question& question, usage_report& report, const std::vector<std::string>& used) const;
   void show(const std::string& id, shown_names& names) const;
 
   std::shared_ptr<const storage::ledger> store_;

@@ -17,13 +17,12 @@ constexpr std::int32_t hours_together = 24;
 constexpr std::size_t most_shapes = 64;
 
 usage_sums usage_of(const storage::cell_id& id, const storage::cell_sums& s) {
-  return {s.requests,    id.failed ? s.requests : 0, s.tokens,    s.parts,   s.latency_ms,
-          s.timed_first, s.ttft_ms,                  s.cost_nano, s.unpriced};
+  return {
+    s.requests, id.failed ? s.requests : 0, s.tokens, s.parts, s.latency_ms, s.timed_first, s.ttft_ms, s.cost_nano,
+    s.unpriced};
 }
 
-std::int32_t next_multiple(std::int32_t after, std::int32_t of) {
-  return after - (after % of + of) % of + of;
-}
+std::int32_t next_multiple(std::int32_t after, std::int32_t of) { return after - (after % of + of) % of + of; }
 
 /// Dense, since a bin is met again and again.
 struct dense_bins {
@@ -32,7 +31,8 @@ struct dense_bins {
     if (!bins.empty() && counts.size() <= bins.back().first)
       counts.resize(bins.back().first + std::size_t{1});
     for (const auto& [bin, count] : bins)
-      counts[bin] = static_cast<std::int64_t>(static_cast<std::uint64_t>(counts[bin]) + static_cast<std::uint64_t>(count));
+      counts[bin] =
+        static_cast<std::int64_t>(static_cast<std::uint64_t>(counts[bin]) + static_cast<std::uint64_t>(count));
   }
   [[nodiscard]] storage::bin_counts take() const {
     storage::bin_counts out;
@@ -212,7 +212,8 @@ caf::expected<const piece_bins*> usage_pieces::bins(const storage::ledger::readi
     ranked_ = ranked;
   }
   if (rows.by != granularity::minute)
-    return find_or_make(bins_, last_bins_, books, rows, [&](piece_bins& to) { return add_up(books, view, rows, ranked, to); });
+    return find_or_make(bins_, last_bins_, books, rows,
+                        [&](piece_bins& to) { return add_up(books, view, rows, ranked, to); });
   if (auto failed = add_up(books, view, rows, ranked, last_bins_))
     return failed;
   return &last_bins_;
@@ -256,7 +257,7 @@ usage_pieces& kept_usage::of(const usage_question& question, std::vector<node_na
   auto found = std::find_if(all_.begin(), all_.end(), [&](const auto& one) { return one.first == shape; });
   if (found == all_.end()) {
     all_.emplace_front(std::move(shape), std::make_unique<usage_pieces>(question.by, question.where, std::move(nodes),
-                                                                       zone, names, owners, most_bytes_ / 2));
+                                                                        zone, names, owners, most_bytes_ / 2));
     found = all_.begin();
   }
   all_.splice(all_.begin(), all_, found);

@@ -21,9 +21,7 @@ constexpr std::size_t most_pieces = 40'000;
 /// Minutes since 1970: what all borders are counted in here.
 using minutes = std::int64_t;
 
-minutes floor_to(minutes value, minutes width) {
-  return value - (value % width + width) % width;
-}
+minutes floor_to(minutes value, minutes width) { return value - (value % width + width) % width; }
 minutes ceil_to(minutes value, minutes width) { return -floor_to(-value, width); }
 minutes minute_of(moment t) { return floor_to(unix_ns(t), minute_ns) / minute_ns; }
 moment moment_at(minutes t) { return moment_of(t * minute_ns); }
@@ -159,8 +157,7 @@ storage::cell_view usage_plan::view_of(granularity by) const {
   return storage::view_with(with_keys, with_accounts, with_kinds);
 }
 
-caf::expected<usage_plan> plan_usage(const usage_question& question, const calendar& zone,
-                                     const plan_limits& limits) {
+caf::expected<usage_plan> plan_usage(const usage_question& question, const calendar& zone, const plan_limits& limits) {
   if (auto wrong = check(question))
     return wrong;
   usage_plan out;

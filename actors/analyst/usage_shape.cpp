@@ -146,10 +146,8 @@ usage_shape::usage_shape(std::vector<usage_by> by, usage_filter where, const cal
         known.resize(std::max<std::size_t>(std::min(lead, most_names) + std::size_t{1}, known.size() * 2), -1);
       auto& one = known[std::min(lead, most_names)];
       if (one < 0)
-        one = std::none_of(where_.begin(), where_.end(),
-                           [&](usage_dimension& d) { return (d.*leaves_out)(lead); })
-                ? 1
-                : 0;
+        one =
+          std::none_of(where_.begin(), where_.end(), [&](usage_dimension& d) { return (d.*leaves_out)(lead); }) ? 1 : 0;
       return one == 1;
     };
   };

@@ -44,7 +44,7 @@ public:
 private:
   struct known {
     int place = unknown;
-    int earlier = out;             ///< of a user or group: before the key had an owner
+    int earlier = out; ///< of a user or group: before the key had an owner
     std::int64_t since_ns = INT64_MIN;
   };
   static constexpr int out = -1, unknown = -2;

@@ -81,7 +81,8 @@ int check_ledger(const context& here, const hooks& borrowed) {
   auto portal = service::find(here.values, here.asked.url);
   auto state = portal ? by_service(here, *portal, mends) : caf::expected<json>{portal.error()};
   // Nothing runs there: what lies in the data folder is looked at. Not where a certain service was meant.
-  if (!state && code_of(state.error()) == errc::service_unreachable && here.asked.url.empty() && borrowed.check_ledger) {
+  if (!state && code_of(state.error()) == errc::service_unreachable && here.asked.url.empty()
+      && borrowed.check_ledger) {
     state = borrowed.check_ledger(here.values, mends, [&](std::uint64_t done, std::uint64_t days) {
       show_progress(here, static_cast<std::int64_t>(done), static_cast<std::int64_t>(days));
     });

@@ -433,7 +433,9 @@ ledger_impl::behavior_type ledger_behavior(self_ptr self, bool own_thread, std::
         return would.error();
       return report_of(would->front());
     },
-    [core](const mend_day& m) { return pass(core->store->mend_rollups({m.node, m.day})); },
+    [core](const mend_day& m) {
+      return pass(core->store->mend_rollups({m.node, m.day}));
+    },
     [core](const keep_history& m) { return pass(core->store->keep_history(m)); },
     [core](const read_history& m) { return pass(core->store->history(m)); },
     [core, self](const drain&) -> caf::result<drained> {

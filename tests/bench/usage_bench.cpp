@@ -249,22 +249,25 @@ void ask_peer(bench::usage_peer& peer, std::uint64_t records) {
   };
   ask("totals.90d", "SELECT count(*), sum(failed * requests), sum(requests), sum(total), sum(cost) FROM hourly"
                     " WHERE hour >= ?1 / 3600000000000 AND hour < ?2 / 3600000000000");
-  ask("by_model.90d", "SELECT hour / 24, model, sum(requests), sum(input), sum(output), sum(total), sum(cost) FROM hourly"
-                      " WHERE hour >= ?1 / 3600000000000 AND hour < ?2 / 3600000000000 GROUP BY 1, 2");
+  ask("by_model.90d",
+      "SELECT hour / 24, model, sum(requests), sum(input), sum(output), sum(total), sum(cost) FROM hourly"
+      " WHERE hour >= ?1 / 3600000000000 AND hour < ?2 / 3600000000000 GROUP BY 1, 2");
   ask("weekday_hour.90d", "SELECT (hour / 24 + 3) % 7, hour % 24, sum(requests), sum(total), sum(cost) FROM hourly"
                           " WHERE hour >= ?1 / 3600000000000 AND hour < ?2 / 3600000000000 GROUP BY 1, 2");
-  ask("ranking.90d", "SELECT key, sum(requests), sum(total), sum(cost) FROM hourly"
-                     " WHERE hour >= ?1 / 3600000000000 AND hour < ?2 / 3600000000000 GROUP BY 1 ORDER BY 2 DESC LIMIT 10");
+  ask("ranking.90d",
+      "SELECT key, sum(requests), sum(total), sum(cost) FROM hourly"
+      " WHERE hour >= ?1 / 3600000000000 AND hour < ?2 / 3600000000000 GROUP BY 1 ORDER BY 2 DESC LIMIT 10");
   ask("key_model.90d", "SELECT key, model, sum(requests), sum(total), sum(cost) FROM hourly"
                        " WHERE hour >= ?1 / 3600000000000 AND hour < ?2 / 3600000000000 GROUP BY 1, 2");
   ask("one_key.90d", "SELECT hour / 24, model, sum(requests), sum(total), sum(cost) FROM hourly"
                      " WHERE key = 'sk-portal-00000000000000000000000000000007'"
                      " AND hour >= ?1 / 3600000000000 AND hour < ?2 / 3600000000000 GROUP BY 1, 2");
-  ask("latency.90d", "SELECT day, model, max(CASE WHEN r <= n * 0.5 THEN latency END),"
-                     " max(CASE WHEN r <= n * 0.99 THEN latency END) FROM (SELECT at / 86400000000000 AS day, model, latency,"
-                     " row_number() OVER w AS r, count(*) OVER (PARTITION BY at / 86400000000000, model) AS n FROM events"
-                     " WHERE at >= ?1 AND at < ?2 WINDOW w AS (PARTITION BY at / 86400000000000, model ORDER BY latency))"
-                     " GROUP BY 1, 2");
+  ask("latency.90d",
+      "SELECT day, model, max(CASE WHEN r <= n * 0.5 THEN latency END),"
+      " max(CASE WHEN r <= n * 0.99 THEN latency END) FROM (SELECT at / 86400000000000 AS day, model, latency,"
+      " row_number() OVER w AS r, count(*) OVER (PARTITION BY at / 86400000000000, model) AS n FROM events"
+      " WHERE at >= ?1 AND at < ?2 WINDOW w AS (PARTITION BY at / 86400000000000, model ORDER BY latency))"
+      " GROUP BY 1, 2");
   ask("records.one_key", "SELECT * FROM events WHERE key = 'sk-portal-00000000000000000000000000000007' AND at >= ?1"
                          " AND at < ?2 ORDER BY at DESC LIMIT 100");
   ask("records.status", "SELECT * FROM events WHERE status = 429 AND at >= ?1 AND at < ?2 ORDER BY at DESC LIMIT 100");
@@ -345,7 +348,8 @@ int main(int count, char** arguments) {
       bench::usage_peer peer{parent / "peer.db"};
       if (!there)
         fill(peer, records);
-      figure("usage.peer.disk", static_cast<double>(std::filesystem::file_size(parent / "peer.db")) / static_cast<double>(records),
+      figure("usage.peer.disk",
+             static_cast<double>(std::filesystem::file_size(parent / "peer.db")) / static_cast<double>(records),
              "bytes/record", records);
       ask_peer(peer, records);
     }

@@ -15,14 +15,16 @@ void must_be(int expected, int found, sqlite3* db) {
 
 usage_peer::usage_peer(const std::filesystem::path& file) {
   must_be(SQLITE_OK, sqlite3_open(file.c_str(), &db_), db_);
-  run("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536; PRAGMA mmap_size = 268435456;"
-      "PRAGMA temp_store = MEMORY;"
-      "CREATE TABLE IF NOT EXISTS events (id INTEGER PRIMARY KEY, at INTEGER, node TEXT, key TEXT, model TEXT, alias TEXT,"
-      " provider TEXT, account TEXT, source TEXT, endpoint TEXT, status INTEGER, failed INTEGER, input INTEGER,"
-      " output INTEGER, cached INTEGER, total INTEGER, latency INTEGER, ttft INTEGER, cost INTEGER, error TEXT)");
+  run(
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536; PRAGMA mmap_size = 268435456;"
+    "PRAGMA temp_store = MEMORY;"
+    "CREATE TABLE IF NOT EXISTS events (id INTEGER PRIMARY KEY, at INTEGER, node TEXT, key TEXT, model TEXT, alias "
+    "TEXT,"
+    " provider TEXT, account TEXT, source TEXT, endpoint TEXT, status INTEGER, failed INTEGER, input INTEGER,"
+    " output INTEGER, cached INTEGER, total INTEGER, latency INTEGER, ttft INTEGER, cost INTEGER, error TEXT)");
   must_be(SQLITE_OK,
-          sqlite3_prepare_v2(db_, "INSERT INTO events VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", -1, &insert_,
-                             nullptr),
+          sqlite3_prepare_v2(db_, "INSERT INTO events VALUES (NULL,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", -1,
+                             &insert_, nullptr),
           db_);
 }
 
@@ -66,14 +68,15 @@ void usage_peer::insert(const std::string& node, const std::vector<record_group>
 }
 
 void usage_peer::finish() {
-  run("CREATE INDEX by_time ON events (at); CREATE INDEX by_key ON events (key, at);"
-      "CREATE INDEX by_model ON events (model, at); CREATE INDEX by_account ON events (account, at);"
-      "CREATE INDEX by_failed ON events (failed, at);"
-      "CREATE TABLE hourly AS SELECT at / 3600000000000 AS hour, node, key, model, account, failed, count(*) AS requests,"
-      " sum(input) AS input, sum(output) AS output, sum(cached) AS cached, sum(total) AS total, sum(latency) AS latency,"
-      " sum(ttft) AS ttft, sum(cost) AS cost FROM events GROUP BY 1, 2, 3, 4, 5, 6;"
-      "CREATE INDEX hourly_by_hour ON hourly (hour); CREATE INDEX hourly_by_key ON hourly (key, hour);"
-      "ANALYZE;");
+  run(
+    "CREATE INDEX by_time ON events (at); CREATE INDEX by_key ON events (key, at);"
+    "CREATE INDEX by_model ON events (model, at); CREATE INDEX by_account ON events (account, at);"
+    "CREATE INDEX by_failed ON events (failed, at);"
+    "CREATE TABLE hourly AS SELECT at / 3600000000000 AS hour, node, key, model, account, failed, count(*) AS requests,"
+    " sum(input) AS input, sum(output) AS output, sum(cached) AS cached, sum(total) AS total, sum(latency) AS latency,"
+    " sum(ttft) AS ttft, sum(cost) AS cost FROM events GROUP BY 1, 2, 3, 4, 5, 6;"
+    "CREATE INDEX hourly_by_hour ON hourly (hour); CREATE INDEX hourly_by_key ON hourly (key, hour);"
+    "ANALYZE;");
 }
 
 std::size_t usage_peer::ask(const char* question, std::int64_t from_ns, std::int64_t to_ns) {

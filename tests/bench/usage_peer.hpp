@@ -21,7 +21,7 @@ public:
   usage_peer& operator=(const usage_peer&) = delete;
 
   void insert(const std::string& node, const std::vector<record_group>& groups); ///< in one transaction
-  void finish();                                                                ///< makes indexes and hourly sums
+  void finish();                                                                 ///< makes indexes and hourly sums
   /// How many rows the answer has. `?1` and `?2` are `from` and `to` in nanoseconds.
   std::size_t ask(const char* question, std::int64_t from_ns, std::int64_t to_ns);
 

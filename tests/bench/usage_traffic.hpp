@@ -23,7 +23,6 @@ inline constexpr std::uint64_t keys = 300;
 inline constexpr std::uint64_t models = 40;
 inline constexpr std::uint64_t accounts = 25;
 
-
 inline std::string node_of(std::uint64_t number) { return fmt::format("node-{}", number % nodes + 1); }
 inline std::string text_of_key(std::uint64_t number) { return fmt::format("sk-portal-{:032}", number); }
 

@@ -350,9 +350,10 @@ TEST_CASE("What is known to be missing is told with the answer") {
   w.use(20, begin, begin + std::chrono::hours{10});
   journal_entry facts;
   facts.gap = gap_record{"alpha", 0, begin + std::chrono::hours{2}, begin + std::chrono::hours{3}, 17, "it restarted"};
-  facts.incompletes.push_back({"beta", 0, "account-1", begin + std::chrono::hours{5}, begin + std::chrono::hours{6}, 2, 1, {}});
   facts.incompletes.push_back(
-    {"beta", 0, "account-2", begin + std::chrono::hours{5}, begin + std::chrono::hours{6}, 9, 9, begin + std::chrono::hours{7}});
+    {"beta", 0, "account-1", begin + std::chrono::hours{5}, begin + std::chrono::hours{6}, 2, 1, {}});
+  facts.incompletes.push_back({"beta", 0, "account-2", begin + std::chrono::hours{5}, begin + std::chrono::hours{6}, 9,
+                               9, begin + std::chrono::hours{7}});
   must(w.store->commit({facts}, w.now));
   usage_question question;
   question.from = begin;

@@ -45,9 +45,9 @@ std::vector<std::pair<cell_id, Amounts>> random_row(std::mt19937_64& random, cel
 
 cell_sums random_sums(std::mt19937_64& random) {
   cell_sums out;
-  for (auto* to : {&out.requests, &out.tokens.input, &out.tokens.output, &out.tokens.total, &out.parts.uncached_input,
-                   &out.parts.cache_read, &out.parts.output, &out.latency_ms, &out.ttft_ms, &out.cost_nano,
-                   &out.unpriced})
+  for (auto* to :
+       {&out.requests, &out.tokens.input, &out.tokens.output, &out.tokens.total, &out.parts.uncached_input,
+        &out.parts.cache_read, &out.parts.output, &out.latency_ms, &out.ttft_ms, &out.cost_nano, &out.unpriced})
     *to = amount(random);
   return out;
 }
