@@ -11,6 +11,7 @@
 #include "actors/key_keeper/key_keeper.hpp"
 #include "actors/key_registry/auditor.hpp"
 #include "actors/key_registry/registry_start.hpp"
+#include "actors/ledger/checker.hpp"
 #include "actors/ledger/ledger.hpp"
 #include "actors/poller/poller.hpp"
 #include "actors/restart_detector/restart_detector.hpp"
@@ -79,7 +80,9 @@ key_registry_settings registry_settings(const surroundings& around) {
 
 shared_actors spawn_shared(caf::actor_system& system, const surroundings& around) {
   shared_actors a;
-  a.ledger = spawn_ledger(system, own_thread, around.store, around.now, *around.numbers);
+  const auto writer = spawn_ledger(system, own_thread, around.store, around.now, *around.numbers);
+  a.ledger = writer;
+  a.checker = spawn_checker(system, own_thread, around.store, writer);
   a.publisher = system.spawn<caf::detached>(publisher, a.ledger, around.shipping, around.make_sink);
   a.feed = system.spawn(feed, make_board(around), around.now, around.broadcast);
   a.registry = spawn_key_registry(system, own_thread, registry_settings(around), vault_of(around.store),
@@ -90,11 +93,12 @@ shared_actors spawn_shared(caf::actor_system& system, const surroundings& around
     return store->registry_position();
   });
   const auto& zone = around.configured.display.time_zone;
-  a.analyst = spawn_analyst(system, own_thread,
-                            {.zone = zone.empty() ? calendar::zone_of_this_machine() : zone, .now = around.now},
-                            around.store);
+  a.analyst =
+    spawn_analyst(system, own_thread,
+                  {.zone = zone.empty() ? calendar::zone_of_this_machine() : zone, .now = around.now}, around.store);
   a.gateway = system.spawn(
-    gateway::gateway, gateway::gateway_handles{a.feed, a.ledger, a.publisher, {}, a.registry, a.auditor, a.analyst},
+    gateway::gateway,
+    gateway::gateway_handles{a.feed, a.ledger, a.publisher, {}, a.registry, a.auditor, a.analyst, a.checker},
     around.gateway_hooks);
   caf::anon_send(a.ledger, add_listener{a.feed});
   caf::anon_send(a.ledger, add_listener{a.registry});

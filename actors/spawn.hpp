@@ -58,6 +58,7 @@ struct shared_actors {
   key_registry_actor registry;
   auditor_actor auditor;
   analyst_actor analyst;
+  checker_actor checker;
   gateway_actor gateway;
 };
 

@@ -125,6 +125,10 @@ void grammar::add_usage() {
   records->add_flag("--oldest", u.oldest, "Oldest first");
   records->add_option("--limit", u.limit, "So many (else 100)")->check(CLI::Range(1, 1000));
   records->add_option("--cursor", u.cursor, "Go on where another page says");
+  auto* ledger = group(app, "ledger", "What is added up from the records: verify, rebuild");
+  ledger->require_subcommand(1);
+  add(*ledger, "verify", "Compare it with the records, day by day; changes nothing", command::ledger_verify);
+  add(*ledger, "rebuild", "Compare it, and make anew what is wrong", command::ledger_rebuild);
 }
 
 void grammar::add_snapshot() {

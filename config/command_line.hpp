@@ -22,6 +22,8 @@ enum class command : std::uint8_t {
   status,
   usage,
   records,
+  ledger_verify,
+  ledger_rebuild,
   snapshot_list,
   snapshot_show,
   snapshot_make,
@@ -176,7 +178,7 @@ struct invocation {
   // history
   std::string from_day; ///< as "2026-04-02"; empty: from the first
   std::string to_day;   ///< likewise; empty: to the last
-  usage_words usage; ///< of usage and records
+  usage_words usage;    ///< of usage and records
 
   registry_words registry; ///< of users, keys, pool, policies, audit, node and import
 

@@ -211,6 +211,8 @@ void handle(const visit& here) {
     }
     case topic::usage:
     case topic::records: return about_usage(here);
+    case topic::ledger_check:
+    case topic::check_ledger: return about_ledger_check(here);
     default: return here.asked.node.empty() ? about_registry(here) : about_node(here);
   }
 }

@@ -76,6 +76,8 @@ enum class topic : std::uint8_t {
   reprice_state,
   usage,
   records,
+  ledger_check,
+  check_ledger,
   node_keys,
   configs,
   config,

@@ -47,6 +47,8 @@ public:
   /// Adds the rows that sum up all writes. The batch is complete then.
   [[nodiscard]] caf::error close();
   rocksdb::WriteBatch& batch() { return batch_; }
+  /// Whose roll-ups it changes.
+  [[nodiscard]] std::vector<std::pair<name_number, std::int32_t>> days() const { return cells_.days(); }
   [[nodiscard]] bool changes_anything() const { return changed_; }
 
   /// The batch is on disk: what the ledger is now. Call once.

@@ -138,6 +138,7 @@ caf::error ledger::parts::mend() {
   }
   in_vain = 0;
   dictionary->forget_all();
+  changed->forget();
   credentials = {};
   if (auto failed = load())
     return failed;
@@ -188,10 +189,13 @@ caf::expected<std::vector<committed>> ledger::commit(const std::vector<write>& w
     return plan.take_results();
   if (auto failed = plan.close())
     return failed;
+  const auto days = plan.days();
+  parts_->changed->begin(days);
   if (auto failed = parts_->db->write(plan.batch(), parts_->how.sync)) {
     parts_->broken = true;
     return failed;
   }
+  parts_->changed->end(days);
   auto after = plan.keep();
   parts_->prices = plan.prices();
   {

@@ -163,14 +163,13 @@ public:
   [[nodiscard]] caf::expected<totals> sums_since(const node_name& node, moment from_hour) const;
 
   /// Which rows of roll-ups to read: those of a node whose start (minutes, hours or days since 1970, UTC) lies in
-  /// [first, end). Minutes have the views `kinds` and `all` only, and go back two days.
+  /// [first, end). Minutes have all views but `keys` and `accounts`, and go back two days.
   struct cell_question {
     granularity by = granularity::hour;
     cell_view view = cell_view::kinds;
     std::int32_t first = 0;
     std::int32_t end = 0;
-    const lead_filter* leads = nullptr; ///< null: all
-    bool by_lead_only = false;          ///< only lead and outcome are told apart, so cells may come more than once
+    const lead_filter* leads = nullptr; ///< null: all; asked about leads that are in the dictionary only
   };
   using sums_visitor = std::function<void(std::int32_t start, const cell_id& id, const cell_sums& sums)>;
   using distributions_visitor =
@@ -180,12 +179,17 @@ public:
   class reading {
   public:
     ~reading();
-    /// In order of start; each cell of a row once, by lead. Of the newest hour and its day: in any order, maybe again.
+    /// Of leads that are neighbours in order of start; of the newest hour and its day in any order, maybe in parts.
     [[nodiscard]] caf::error sums(const node_name& node, const cell_question& what, const sums_visitor& visit) const;
     [[nodiscard]] caf::error distributions(const node_name& node, const cell_question& what,
                                            const distributions_visitor& visit) const;
     /// The last sequence that this state has.
     [[nodiscard]] sequence position() const;
+    /// Grows from one reading to the next whenever roll-ups changed in between.
+    [[nodiscard]] std::uint64_t stamp() const;
+    /// Whether the roll-ups of the days (since 1970, UTC) in [first, end) are the same here and in a reading of that
+    /// stamp. False also when it cannot be said. As long as the ledger is open.
+    [[nodiscard]] bool same_as(std::uint64_t stamp, const node_name& node, std::int32_t first, std::int32_t end) const;
     /// In the order of their names.
     [[nodiscard]] std::vector<node_name> nodes() const;
     /// Rows by minute of before (minutes since 1970, UTC) are gone.

@@ -8,6 +8,7 @@
 #include "storage/commit_plan.hpp"
 #include "storage/configs.hpp"
 #include "storage/database.hpp"
+#include "storage/day_changes.hpp"
 #include "storage/ledger.hpp"
 #include "storage/names.hpp"
 #include "storage/sha256.hpp"
@@ -53,6 +54,7 @@ struct ledger::parts {
   /// What readers see of the last commit; the writer changes it under the mutex and reads it without.
   mutable std::mutex mutex;
   ledger_memory memory;
+  std::shared_ptr<day_changes> changed = std::make_shared<day_changes>();
 
   /// Reads `memory` anew from disk.
   [[nodiscard]] caf::error load();

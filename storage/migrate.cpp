@@ -180,12 +180,13 @@ caf::error rewrite_outbox(database& db) {
 
 // --- roll-ups ---------------------------------------------------------------------------------
 
-// Schema 2 had rows of hours and days by key and model only; schema 3 rows of the hour and day that go on.
+// Schema 2 had rows of hours and days by key and model only, schema 3 cells in rows of another form.
 caf::error make_cells(database& db, const names& dictionary, std::int32_t first_minute) {
   rocksdb::WriteBatch old;
   const std::string hours(1, static_cast<char>(tag::hour));
   const std::string end(1, static_cast<char>(static_cast<char>(tag::day) + 1));
   old.DeleteRange(db.handle(family::rollups), hours, end);
+  old.DeleteRange(db.handle(family::rollups), key_prefix<cells_key>(), prefix_end(key_prefix<sieve_key>()));
   if (auto failed = db.write(old, false))
     return failed;
   open_hours open;

@@ -122,10 +122,13 @@ caf::expected<ledger::reprice_done> ledger::reprice(const reprice_step& what) {
     open.emplace(state.number, state.value.open_hour);
   if (auto failed = cells.write_to(batch, db, open)) // nothing is over by it: there is no newer record
     return failed;
+  const auto days = cells.days();
+  parts_->changed->begin(days);
   if (auto failed = parts_->db->write(batch, parts_->how.sync)) {
     parts_->broken = true;
     return failed;
   }
+  parts_->changed->end(days);
   return out;
 }
 

@@ -17,6 +17,12 @@ std::int64_t begin_of(std::int32_t day) {
   return __builtin_mul_overflow(std::int64_t{day}, day_ns, &ns) ? INT64_MIN : ns;
 }
 
+/// Keys in [first, end).
+struct row_span {
+  std::string first;
+  std::string end;
+};
+
 // Calls `visit(key, value)` for the rows of a span.
 template <class Visit>
 caf::error each_row(const database& db, family where, const row_span& span, const rocksdb::Snapshot* as_of,
@@ -31,6 +37,51 @@ caf::error each_row(const database& db, family where, const row_span& span, cons
     if (auto failed = visit(row->key().ToStringView(), row->value().ToStringView()))
       return failed;
   return to_error(row->status());
+}
+
+// The same for the roll-ups of a day.
+template <class Visit>
+caf::error each_rollup(const database& db, const numbered_day& which, const rocksdb::Snapshot* as_of, Visit&& visit) {
+  for (const auto& one : rows_of_day(which.day)) {
+    cells_key from{static_cast<std::uint8_t>(one.by),
+                   static_cast<std::uint8_t>(one.view),
+                   static_cast<std::uint8_t>(one.part),
+                   which.node,
+                   0,
+                   one.first};
+    auto last = from;
+    last.chunk = UINT32_MAX;
+    last.start = INT32_MAX;
+    const auto end_text = encode_key(last);
+    const rocksdb::Slice end{end_text};
+    rocksdb::ReadOptions options;
+    options.snapshot = as_of;
+    options.iterate_upper_bound = &end;
+    options.fill_cache = false;
+    const std::unique_ptr<rocksdb::Iterator> row{db.raw().NewIterator(options, db.handle(family::rollups))};
+    for (row->Seek(encode_key(from)); row->Valid();) {
+      cells_key of;
+      if (!decode_key(row->key().ToStringView(), of))
+        return damaged("roll-up");
+      if (of.chunk == from.chunk && of.start >= one.first && of.start < one.end) {
+        if (auto failed = visit(row->key().ToStringView(), row->value().ToStringView()))
+          return failed;
+        row->Next();
+        continue;
+      }
+      // To the same day of the next chunk that there is.
+      if (of.chunk == from.chunk && of.start >= one.end && ++from.chunk == 0)
+        break;
+      from.chunk = std::max(from.chunk, of.chunk);
+      row->Seek(encode_key(from));
+    }
+    if (auto failed = to_error(row->status()))
+      return failed;
+  }
+  return each_row(
+    db, family::rollups,
+    {encode_key(sieve_key{which.node, which.day * 24}), encode_key(sieve_key{which.node, (which.day + 1) * 24})}, as_of,
+    visit);
 }
 
 row_span records_of(const numbered_day& which) {
@@ -124,24 +175,21 @@ caf::expected<std::uint64_t> compare_day(const database& db, const names& dictio
   for (auto& [key, value] : made.rows({{which.node, open_hour}}))
     expected.emplace(std::move(key), std::move(value));
   std::uint64_t wrong = 0;
-  for (const auto& span : rows_of_day(which.node, which.day)) {
-    failed =
-      each_row(db, family::rollups, span, as_of, [&](std::string_view key, std::string_view value) -> caf::error {
-        const auto found = expected.find(std::string{key});
-        if (found != expected.end() && found->second == value) {
-          expected.erase(found);
-          return {};
-        }
-        ++wrong;
-        if (found == expected.end() && mended != nullptr)
-          mended->Delete(db.handle(family::rollups), rocksdb::Slice{key.data(), key.size()});
-        else if (found != expected.end() && mended == nullptr)
-          expected.erase(found);
-        return {};
-      });
-    if (failed)
-      return failed;
-  }
+  failed = each_rollup(db, which, as_of, [&](std::string_view key, std::string_view value) -> caf::error {
+    const auto found = expected.find(std::string{key});
+    if (found != expected.end() && found->second == value) {
+      expected.erase(found);
+      return {};
+    }
+    ++wrong;
+    if (found == expected.end() && mended != nullptr)
+      mended->Delete(db.handle(family::rollups), rocksdb::Slice{key.data(), key.size()});
+    else if (found != expected.end() && mended == nullptr)
+      expected.erase(found);
+    return {};
+  });
+  if (failed)
+    return failed;
   if (mended == nullptr)
     return wrong + expected.size();
   std::uint64_t missing = 0;
@@ -212,10 +260,13 @@ caf::expected<std::uint64_t> ledger::mend_rollups(const usage_day& which) {
                 parts_->memory.nodes.find(which.node)->second.value.open_hour, &batch);
   if (!wrong || batch.Count() == 0)
     return wrong;
+  const std::vector days{day_changes::node_day{*number, which.day}};
+  parts_->changed->begin(days);
   if (auto failed = parts_->db->write(batch, parts_->how.sync)) {
     parts_->broken = true;
     return failed;
   }
+  parts_->changed->end(days);
   return wrong;
 }
 

@@ -23,6 +23,9 @@ int tail_events(const context& here, const hooks& borrowed);
 int show_usage(const context& here);
 int show_records(const context& here);
 
+// ledger.cpp
+int check_ledger(const context& here, const hooks& borrowed); ///< exit_failed where something is wrong and stays so
+
 // letters.cpp: what did not arrive or could not be read
 int list_incompletes(const context& here);
 int list_letters(const context& here);
