@@ -15,6 +15,7 @@
 #include "config/settings.hpp"
 #include "gateway/gateway.hpp"
 #include "messages/actors.hpp"
+#include "messages/exports.hpp"
 #include "storage/ledger.hpp"
 
 namespace keyportal {
@@ -58,6 +59,7 @@ struct shared_actors {
   key_registry_actor registry;
   auditor_actor auditor;
   analyst_actor analyst;
+  exporter_actor exporter;
   gateway_actor gateway;
 };
 

@@ -22,6 +22,7 @@ enum class command : std::uint8_t {
   status,
   usage,
   records,
+  export_rows,
   snapshot_list,
   snapshot_show,
   snapshot_make,
@@ -143,6 +144,13 @@ struct usage_words {
   bool oldest = false;
 };
 
+/// What was asked of an export beside what it has in common with questions about usage, as it was said.
+struct export_words {
+  std::string what, format;
+  bool byte_order_mark = false;
+  bool resume = false;
+};
+
 struct invocation {
   command what = command::print_text;
   std::string text;  ///< of print_text; goes to standard error when `exit_code` is not 0
@@ -176,7 +184,8 @@ struct invocation {
   // history
   std::string from_day; ///< as "2026-04-02"; empty: from the first
   std::string to_day;   ///< likewise; empty: to the last
-  usage_words usage; ///< of usage and records
+  usage_words usage; ///< of usage, records and export
+  export_words exported; ///< of export; it goes to `file`
 
   registry_words registry; ///< of users, keys, pool, policies, audit, node and import
 

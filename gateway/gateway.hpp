@@ -8,6 +8,7 @@
 
 #include "gateway/server.hpp"
 #include "messages/actors.hpp"
+#include "messages/exports.hpp"
 #include "messages/secret.hpp"
 
 namespace keyportal::gateway {
@@ -21,6 +22,7 @@ struct gateway_handles {
   key_registry_actor registry = {};
   auditor_actor auditor = {};
   analyst_actor analyst = {};
+  exporter_actor exporter = {};
 };
 
 struct gateway_hooks {

@@ -131,6 +131,12 @@ constexpr route table[] = {
   {"GET", "/api/v1/records", topic::records, access::control, small,
    "single records: from, to, filters, text, order, cursor, limit"},
   {"POST", "/api/v1/records", topic::records, access::control, list, "the same, asked in a body"},
+  {"POST", "/api/v1/exports", topic::open_export, access::control, list,
+   "holds the state of now for an export: {\"what\",\"format\",…}; the answer says where it is read"},
+  {"GET", "/api/v1/exports/{name}", topic::export_body, access::control, small,
+   "an export that was begun, or records, rollups, users, keys or audit at once (format=csv|jsonl|cpa, from, to, zone, "
+   "filters, text, step, week, by, bom); Range: bytes=N- goes on where it broke"},
+  {"DELETE", "/api/v1/exports/{name}", topic::close_export, access::control, small, "ends one before its time"},
   {"GET", "/api/v1/nodes/{node}/keys", topic::node_keys, access::open, small, "whether its keys are as they should be"},
   {"GET", "/api/v1/nodes/{node}/configs", topic::configs, access::control, small,
    "what its config.yaml was, newest first"},

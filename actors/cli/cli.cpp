@@ -65,6 +65,7 @@ int run(const invocation& asked, const loaded_settings& loaded, const console& i
     case command::snapshot_restore: return restore(here);
     case command::usage: return show_usage(here);
     case command::records: return show_records(here);
+    case command::export_rows: return export_rows(here);
     case command::incompletes: return list_incompletes(here);
     case command::deadletters_list: return list_letters(here);
     case command::deadletters_show: return show_letter(here);

@@ -23,6 +23,9 @@ int tail_events(const context& here, const hooks& borrowed);
 int show_usage(const context& here);
 int show_records(const context& here);
 
+// exports.cpp
+int export_rows(const context& here);
+
 // letters.cpp: what did not arrive or could not be read
 int list_incompletes(const context& here);
 int list_letters(const context& here);

@@ -44,11 +44,11 @@ public:
         return true;
       if (auto failed = gather(at))
         return failed;
-      const auto& list = lists_[at.number];
+      const auto& of = lists_[at.number];
       bool first = at.part == 0; // goes with the list's head, which is written once
       if (first)
         begin_list(out, at.number);
-      for (; at.part < list.requests && (first || out.size() - began < bytes); first = false) {
+      for (; at.part < of.requests && (first || out.size() - began < bytes); first = false) {
         if (at.number == first_list_ && at.part >= gathered_of_first())
           break; // the list is longer than what is held of it
         if (at.part != 0)
@@ -57,10 +57,10 @@ public:
           return failed;
         ++at.part;
       }
-      if (at.part < list.requests)
+      if (at.part < of.requests)
         continue;
       out += "]}";
-      if (at.number + 1 == lists_.size() || lists_[at.number + 1].key != list.key)
+      if (at.number + 1 == lists_.size() || lists_[at.number + 1].key != of.key)
         out += "}}";
       ++at.number;
       at.part = 0;

@@ -119,8 +119,8 @@ private:
       at(out, one.assigned_at);
       at(out, one.expires_at);
       at(out, one.retires_at);
-      rows_.text(out, one.successor);
-      rows_.text(out, one.predecessor);
+      rows_.text(out, one.successor ? *one.successor : key_id{});
+      rows_.text(out, one.predecessor ? *one.predecessor : key_id{});
       rows_.list(out, one.nodes);
       rows_.list(out, one.in_force);
       rows_.list(out, texts_of(one.budgets));
