@@ -18,13 +18,10 @@ using storage::name_number;
 using storage::record_key;
 using storage::record_value;
 
-/// Records that are held at a time: some 30 MB.
-constexpr std::uint64_t most_gathered = 400'000;
-
 class cpa_document final : public export_source {
 public:
   cpa_document(const export_plan& plan, std::shared_ptr<const export_view> view)
-    : view_(view), choice_(plan, view), exported_at_(plan.now), names_(maker{this}) {}
+    : view_(view), choice_(plan, view), exported_at_(plan.now), most_gathered_(plan.gathered), names_(maker{this}) {}
 
   caf::error prepare() {
     if (auto wrong = choice_.prepare())
@@ -194,10 +191,10 @@ private:
       std::uint64_t all = 0;
       for (auto i = at.number; i < lists_.size(); ++i) {
         const auto here = lists_[i].requests - (i == at.number ? at.part : 0);
-        if (i != at.number && all + here > most_gathered)
+        if (i != at.number && all + here > most_gathered_)
           break;
         starts_.push_back(all);
-        all += std::min(here, most_gathered);
+        all += std::min(here, most_gathered_);
       }
       held_.assign(all, {});
       auto next = starts_;
@@ -256,6 +253,7 @@ private:
   std::shared_ptr<const export_view> view_;
   record_choice choice_;
   moment exported_at_;
+  std::uint64_t most_gathered_;
   ready_names<maker> names_;
   std::vector<list> lists_; ///< in the order of the document
   std::unordered_map<std::uint64_t, std::size_t> numbers_;

@@ -70,7 +70,7 @@ caf::expected<export_plan> plan_export(const export_question& asked, moment now)
   auto zone = calendar::of(asked.zone.empty() ? "UTC" : asked.zone, asked.weeks_begin_on_sunday);
   if (!zone)
     return zone.error();
-  export_plan out{asked, *zone, INT64_MIN, INT64_MAX, now};
+  export_plan out{asked, *zone, INT64_MIN, INT64_MAX, now, 0};
   const auto words = "no time: RFC 3339, 2026-04-02, 30d, now, today, week, month or year";
   auto end = now;
   if (!asked.to.empty()) {
@@ -140,9 +140,10 @@ export_desk::export_desk(std::shared_ptr<const storage::ledger> store, export_li
 export_desk::~export_desk() = default;
 
 caf::expected<opened_export> export_desk::open(const export_question& asked, moment now) {
-  const auto plan = plan_export(asked, now);
+  auto plan = plan_export(asked, now);
   if (!plan)
     return plan.error();
+  plan->gathered = limits_.gathered;
   tidy(now);
   if (!make_room(now))
     return make_error(errc::too_many_requests, "exports");

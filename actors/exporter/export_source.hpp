@@ -47,6 +47,7 @@ struct export_plan {
   std::int64_t first_ns = INT64_MIN;
   std::int64_t end_ns = INT64_MAX; ///< excluded
   moment now;
+  std::uint64_t gathered = 400'000; ///< records that a document by key and model holds at a time: some 30 MB
 };
 
 class export_source {
