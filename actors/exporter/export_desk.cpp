@@ -188,19 +188,20 @@ caf::expected<export_piece> export_desk::read(const read_export& which, moment n
   }
   text->reserve(limits_.piece_bytes + limits_.piece_bytes / 16);
   auto place = at->at;
+  const auto begin = at->offset; // `at` does not outlive a new piece
   const auto more = one.source->write(place, *text, limits_.piece_bytes);
   if (!more)
     return more.error();
   out.last = !*more;
   if (at_end) {
-    const auto next = at->offset + text->size();
+    const auto next = begin + text->size();
     if (text->empty() && *more)
       one.pieces.back().at = std::move(place);
     else
       one.pieces.push_back({next, std::move(place)});
     one.complete = !*more;
   }
-  const auto seen = static_cast<std::size_t>(which.offset - at->offset);
+  const auto seen = static_cast<std::size_t>(which.offset - begin);
   if (seen != 0)
     text->erase(0, seen);
   out.text = std::move(text);

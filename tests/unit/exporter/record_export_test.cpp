@@ -155,8 +155,9 @@ TEST_CASE("an export tells the state of when it was begun", "[exporter]") {
   w.use(300, at("2026-03-20T00:00:00Z"), at("2026-03-26T00:00:00Z"));
   w.give(0, "u-ada", at("2026-03-22T10:20:00Z"));
   export_limits limits;
-  limits.piece_bytes = 3'000;
+  limits.piece_bytes = 150;
   export_desk desk{w.store, limits};
+  int given = 0;
   for (const auto what : {export_what::records, export_what::rollups, export_what::users, export_what::keys, export_what::audit}) {
     INFO(name_of(what));
     export_question asked;
@@ -182,7 +183,7 @@ TEST_CASE("an export tells the state of when it was begun", "[exporter]") {
         step.with = std::make_shared<const dear>();
         step.most = 100'000;
         (void)must(w.store->reprice(step));
-        w.give(2 + round, "u-bob", at("2026-03-20T00:00:00Z"));
+        w.give(2 + round, "u-bob", at("2026-03-20T00:00:00Z") + std::chrono::hours{++given});
       }
     }
     CHECK(after == before);

@@ -10,7 +10,7 @@ using storage::test::must;
 
 namespace {
 
-constexpr moment now = moment_of(storage::test::new_year_ns);
+const moment now = moment_of(storage::test::new_year_ns);
 
 struct office {
   storage::test::scratch_folder folder;

@@ -67,6 +67,12 @@ std::vector<table_row> rows_of(std::string_view text, export_format format) {
     auto& row = out.emplace_back();
     for (const auto& [name, value] : line.items())
       row[name] = value.is_null() ? "" : value.is_string() ? value.get<std::string>() : value.dump();
+    // The digits as they are written: what was parsed is a double.
+    static constexpr std::string_view cost = "\"cost_usd\":";
+    if (const auto at = text.substr(0, end).find(cost); at != std::string_view::npos && !row["cost_usd"].empty()) {
+      const auto digits = text.substr(at + cost.size());
+      row["cost_usd"] = digits.substr(0, digits.find_first_of(",}"));
+    }
     text.remove_prefix(end + 1);
   }
   return out;
