@@ -91,9 +91,9 @@ shared_actors spawn_shared(caf::actor_system& system, const surroundings& around
     return store->registry_position();
   });
   const auto& zone = around.configured.display.time_zone;
-  a.analyst = spawn_analyst(system, own_thread,
-                            {.zone = zone.empty() ? calendar::zone_of_this_machine() : zone, .now = around.now},
-                            around.store);
+  a.analyst =
+    spawn_analyst(system, own_thread,
+                  {.zone = zone.empty() ? calendar::zone_of_this_machine() : zone, .now = around.now}, around.store);
   a.exporter = spawn_exporter(system, own_thread, around.now, around.store, *around.numbers);
   a.gateway = system.spawn(
     gateway::gateway,

@@ -182,9 +182,9 @@ struct invocation {
 
   price_words prices;
   // history
-  std::string from_day; ///< as "2026-04-02"; empty: from the first
-  std::string to_day;   ///< likewise; empty: to the last
-  usage_words usage; ///< of usage, records and export
+  std::string from_day;  ///< as "2026-04-02"; empty: from the first
+  std::string to_day;    ///< likewise; empty: to the last
+  usage_words usage;     ///< of usage, records and export
   export_words exported; ///< of export; it goes to `file`
 
   registry_words registry; ///< of users, keys, pool, policies, audit, node and import

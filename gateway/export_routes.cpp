@@ -65,11 +65,11 @@ private:
     if (auto first = std::exchange(stream->first_, std::nullopt))
       return give(stream->take(std::move(*first)));
     // An exporter that is gone drops the message, and with it what would give the piece.
-    caf::anon_send(stream->exporter_,
-                   pull_export{{stream->id_, stream->next_}, [stream, give = std::move(give)](
-                                                               caf::expected<export_piece> piece) {
-                                 give(piece ? stream->take(std::move(*piece)) : body_piece{nullptr, true});
-                               }});
+    caf::anon_send(
+      stream->exporter_,
+      pull_export{{stream->id_, stream->next_}, [stream, give = std::move(give)](caf::expected<export_piece> piece) {
+                    give(piece ? stream->take(std::move(*piece)) : body_piece{nullptr, true});
+                  }});
   }
 
   /// Pieces are asked for one after the other, so this is never called twice at once.
@@ -113,9 +113,7 @@ void stream(const visit& here, const std::string& id, const byte_range& range, b
       out.pieces = export_stream::source(std::make_shared<export_stream>(exporter, id, range, first));
       here.answer(std::move(out));
     },
-    [here](const caf::error& error) {
-      here.answer(problem(error, code_of(error) == errc::bad_request ? 416 : 0));
-    });
+    [here](const caf::error& error) { here.answer(problem(error, code_of(error) == errc::bad_request ? 416 : 0)); });
 }
 
 void open(const visit& here, export_question question, std::function<void(const opened_export&)> then) {

@@ -291,15 +291,15 @@ void http_session::write_piece(body_piece piece) {
   const auto tail = !chunked ? std::string_view{} : piece_.text->empty() ? only_end : last ? end_of_body : end_of_chunk;
   writing_ = true;
   stream_.expires_after(core_.time_for(piece_.text->size()));
-  net::async_write(
-    stream_,
-    std::array<net::const_buffer, 3>{net::buffer(head_), net::buffer(*piece_.text), net::buffer(tail.data(), tail.size())},
-    [self = shared_from_this(), last](beast::error_code error, std::size_t) {
-      self->writing_ = false;
-      if (error)
-        return self->stream_.close();
-      self->on_piece_written(last);
-    });
+  net::async_write(stream_,
+                   std::array<net::const_buffer, 3>{net::buffer(head_), net::buffer(*piece_.text),
+                                                    net::buffer(tail.data(), tail.size())},
+                   [self = shared_from_this(), last](beast::error_code error, std::size_t) {
+                     self->writing_ = false;
+                     if (error)
+                       return self->stream_.close();
+                     self->on_piece_written(last);
+                   });
 }
 
 void http_session::on_piece_written(bool last) {

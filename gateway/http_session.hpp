@@ -53,12 +53,12 @@ private:
   body_rule rule_;
   std::shared_ptr<http_session> waiting_; ///< itself, while somebody prepares the answer and no operation holds it
   http_response response_;
-  std::string head_;     ///< of the answer, or of a piece
-  body_piece piece_;     ///< that is being written
+  std::string head_;                     ///< of the answer, or of a piece
+  body_piece piece_;                     ///< that is being written
   std::optional<body_piece> next_piece_; ///< that waits for it
-  bool asking_ = false;  ///< for a piece
-  bool writing_ = false; ///< a piece
-  bool reading_ = false; ///< waiting for a request or reading its head
+  bool asking_ = false;                  ///< for a piece
+  bool writing_ = false;                 ///< a piece
+  bool reading_ = false;                 ///< waiting for a request or reading its head
   bool keep_alive_ = true;
   bool finishing_ = false;
 };

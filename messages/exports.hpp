@@ -27,10 +27,10 @@ std::optional<export_format> export_format_of(std::string_view name);
 struct export_question {
   export_what what = export_what::records;
   export_format format = export_format::csv;
-  std::string from, to; ///< words as in a question about usage; empty: from the first, to the last
-  std::string zone;     ///< of moments that are shown, of words and of days; empty: UTC
-  usage_filter where;   ///< of records and roll-ups
-  std::string text;     ///< of records, as in a record_question
+  std::string from, to;              ///< words as in a question about usage; empty: from the first, to the last
+  std::string zone;                  ///< of moments that are shown, of words and of days; empty: UTC
+  usage_filter where;                ///< of records and roll-ups
+  std::string text;                  ///< of records, as in a record_question
   usage_step step = usage_step::day; ///< of roll-ups: hour, day, week or month
   std::vector<usage_by> by;          ///< of roll-ups
   bool weeks_begin_on_sunday = false;
@@ -55,7 +55,8 @@ struct read_export {
   std::uint64_t offset = 0; ///< at most what was given out so far
 };
 struct export_piece {
-  std::shared_ptr<const std::string> text; ///< may be empty although it is not the last one: it took long to find nothing
+  std::shared_ptr<const std::string>
+    text; ///< may be empty although it is not the last one: it took long to find nothing
   std::uint64_t offset = 0;
   bool last = false;
   std::string content_type;
@@ -72,11 +73,9 @@ struct close_export {
 };
 
 /// An export that nobody reads of for ten minutes ends by itself, and so do all with the process.
-using exporter_actor = caf::typed_actor<
-  caf::replies_to<open_export>::with<opened_export>,
-  caf::replies_to<read_export>::with<export_piece>,
-  caf::reacts_to<pull_export>,
-  caf::reacts_to<close_export>>;
+using exporter_actor =
+  caf::typed_actor<caf::replies_to<open_export>::with<opened_export>, caf::replies_to<read_export>::with<export_piece>,
+                   caf::reacts_to<pull_export>, caf::reacts_to<close_export>>;
 
 } // namespace keyportal
 

@@ -20,8 +20,8 @@ json mean(std::int64_t sum, std::int64_t count) {
 }
 
 json cache_rate(const token_parts& p) {
-  const double input = static_cast<double>(p.uncached_input) + static_cast<double>(p.cache_read)
-                       + static_cast<double>(p.cache_write);
+  const double input =
+    static_cast<double>(p.uncached_input) + static_cast<double>(p.cache_read) + static_cast<double>(p.cache_write);
   return input > 0 ? json(static_cast<double>(p.cache_read) / input) : json(nullptr);
 }
 
@@ -64,10 +64,8 @@ json row_json(const usage_row& row, double minutes) {
 json gaps_json(const std::vector<usage_answer_gap>& gaps) {
   auto out = json::array();
   for (const auto& one : gaps)
-    out.push_back({{"node", one.node},
-                   {"from", to_rfc3339_ms(one.from)},
-                   {"to", to_rfc3339_ms(one.to)},
-                   {"records", one.records}});
+    out.push_back(
+      {{"node", one.node}, {"from", to_rfc3339_ms(one.from)}, {"to", to_rfc3339_ms(one.to)}, {"records", one.records}});
   return out;
 }
 
@@ -121,12 +119,9 @@ json to_json(const record_page& p) {
     item["cost_usd"] = one.cost_nano ? json(static_cast<double>(*one.cost_nano) * nano) : json(nullptr);
     items.push_back(std::move(item));
   }
-  return {{"position", p.position},
-          {"items", std::move(items)},
-          {"next", cursor_json(p.next)},
-          {"previous", cursor_json(p.previous)},
-          {"gaps", gaps_json(p.gaps)},
-          {"names", p.names}};
+  return {{"position", p.position},      {"items", std::move(items)},
+          {"next", cursor_json(p.next)}, {"previous", cursor_json(p.previous)},
+          {"gaps", gaps_json(p.gaps)},   {"names", p.names}};
 }
 
 // --- questions -------------------------------------------------------------------------------

@@ -141,10 +141,9 @@ caf::error ledger::reading::each_record(const record_walk& what, const record_vi
       *parts_->db, parts_->as_of->get(), what, number->first, number->second,
       [this, &what, &name](std::int32_t day) -> caf::expected<bool> {
         bool any = false;
-        if (auto failed = sums(name, {granularity::day, what.view, day, day + 1, what.leads},
-                               [&](std::int32_t, const cell_id& id, const cell_sums&) {
-                                 any = any || what.possible(day, id);
-                               }))
+        if (auto failed =
+              sums(name, {granularity::day, what.view, day, day + 1, what.leads},
+                   [&](std::int32_t, const cell_id& id, const cell_sums&) { any = any || what.possible(day, id); }))
           return failed;
         return any;
       }));
@@ -181,8 +180,8 @@ caf::expected<std::optional<std::pair<std::int32_t, std::int32_t>>> ledger::read
                    static_cast<std::uint8_t>(cell_part::sums), number, INT32_MIN};
     const auto start = [&]() -> std::optional<std::int32_t> {
       cells_key found;
-      if (row->Valid() && decode_key(row->key().ToStringView(), found) && found.by == edge.by
-          && found.view == edge.view && found.part == edge.part && found.node == number)
+      if (row->Valid() && decode_key(row->key().ToStringView(), found) && found.by == edge.by && found.view == edge.view
+          && found.part == edge.part && found.node == number)
         return found.start;
       return std::nullopt;
     };
@@ -227,8 +226,7 @@ caf::error ledger::reading::each_user(const user_id& after, const std::function<
   return each_image<user_key, user>(*parts_->db, *parts_->as_of, "user", after, visit);
 }
 
-caf::error ledger::reading::each_key(const key_id& after,
-                                     const std::function<bool(client_key&&)>& visit) const {
+caf::error ledger::reading::each_key(const key_id& after, const std::function<bool(client_key&&)>& visit) const {
   return each_image<client_key_key, client_key>(*parts_->db, *parts_->as_of, "client key", after, visit);
 }
 

@@ -58,6 +58,6 @@ private:
 
 /// Moments outside of this are refused.
 inline constexpr std::int64_t earliest_ns = -8'520'336'000'000'000'000; // 1700
-inline constexpr std::int64_t latest_ns = 7'258'118'400'000'000'000;   // 2200
+inline constexpr std::int64_t latest_ns = 7'258'118'400'000'000'000;    // 2200
 
 } // namespace keyportal

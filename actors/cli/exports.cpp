@@ -186,8 +186,8 @@ int into_file(const context& here, const service& portal, const json& question) 
   if (here.asked.json)
     here.io.out << dump({{"file", file.string()}, {"bytes", to.size}, {"resumed_at", had}}) << "\n";
   else
-    here.io.out << fmt::format("{} written to {}: {}{}\n", here.asked.exported.what, file.string(),
-                               bytes_text(to.size), has_keys ? ". It holds client keys: keep it safe." : "");
+    here.io.out << fmt::format("{} written to {}: {}{}\n", here.asked.exported.what, file.string(), bytes_text(to.size),
+                               has_keys ? ". It holds client keys: keep it safe." : "");
   return exit_done;
 }
 

@@ -141,9 +141,10 @@ private:
   void append_head(std::string& out) const {
     out += R"({"version":1,"exported_at":")";
     append_rfc3339(out, {unix_ns(exported_at_), 0});
-    fmt::format_to(std::back_inserter(out),
-                   R"(","usage":{{"total_requests":{},"success_count":{},"failure_count":{},"total_tokens":{},"apis":{{)",
-                   sums_.requests, sums_.ok, sums_.failed, sums_.tokens.total);
+    fmt::format_to(
+      std::back_inserter(out),
+      R"(","usage":{{"total_requests":{},"success_count":{},"failure_count":{},"total_tokens":{},"apis":{{)",
+      sums_.requests, sums_.ok, sums_.failed, sums_.tokens.total);
   }
 
   void begin_list(std::string& out, std::size_t number) {

@@ -21,8 +21,8 @@ struct export_limits {
   std::size_t piece_bytes = std::size_t{1} << 20;
   std::uint64_t gathered = 400'000; ///< see export_plan
   std::size_t held = 16; ///< at a time; one more takes the place of one that was read to its end, or of one left alone
-  std::chrono::seconds left_alone{60};   ///< so long: may have to make room
-  std::chrono::seconds lease{600};       ///< since it was read last
+  std::chrono::seconds left_alone{60};    ///< so long: may have to make room
+  std::chrono::seconds lease{600};        ///< since it was read last
   std::chrono::seconds longest{6 * 3600}; ///< since it began: it keeps the database from tidying up
 };
 

@@ -69,5 +69,4 @@ std::unique_ptr<export_source> make_user_rows(const export_plan& plan, std::shar
 std::unique_ptr<export_source> make_key_rows(const export_plan& plan, std::shared_ptr<const export_view> view);
 std::unique_ptr<export_source> make_audit_rows(const export_plan& plan, std::shared_ptr<const export_view> view);
 
-
 } // namespace keyportal

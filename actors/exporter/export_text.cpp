@@ -27,7 +27,8 @@ std::size_t length_of_utf8(std::string_view text) {
     return 3;
   }
   if (first >= 0xf0 && first < 0xf5) {
-    if (!goes_on(1) || !goes_on(2) || !goes_on(3) || (first == 0xf0 && at(1) < 0x90) || (first == 0xf4 && at(1) >= 0x90))
+    if (!goes_on(1) || !goes_on(2) || !goes_on(3) || (first == 0xf0 && at(1) < 0x90)
+        || (first == 0xf4 && at(1) >= 0x90))
       return 0;
     return 4;
   }

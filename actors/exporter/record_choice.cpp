@@ -4,7 +4,8 @@
 
 namespace keyportal {
 
-record_choice::record_choice(const export_plan& plan, std::shared_ptr<const export_view> view) : view_(std::move(view)) {
+record_choice::record_choice(const export_plan& plan, std::shared_ptr<const export_view> view)
+  : view_(std::move(view)) {
   question_.where = plan.asked.where;
   question_.text = plan.asked.text;
   walk_.first_ns = plan.first_ns;

@@ -21,17 +21,38 @@ constexpr std::int64_t day_ns = 24 * hour_ns;
 constexpr std::int64_t days_at_once = 16;
 
 std::vector<std::string> columns() {
-  return {"timestamp",     "node",           "key_id",
-          "key",           "key_label",      "user_id",
-          "user",          "model",          "alias",
-          "provider",      "account",        "endpoint",
-          "outcome",       "status_code",    "latency_ms",
-          "ttft_ms",       "input_tokens",   "output_tokens",
-          "reasoning_tokens", "cached_tokens", "total_tokens",
-          "part_uncached_input", "part_cache_read", "part_cache_write",
-          "part_output",   "part_reasoning", "part_unclassified",
-          "service_tier",  "cost_usd",       "error",
-          "seq",           "id"};
+  return {"timestamp",
+          "node",
+          "key_id",
+          "key",
+          "key_label",
+          "user_id",
+          "user",
+          "model",
+          "alias",
+          "provider",
+          "account",
+          "endpoint",
+          "outcome",
+          "status_code",
+          "latency_ms",
+          "ttft_ms",
+          "input_tokens",
+          "output_tokens",
+          "reasoning_tokens",
+          "cached_tokens",
+          "total_tokens",
+          "part_uncached_input",
+          "part_cache_read",
+          "part_cache_write",
+          "part_output",
+          "part_reasoning",
+          "part_unclassified",
+          "service_tier",
+          "cost_usd",
+          "error",
+          "seq",
+          "id"};
 }
 
 class record_rows final : public export_source {
@@ -76,21 +97,21 @@ public:
     caf::error wrong;
     bool any = false;
     record_key last;
-    auto failed = choice_.books().each_record(walk, [&](const node_name& node, const record_key& key,
-                                                        const record_value& value) {
-      if (out.size() - began >= bytes) {
-        more = true;
-        return false;
-      }
-      if (!row(out, node, key, value)) {
-        wrong = std::move(cells_.failed());
-        return false;
-      }
-      any = true;
-      last = key;
-      at.text = node;
-      return true;
-    });
+    auto failed =
+      choice_.books().each_record(walk, [&](const node_name& node, const record_key& key, const record_value& value) {
+        if (out.size() - began >= bytes) {
+          more = true;
+          return false;
+        }
+        if (!row(out, node, key, value)) {
+          wrong = std::move(cells_.failed());
+          return false;
+        }
+        any = true;
+        last = key;
+        at.text = node;
+        return true;
+      });
     if (failed)
       return failed;
     if (wrong)
@@ -205,7 +226,8 @@ private:
     rows_.ready(out, whose->shown);
     rows_.ready(out, whose->label);
     // As filters and roll-ups have it, to the hour: a key is its owner's from the hour on in which it became that.
-    const bool owned = whose->since_ns < (std::int64_t{storage::start_of(storage::granularity::hour, key.at_ns)} + 1) * hour_ns;
+    const bool owned =
+      whose->since_ns < (std::int64_t{storage::start_of(storage::granularity::hour, key.at_ns)} + 1) * hour_ns;
     rows_.ready(out, owned ? whose->user : nothing_);
     rows_.ready(out, owned ? whose->email : nothing_);
     if (!name(out, name_kind::model, value.model) || !name(out, name_kind::alias, facts ? facts->alias : 0)
@@ -217,9 +239,9 @@ private:
     rows_.number_or_none(out, facts ? facts->status_code : 0);
     rows_.number(out, value.latency_ms);
     rows_.number_or_none(out, facts ? facts->ttft_ms : 0);
-    for (const auto count : {value.tokens.input, value.tokens.output, value.tokens.reasoning, value.tokens.cached,
-                             value.tokens.total, parts.uncached_input, parts.cache_read, parts.cache_write,
-                             parts.output, parts.reasoning, parts.unclassified})
+    for (const auto count :
+         {value.tokens.input, value.tokens.output, value.tokens.reasoning, value.tokens.cached, value.tokens.total,
+          parts.uncached_input, parts.cache_read, parts.cache_write, parts.output, parts.reasoning, parts.unclassified})
       rows_.number(out, count);
     if (!name(out, name_kind::service_tier, facts ? facts->service_tier : 0))
       return false;

@@ -67,9 +67,9 @@ private:
 class user_rows final : public registry_rows {
 public:
   user_rows(const export_plan& plan, std::shared_ptr<const export_view> view)
-    : registry_rows(plan, std::move(view),
-                    {"id", "email", "name", "label", "role", "state", "groups", "budgets", "created_at",
-                     "changed_at"}) {}
+    : registry_rows(
+      plan, std::move(view),
+      {"id", "email", "name", "label", "role", "state", "groups", "budgets", "created_at", "changed_at"}) {}
 
 private:
   caf::error visit(export_place& place, std::string& out, const std::function<bool()>& is_full) override {

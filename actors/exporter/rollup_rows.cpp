@@ -36,8 +36,9 @@ std::vector<std::string> columns(const std::vector<usage_by>& dimensions) {
 }
 
 usage_sums usage_of(const storage::cell_id& id, const storage::cell_sums& s) {
-  return {s.requests,    id.failed ? s.requests : 0, s.tokens,    s.parts,   s.latency_ms,
-          s.timed_first, s.ttft_ms,                  s.cost_nano, s.unpriced};
+  return {
+    s.requests, id.failed ? s.requests : 0, s.tokens, s.parts, s.latency_ms, s.timed_first, s.ttft_ms, s.cost_nano,
+    s.unpriced};
 }
 
 std::int64_t floor_to(std::int64_t ns, std::int64_t width) {
@@ -92,7 +93,8 @@ public:
     if (*days) { // whole buckets where the range has no end of its own
       const auto step = plan_.asked.step;
       first_ns_ = std::max(plan_.first_ns, unix_ns(plan_.zone.start_of(step, moment_of((*days)->first * day))));
-      end_ns_ = std::min(plan_.end_ns, unix_ns(plan_.zone.next(step, moment_of(((*days)->second + std::int64_t{1}) * day - 1))));
+      end_ns_ = std::min(plan_.end_ns,
+                         unix_ns(plan_.zone.next(step, moment_of(((*days)->second + std::int64_t{1}) * day - 1))));
     }
     return {};
   }
@@ -149,29 +151,30 @@ private:
     for (const auto& node : view_->books->nodes()) {
       std::int32_t row = 0;
       bool fresh = true;
-      auto failed = view_->books->sums(
-        node, {width, kind_, number(first), number(end), nullptr, false},
-        [&](std::int32_t start, const storage::cell_id& id, const storage::cell_sums& sums) {
-          if (fresh || start != row) {
-            fresh = false;
-            row = start;
-            const auto begins = start * storage::ns_of(width);
-            const auto clock = by_hour_ ? plan_.zone.hour_at(moment_of(begins)) : calendar::local_hour{};
-            for (auto* all : {&by_, &where_})
-              for (auto& one : *all)
-                one.go_to(node, begins + storage::ns_of(width), clock);
-          }
-          for (auto& one : where_)
-            if (one.place_of(id) < 0)
-              return;
-          for (std::size_t i = 0; i < by_.size(); ++i)
-            places[i] = by_[i].place_of(id);
-          if (groups.size() >= most_rows_of_bucket && !groups.contains(places)) {
-            too_many = true;
-            return;
-          }
-          groups[places].add(usage_of(id, sums));
-        });
+      auto failed =
+        view_->books->sums(node, {width, kind_, number(first), number(end), nullptr, false},
+                           [&](std::int32_t start, const storage::cell_id& id, const storage::cell_sums& sums) {
+                             if (fresh || start != row) {
+                               fresh = false;
+                               row = start;
+                               const auto begins = start * storage::ns_of(width);
+                               const auto clock =
+                                 by_hour_ ? plan_.zone.hour_at(moment_of(begins)) : calendar::local_hour{};
+                               for (auto* all : {&by_, &where_})
+                                 for (auto& one : *all)
+                                   one.go_to(node, begins + storage::ns_of(width), clock);
+                             }
+                             for (auto& one : where_)
+                               if (one.place_of(id) < 0)
+                                 return;
+                             for (std::size_t i = 0; i < by_.size(); ++i)
+                               places[i] = by_[i].place_of(id);
+                             if (groups.size() >= most_rows_of_bucket && !groups.contains(places)) {
+                               too_many = true;
+                               return;
+                             }
+                             groups[places].add(usage_of(id, sums));
+                           });
       if (failed)
         return failed;
     }

@@ -110,7 +110,8 @@ TEST_CASE("the exporter gives pieces to actors and to others, and tidies up by i
   metrics numbers;
   fixture stage;
   auto clock = std::make_shared<moment>(w.now);
-  const auto exporter = spawn_exporter(stage.system(), false, [clock] { return *clock; }, w.store, numbers);
+  const auto exporter = spawn_exporter(
+    stage.system(), false, [clock] { return *clock; }, w.store, numbers);
   const auto opened = must(stage.ask<opened_export>(exporter, open_export{}));
   CHECK(opened.id.size() == 32);
   CHECK(numbers.exports_held.Value() == 1);

@@ -65,7 +65,8 @@ TEST_CASE("a cell is UTF-8 whatever was in the name", "[exporter]") {
 TEST_CASE("random texts come back out of a line of CSV and of JSON", "[exporter]") {
   const auto seed = make_seed();
   std::mt19937 random{static_cast<std::uint32_t>(seed)};
-  const std::vector<std::string> bits{"=", "+", "-", "@", "\t", "\r", "\n", "'", "\"", ",", ";", "a", "é", "漢", "\uff1d", "0", " ", "|", "\\"};
+  const std::vector<std::string> bits{"=", "+", "-", "@",  "\t",     "\r", "\n", "'", "\"", ",",
+                                      ";", "a", "é", "漢", "\uff1d", "0",  " ",  "|", "\\"};
   for (int round = 0; round < 500; ++round) {
     std::vector<std::string> texts(1 + random() % 5);
     std::vector<std::string> names;
@@ -138,11 +139,14 @@ TEST_CASE("moments are shown by the clocks of the zone", "[exporter]") {
   // Where the clocks are changed, one after the other in one export.
   moment_text text{storage::test::must(calendar::of("Europe/Berlin"))};
   std::string out;
-  for (const char* at : {"2026-03-29T00:59:59.999Z", "2026-03-29T01:00:00Z", "2026-10-25T00:59:59Z", "2026-10-25T01:00:00Z"}) {
+  for (const char* at :
+       {"2026-03-29T00:59:59.999Z", "2026-03-29T01:00:00Z", "2026-10-25T00:59:59Z", "2026-10-25T01:00:00Z"}) {
     text.append(out, parse_rfc3339(at).value().unix_ns);
     out += ' ';
   }
-  CHECK(out == "2026-03-29T01:59:59.999+01:00 2026-03-29T03:00:00+02:00 2026-10-25T02:59:59+02:00 2026-10-25T02:00:00+01:00 ");
+  CHECK(
+    out
+    == "2026-03-29T01:59:59.999+01:00 2026-03-29T03:00:00+02:00 2026-10-25T02:59:59+02:00 2026-10-25T02:00:00+01:00 ");
 }
 
 TEST_CASE("any moment reads back as itself", "[exporter]") {

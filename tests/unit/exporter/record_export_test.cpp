@@ -158,7 +158,8 @@ TEST_CASE("an export tells the state of when it was begun", "[exporter]") {
   limits.piece_bytes = 150;
   export_desk desk{w.store, limits};
   int given = 0;
-  for (const auto what : {export_what::records, export_what::rollups, export_what::users, export_what::keys, export_what::audit}) {
+  for (const auto what :
+       {export_what::records, export_what::rollups, export_what::users, export_what::keys, export_what::audit}) {
     INFO(name_of(what));
     export_question asked;
     asked.what = what;

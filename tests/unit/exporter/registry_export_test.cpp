@@ -37,7 +37,8 @@ TEST_CASE("people are exported as they are, whatever they call themselves", "[ex
     who.name = i % 3 == 0 ? "=cmd|'/C calc'!A0" : i % 3 == 1 ? "O'Neil, \"Ann\"\r\nII" : "漢字";
     who.state = user_state::active;
     who.groups = {"one", "two"};
-    who.budgets = {{budget_unit::cost, budget_window::month, 25'500'000'000}, {budget_unit::tokens, budget_window::day, 7}};
+    who.budgets = {{budget_unit::cost, budget_window::month, 25'500'000'000},
+                   {budget_unit::tokens, budget_window::day, 7}};
     who.created_at = now;
     entry.users.push_back({{}, who});
   }
@@ -55,15 +56,17 @@ TEST_CASE("people are exported as they are, whatever they call themselves", "[ex
       const auto rows = rows_of(export_now(desk, asked, now), format);
       REQUIRE(rows.size() == people.size());
       for (const auto& change : people) {
-        const auto found = std::find_if(rows.begin(), rows.end(), [&](const auto& r) { return r.at("id") == change.after->id; });
+        const auto found =
+          std::find_if(rows.begin(), rows.end(), [&](const auto& r) { return r.at("id") == change.after->id; });
         REQUIRE(found != rows.end());
         CHECK(found->at("email") == change.after->email);
         CHECK(found->at("name") == change.after->name);
         CHECK(found->at("state") == "active");
         CHECK(found->at("created_at") == "2026-01-01T08:00:00+08:00");
         CHECK(found->at("groups") == (format == export_format::csv ? "one;two" : R"(["one","two"])"));
-        CHECK(found->at("budgets")
-              == (format == export_format::csv ? "cost/month=25.5;tokens/day=7" : R"(["cost/month=25.5","tokens/day=7"])"));
+        CHECK(
+          found->at("budgets")
+          == (format == export_format::csv ? "cost/month=25.5;tokens/day=7" : R"(["cost/month=25.5","tokens/day=7"])"));
       }
     }
 }
@@ -76,10 +79,12 @@ TEST_CASE("no export but CLIProxyAPI's format has the text of a key or of a sour
   for (std::uint64_t i = 0; i < 5; ++i)
     entry.keys.push_back({{}, storage::test::numbered_key(*o.store, i)});
   o.add(std::move(entry));
-  storage::test::must_commit(*o.store, storage::test::decoded("default", storage::test::numbered_groups("default", 0, 200)));
+  storage::test::must_commit(*o.store,
+                             storage::test::decoded("default", storage::test::numbered_groups("default", 0, 200)));
   const auto groups = storage::test::all_records(*o.store, "default");
   export_desk desk{o.store};
-  for (const auto what : {export_what::records, export_what::rollups, export_what::users, export_what::keys, export_what::audit})
+  for (const auto what :
+       {export_what::records, export_what::rollups, export_what::users, export_what::keys, export_what::audit})
     for (const auto format : {export_format::csv, export_format::jsonl}) {
       export_question asked;
       asked.what = what;

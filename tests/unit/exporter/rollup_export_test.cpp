@@ -39,7 +39,8 @@ TEST_CASE("exported roll-ups are the sums of the records, in any zone", "[export
   w.give(0, "u-ada", at("2026-03-28T10:20:00Z"));
   w.give(1, "u-bob", at("2026-03-29T00:00:00Z"));
   w.use(200, at("2026-03-27T00:00:00Z"), at("2026-04-02T00:00:00Z"));
-  const char* zones[] = {"UTC", "Asia/Shanghai", "America/New_York", "Europe/Berlin"}; // the last one changes its clocks then
+  const char* zones[] = {"UTC", "Asia/Shanghai", "America/New_York",
+                         "Europe/Berlin"}; // the last one changes its clocks then
   const usage_step steps[] = {usage_step::hour, usage_step::day, usage_step::month};
   for (int round = 0; round < 60; ++round) {
     export_limits limits;
@@ -80,16 +81,18 @@ TEST_CASE("exported roll-ups are the sums of the records, in any zone", "[export
     for (const auto& row : rows_of(text, asked.format)) {
       std::vector<std::string> name{row.at("from").substr(0, digits_of(asked.step))};
       for (const auto by : asked.by)
-        name.push_back(row.at(by == usage_by::key ? "key_id" : by == usage_by::user ? "user_id" : std::string(name_of(by))));
+        name.push_back(row.at(by == usage_by::key    ? "key_id"
+                              : by == usage_by::user ? "user_id"
+                                                     : std::string(name_of(by))));
       usage_sums sums;
       const auto number = [&](const char* column) { return std::stoll(row.at(column)); };
       sums.requests = number("requests");
       sums.failed = number("failed");
       REQUIRE(number("ok") == sums.requests - sums.failed);
-      sums.tokens = {number("input_tokens"), number("output_tokens"), number("reasoning_tokens"), number("cached_tokens"),
-                     number("total_tokens")};
+      sums.tokens = {number("input_tokens"), number("output_tokens"), number("reasoning_tokens"),
+                     number("cached_tokens"), number("total_tokens")};
       sums.parts = {number("part_uncached_input"), number("part_cache_read"), number("part_cache_write"),
-                    number("part_output"), number("part_reasoning"), number("part_unclassified")};
+                    number("part_output"),         number("part_reasoning"),  number("part_unclassified")};
       sums.latency_ms = number("latency_ms_sum");
       sums.timed_first = number("timed_first");
       sums.ttft_ms = number("ttft_ms_sum");

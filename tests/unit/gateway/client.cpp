@@ -128,8 +128,7 @@ std::string client::take(std::size_t bytes) {
 }
 
 std::string client::rest() {
-  while (receive_more()) {
-  }
+  while (receive_more()) {}
   return std::exchange(buffer_, {});
 }
 

@@ -78,13 +78,15 @@ struct desk_scene : test::fixture {
       return {};
     }
   };
-  heard ask(std::string method, std::string path, std::string body = {}, std::string range = {}, std::string if_range = {}) {
+  heard ask(std::string method, std::string path, std::string body = {}, std::string range = {},
+            std::string if_range = {}) {
     auto exchange = std::make_shared<http_exchange>();
     exchange->request.method = std::move(method);
     const auto mark = path.find('?');
     exchange->request.path = path.substr(0, mark);
     if (mark != std::string::npos)
-      exchange->request.query.emplace_back(path.substr(mark + 1, path.find('=') - mark - 1), path.substr(path.find('=') + 1));
+      exchange->request.query.emplace_back(path.substr(mark + 1, path.find('=') - mark - 1),
+                                           path.substr(path.find('=') + 1));
     exchange->request.body = std::move(body);
     exchange->request.headers.emplace_back("authorization", "Bearer token");
     if (!range.empty())
@@ -120,11 +122,13 @@ struct desk_scene : test::fixture {
 } // namespace
 
 TEST_CASE_METHOD(desk_scene, "an export is begun with a body and read under the path that is told") {
-  const auto begun = ask("POST", "/api/v1/exports",
-                         R"({"what":"rollups","format":"jsonl","from":"30d","where":{"model":["a","b"]},"by":["key","day"],"bom":false})");
+  const auto begun = ask(
+    "POST", "/api/v1/exports",
+    R"({"what":"rollups","format":"jsonl","from":"30d","where":{"model":["a","b"]},"by":["key","day"],"bom":false})");
   CHECK(begun.head.status == 400); // there is no dimension of that name
-  const auto good = ask("POST", "/api/v1/exports",
-                        R"({"what":"rollups","format":"jsonl","from":"30d","zone":"Asia/Shanghai","step":"hour","week":"sunday","where":{"model":["a","b"]},"by":["key","model"]})");
+  const auto good = ask(
+    "POST", "/api/v1/exports",
+    R"({"what":"rollups","format":"jsonl","from":"30d","zone":"Asia/Shanghai","step":"hour","week":"sunday","where":{"model":["a","b"]},"by":["key","model"]})");
   REQUIRE(good.head.status == 201);
   CHECK(json::parse(good.body)["path"] == "/api/v1/exports/0123");
   CHECK(good.header("Location") == "/api/v1/exports/0123");

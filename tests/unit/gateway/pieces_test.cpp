@@ -57,7 +57,9 @@ std::unique_ptr<server> serve(pieces& from, bool from_threads = false) {
   return std::move(*started);
 }
 
-std::shared_ptr<const std::string> text(std::string what) { return std::make_shared<const std::string>(std::move(what)); }
+std::shared_ptr<const std::string> text(std::string what) {
+  return std::make_shared<const std::string>(std::move(what));
+}
 
 } // namespace
 
