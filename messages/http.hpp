@@ -24,8 +24,8 @@ struct http_request {
 
 /// Of a body that is made while it is sent.
 struct body_piece {
-  std::shared_ptr<const std::string>
-    text; ///< null: it could not be made; the connection is cut, so that nobody takes what came for the whole
+  /// Null: it could not be made. The connection is cut then, so that nobody takes what came for the whole.
+  std::shared_ptr<const std::string> text;
   bool last = false;
 };
 /// Asked for the next piece; calls what it is given with it, from any thread, once. Dropping that counts as a failure.
