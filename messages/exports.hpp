@@ -55,8 +55,7 @@ struct read_export {
   std::uint64_t offset = 0; ///< at most what was given out so far
 };
 struct export_piece {
-  std::shared_ptr<const std::string>
-    text; ///< may be empty although it is not the last one: it took long to find nothing
+  std::shared_ptr<const std::string> text; ///< may be empty before the last one: nothing was found for long
   std::uint64_t offset = 0;
   bool last = false;
   std::string content_type;
@@ -73,9 +72,13 @@ struct close_export {
 };
 
 /// An export that nobody reads of for ten minutes ends by itself, and so do all with the process.
-using exporter_actor =
-  caf::typed_actor<caf::replies_to<open_export>::with<opened_export>, caf::replies_to<read_export>::with<export_piece>,
-                   caf::reacts_to<pull_export>, caf::reacts_to<close_export>>;
+// clang-format off
+using exporter_actor = caf::typed_actor<
+  caf::replies_to<open_export>::with<opened_export>,
+  caf::replies_to<read_export>::with<export_piece>,
+  caf::reacts_to<pull_export>,
+  caf::reacts_to<close_export>>;
+// clang-format on
 
 } // namespace keyportal
 
