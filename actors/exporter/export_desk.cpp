@@ -91,35 +91,60 @@ caf::expected<export_plan> plan_export(const export_question& asked, moment now)
   return out;
 }
 
-const std::string& export_view::email_of(const user_id& user) const {
+const std::string& export_people::email_of(const user_id& user) const {
   static const std::string nothing;
   const auto found = emails.find(user);
   return found == emails.end() ? nothing : found->second;
 }
 
-caf::expected<std::shared_ptr<export_view>> hold_view(const storage::ledger& store) {
-  auto out = std::make_shared<export_view>();
-  out->books = store.read();
+namespace {
+
+caf::expected<std::shared_ptr<const export_people>> read_people(const storage::ledger::reading& books,
+                                                                log_position position) {
+  auto out = std::make_shared<export_people>();
+  out->position = position;
   registry_image image;
-  auto failed = out->books->each_user({}, [&](user&& one) {
+  auto failed = books.each_user({}, [&](user&& one) {
     out->emails.emplace(one.id, one.email);
     image.users.push_back(std::move(one));
     return true;
   });
   if (!failed)
-    failed = out->books->each_key({}, [&](client_key&& one) {
-      out->keys.emplace(one.id, export_view::key{one.shown, one.label});
+    failed = books.each_key({}, [&](client_key&& one) {
+      out->keys.emplace(one.id, export_people::key{one.shown, one.label});
       image.keys.push_back(std::move(one));
       return true;
     });
   if (!failed)
-    failed = out->books->each_policy([&](policy&& one) {
+    failed = books.each_policy([&](policy&& one) {
       image.policies.push_back(std::move(one));
       return true;
     });
   if (failed)
     return failed;
   out->owners = ownership{image};
+  return std::shared_ptr<const export_people>{std::move(out)};
+}
+
+} // namespace
+
+caf::expected<std::shared_ptr<export_view>> hold_view(const storage::ledger& store,
+                                                      std::shared_ptr<const export_people>& known) {
+  auto position = store.registry_position(); // the view has this entry at least
+  auto out = std::make_shared<export_view>();
+  out->books = store.read();
+  if (auto failed = out->books->each_entry(position, [&](registry_entry&& entry) {
+        position = entry.position;
+        return true;
+      }))
+    return failed;
+  if (!known || known->position != position) {
+    auto people = read_people(*out->books, position);
+    if (!people)
+      return people.error();
+    known = std::move(*people);
+  }
+  out->people = known;
   return out;
 }
 
@@ -150,7 +175,7 @@ caf::expected<opened_export> export_desk::open(const export_question& asked, mom
   auto id = draw_id();
   if (!id)
     return id.error();
-  auto view = hold_view(*store_);
+  auto view = hold_view(*store_, people_);
   if (!view)
     return view.error();
   const auto position = (*view)->books->position();

@@ -48,6 +48,7 @@ private:
 
   std::shared_ptr<const storage::ledger> store_;
   export_limits limits_;
+  std::shared_ptr<const export_people> people_; ///< of the view that was taken last
   std::map<std::string, std::unique_ptr<held_export>> all_;
 };
 

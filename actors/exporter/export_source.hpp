@@ -26,9 +26,9 @@ struct export_place {
   record_id id;
 };
 
-/// One consistent state of the ledger, held as long as the export is, and who people and keys were then.
-struct export_view {
-  std::unique_ptr<storage::ledger::reading> books;
+/// Who people and keys were, as far as exports show it.
+struct export_people {
+  log_position position = 0; ///< of the registry
   ownership owners;
   struct key {
     std::string shown, label;
@@ -37,8 +37,15 @@ struct export_view {
   std::unordered_map<user_id, std::string> emails;
   [[nodiscard]] const std::string& email_of(const user_id& user) const;
 };
-/// Reads the registry.
-caf::expected<std::shared_ptr<export_view>> hold_view(const storage::ledger& store);
+
+/// One consistent state of the ledger, held as long as the export is.
+struct export_view {
+  std::unique_ptr<storage::ledger::reading> books;
+  std::shared_ptr<const export_people> people; ///< of the same state
+};
+/// `known`: of a view before, used again where the registry is the same; else it becomes what was read.
+caf::expected<std::shared_ptr<export_view>> hold_view(const storage::ledger& store,
+                                                      std::shared_ptr<const export_people>& known);
 
 /// The question with its words understood.
 struct export_plan {

@@ -14,7 +14,7 @@ record_choice::record_choice(const export_plan& plan, std::shared_ptr<const expo
 }
 
 caf::error record_choice::prepare() {
-  if (auto wrong = filter_.prepare(question_, *view_->books, view_->owners))
+  if (auto wrong = filter_.prepare(question_, *view_->books, view_->people->owners))
     return wrong;
   walk_.up_to = view_->books->position();
   for (const auto& node : view_->books->nodes())

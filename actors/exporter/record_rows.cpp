@@ -165,13 +165,13 @@ private:
       keys_.clear();
     auto& out = keys_[number];
     out.id = rows_.cell(*id);
-    const auto key = view_->keys.find(*id);
-    out.shown = key == view_->keys.end() ? nothing_ : rows_.cell(key->second.shown);
-    out.label = key == view_->keys.end() ? nothing_ : rows_.cell(key->second.label);
+    const auto key = view_->people->keys.find(*id);
+    out.shown = key == view_->people->keys.end() ? nothing_ : rows_.cell(key->second.shown);
+    out.label = key == view_->people->keys.end() ? nothing_ : rows_.cell(key->second.label);
     out.user = out.email = nothing_;
-    if (const auto* owner = view_->owners.owner_of(*id)) {
+    if (const auto* owner = view_->people->owners.owner_of(*id)) {
       out.user = rows_.cell(owner->user);
-      out.email = rows_.cell(view_->email_of(owner->user));
+      out.email = rows_.cell(view_->people->email_of(owner->user));
       out.since_ns = unix_ns(owner->since);
     }
     return &out;

@@ -53,7 +53,7 @@ protected:
   void at(std::string& out, const std::optional<moment>& when) { when ? at(out, *when) : rows_.none(out); }
   void person(std::string& out, const user_id& id) {
     rows_.text(out, id);
-    rows_.text(out, view_->email_of(id));
+    rows_.text(out, view_->people->email_of(id));
   }
 
   std::shared_ptr<const export_view> view_;

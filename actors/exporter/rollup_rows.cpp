@@ -79,11 +79,11 @@ public:
     };
     for (const auto one : by) {
       look(one);
-      by_.emplace_back(one, nullptr, names_, view_->owners);
+      by_.emplace_back(one, nullptr, names_, view_->people->owners);
     }
     for (const auto& [one, wanted] : plan_.asked.where) {
       look(one);
-      where_.emplace_back(one, &wanted, names_, view_->owners);
+      where_.emplace_back(one, &wanted, names_, view_->people->owners);
     }
     kind_ = storage::view_with(keys, accounts);
     const auto days = view_->books->starts(granularity::day);
@@ -206,10 +206,10 @@ private:
       const auto& value = text(i, of);
       rows_.text(out, value);
       if (by_[i].by() == usage_by::key) {
-        const auto key = view_->keys.find(value);
-        rows_.text(out, key == view_->keys.end() ? std::string_view{} : key->second.shown);
+        const auto key = view_->people->keys.find(value);
+        rows_.text(out, key == view_->people->keys.end() ? std::string_view{} : key->second.shown);
       } else if (by_[i].by() == usage_by::user) {
-        rows_.text(out, view_->email_of(value));
+        rows_.text(out, view_->people->email_of(value));
       }
     }
     const auto& s = of.second;
