@@ -231,7 +231,7 @@ public:
     [[nodiscard]] caf::error each_record(const record_walk& what, const record_visitor& visit) const;
     /// Of a client key, in clear.
     [[nodiscard]] caf::expected<secret> key_text(name_number number) const;
-    /// When the first and the last row of roll-ups of that width begin (since 1970); nothing without any.
+    /// The first and the last minute, hour or day (since 1970, UTC) that has any usage; nothing where none has.
     [[nodiscard]] caf::expected<std::optional<std::pair<std::int32_t, std::int32_t>>> starts(granularity by) const;
     /// Behind `after`, in the order of their ids.
     [[nodiscard]] caf::error each_user(const user_id& after, const std::function<bool(user&&)>& visit) const;

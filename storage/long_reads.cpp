@@ -169,30 +169,63 @@ caf::expected<secret> ledger::reading::key_text(name_number number) const {
   return secret{(*found)->text};
 }
 
+namespace {
+
+/// The first and the last row whose keys begin with that prefix: `visit` reads a key.
+template <class Visit>
+caf::error ends_of(const database& db, const rocksdb::Snapshot* as_of, family where, const std::string& prefix,
+                   Visit visit) {
+  const auto end = prefix_end(prefix);
+  const rocksdb::Slice lower{prefix}, upper{end};
+  rocksdb::ReadOptions options;
+  options.snapshot = as_of;
+  options.iterate_lower_bound = &lower;
+  options.iterate_upper_bound = &upper;
+  const std::unique_ptr<rocksdb::Iterator> row{db.raw().NewIterator(options, db.handle(where))};
+  row->SeekToFirst();
+  if (row->Valid() && !visit(row->key().ToStringView()))
+    return damaged("roll-up");
+  if (row->Valid())
+    row->SeekToLast();
+  if (row->Valid() && !visit(row->key().ToStringView()))
+    return damaged("roll-up");
+  return to_error(row->status());
+}
+
+} // namespace
+
 caf::expected<std::optional<std::pair<std::int32_t, std::int32_t>>> ledger::reading::starts(granularity by) const {
   std::optional<std::pair<std::int32_t, std::int32_t>> out;
-  rocksdb::ReadOptions options;
-  options.snapshot = parts_->as_of->get();
-  const std::unique_ptr<rocksdb::Iterator> row{
-    parts_->db->raw().NewIterator(options, parts_->db->handle(family::rollups))};
+  const auto add = [&](std::int64_t ns) {
+    const auto start = storage::start_of(by, ns);
+    out = out ? std::pair{std::min(out->first, start), std::max(out->second, start)} : std::pair{start, start};
+  };
+  // Records may be gone of which roll-ups tell, and a kind of rows may not reach as far as another.
   for (const auto& [name, number] : parts_->nodes) {
-    cells_key edge{static_cast<std::uint8_t>(by), static_cast<std::uint8_t>(cell_view::kinds),
-                   static_cast<std::uint8_t>(cell_part::sums), number, INT32_MIN};
-    const auto start = [&]() -> std::optional<std::int32_t> {
-      cells_key found;
-      if (row->Valid() && decode_key(row->key().ToStringView(), found) && found.by == edge.by && found.view == edge.view
-          && found.part == edge.part && found.node == number)
-        return found.start;
-      return std::nullopt;
-    };
-    row->Seek(encode_key(edge));
-    if (const auto first = start()) {
-      edge.start = INT32_MAX;
-      row->SeekForPrev(encode_key(edge));
-      const auto last = start().value_or(*first);
-      out = out ? std::pair{std::min(out->first, *first), std::max(out->second, last)} : std::pair{*first, last};
+    const auto* as_of = parts_->as_of->get();
+    auto failed =
+      ends_of(*parts_->db, as_of, family::records, key_prefix<record_key>(number), [&](std::string_view bytes) {
+        record_key key;
+        if (!decode_key(bytes, key))
+          return false;
+        add(key.at_ns);
+        return true;
+      });
+    for (const auto width : {granularity::minute, granularity::hour, granularity::day}) {
+      const auto view = width == granularity::minute ? cell_view::all : cell_view::kinds;
+      if (!failed)
+        failed = ends_of(*parts_->db, as_of, family::rollups,
+                         key_prefix<cells_key>(static_cast<std::uint8_t>(width), static_cast<std::uint8_t>(view),
+                                               static_cast<std::uint8_t>(cell_part::sums), number),
+                         [&](std::string_view bytes) {
+                           cells_key key;
+                           if (!decode_key(bytes, key))
+                             return false;
+                           add(key.start * ns_of(width));
+                           return true;
+                         });
     }
-    if (auto failed = to_error(row->status()))
+    if (failed)
       return failed;
   }
   return out;
