@@ -127,7 +127,14 @@ node_actors spawn_node(caf::actor_system& system, const surroundings& around, co
                     {.node = node.name,
                      .setting = collect_setting_of(s.collect.mode),
                      .pop_interval = s.collect.pop_interval,
-                     .now = around.now},
+                     .now = around.now,
+                     .first_ns =
+                       [store = around.store, name = node.name] {
+                         for (const auto& one : store->kept())
+                           if (one.node == name)
+                             return one.first_ns;
+                         return std::int64_t{INT64_MIN};
+                       }},
                     {a.upstream, shared.ledger,
                      [tapped = tap_settings{.node = node.name,
                                             .url = node.url,
