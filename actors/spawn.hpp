@@ -15,6 +15,7 @@
 #include "config/settings.hpp"
 #include "gateway/gateway.hpp"
 #include "messages/actors.hpp"
+#include "messages/store_care.hpp"
 #include "storage/ledger.hpp"
 
 namespace keyportal {
@@ -58,6 +59,8 @@ struct shared_actors {
   key_registry_actor registry;
   auditor_actor auditor;
   analyst_actor analyst;
+  backup_actor backups;
+  retention_actor retention;
   gateway_actor gateway;
 };
 

@@ -9,6 +9,7 @@
 #include "gateway/server.hpp"
 #include "messages/actors.hpp"
 #include "messages/secret.hpp"
+#include "messages/store_care.hpp"
 
 namespace keyportal::gateway {
 
@@ -21,6 +22,8 @@ struct gateway_handles {
   key_registry_actor registry = {};
   auditor_actor auditor = {};
   analyst_actor analyst = {};
+  backup_actor backups = {};
+  retention_actor retention = {};
 };
 
 struct gateway_hooks {

@@ -60,6 +60,8 @@ enum class event_kind : std::uint8_t {
   backup_failed = 81,
   records_retired = 82, ///< raw records of a day went; what is added up of them stays
   disk_alarm = 83,      ///< the data folder nears or reached its limit, or is below it again
+  backup_restored =
+    84, ///< this data folder came out of a backup; what came after it was made comes again or is told as missing
 };
 constexpr bool is_of_key(event_kind k) { return k >= event_kind::key_assigned && k < event_kind::user_registered; }
 constexpr bool is_of_user(event_kind k) { return k >= event_kind::user_registered && k < event_kind::policy_changed; }

@@ -277,11 +277,12 @@ public:
   [[nodiscard]] static std::shared_ptr<const retirement> close_before(const usage_day& which);
   struct day_check {
     std::shared_ptr<const retirement> ready; ///< to be committed in a journal_entry; null: the day stays
-    std::string why;                         ///< it does; a sentence
+    bool may_close = false;                  ///< nothing speaks against it but that it is not closed yet
+    std::string why;                         ///< it stays; a sentence
     bool broken = false;                     ///< since its roll-ups are not what its records come to
     std::uint64_t records = 0;
   };
-  /// Whether all records of a closed day are added up, and none of them has a sequence from `unread` on.
+  /// Whether all records of a day are added up, none of them has a sequence from `unread` on, and it is closed.
   [[nodiscard]] caf::expected<day_check> check_day(const usage_day& which, sequence unread) const;
   /// Gives back the disk of what went from [from, to) days of a node, a day at a time; takes its time, holds no write up.
   [[nodiscard]] caf::error give_back(const node_name& node, std::int32_t from, std::int32_t to) const;

@@ -230,9 +230,6 @@ caf::expected<ledger::day_check> ledger::check_day(const usage_day& which, seque
     return node_row.error();
   if (!*position_row || !decode(**position_row, position) || !*node_row || !decode(**node_row, node))
     return damaged("node");
-  if (begin_of_day(which.day + 1) > node.first_ns)
-    return make_error(errc::bad_request, "a day that is not closed");
-
   auto ready = std::make_shared<retirement>();
   ready->node = which.node;
   ready->first_ns = node.first_ns;
@@ -265,6 +262,11 @@ caf::expected<ledger::day_check> ledger::check_day(const usage_day& which, seque
   std::sort(sequences.begin(), sequences.end());
   if (sequences.back() >= unread) {
     out.why = "some of its records wait for the stream or for a consumer";
+    return out;
+  }
+  if (begin_of_day(which.day + 1) > node.first_ns) {
+    out.may_close = true;
+    out.why = "it is not closed";
     return out;
   }
   if (auto failed = arrivals_sweep{db, as_of, {*number, which.day}, node.first_ns}.run(sequences, day.arrivals))
