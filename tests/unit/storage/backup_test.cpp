@@ -51,7 +51,6 @@ std::vector<fs::path> objects_of(const fs::path& kept) {
   return out;
 }
 
-errc code(const caf::error& error) { return code_of(error); }
 template <class T>
 errc code(const caf::expected<T>& result) {
   return result ? errc::none : code_of(result.error());
