@@ -171,9 +171,9 @@ struct client_key {
   moment changed_at{};
   std::optional<moment> assigned_at;
   std::optional<moment> expires_at;
-  std::optional<moment> retires_at; ///< of a key that was replaced: until then both work
-  key_id successor, predecessor;    ///< by rotation
-  std::vector<budget> budgets;      ///< beside those of the policy
+  std::optional<moment> retires_at;    ///< of a key that was replaced: until then both work
+  rare<key_id> successor, predecessor; ///< by rotation
+  std::vector<budget> budgets;         ///< beside those of the policy
   std::vector<budget_mark> told;
   std::vector<node_name> nodes;    ///< where it should work, also groups of nodes; empty: at all
   std::vector<node_name> in_force; ///< where it was seen to work; sorted

@@ -165,6 +165,15 @@ bool take_request(std::string_view& in, rare<renewal_request>& out) {
   return true;
 }
 
+void put(std::string& out, const rare<key_id>& id) { put(out, id ? *id : key_id{}); }
+bool take(std::string_view& in, rare<key_id>& out) {
+  key_id found;
+  if (!take(in, found))
+    return false;
+  out = found.empty() ? rare<key_id>{} : rare<key_id>{std::move(found)};
+  return true;
+}
+
 } // namespace
 
 // Version 2 has a renewal that was asked for; where there is none, version 1 is written as ever.

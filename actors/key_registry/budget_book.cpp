@@ -50,14 +50,14 @@ moment next_window_start(budget_window window, moment at) {
 
 const key_id& budget_book::root_of(const key_id& key) const {
   const auto* there = registry_->find(key);
-  if (there == nullptr || there->predecessor.empty())
+  if (there == nullptr || !there->predecessor)
     return key;
   const auto known = roots_.find(key);
   if (known != roots_.end())
     return known->second;
   const auto* first = there;
-  while (!first->predecessor.empty()) {
-    const auto* before = registry_->find(first->predecessor);
+  while (first->predecessor) {
+    const auto* before = registry_->find(*first->predecessor);
     if (before == nullptr)
       break;
     first = before;
@@ -229,7 +229,7 @@ budgets_crossed budget_book::judge(moment now) {
         || !judge("g" + rules.name, rules.group_budgets, rules.told, now,
                   [&](budget_mark m) { out.groups.emplace_back(rules.name, m); }))
       continue;
-    for (const auto& [id, key] : registry_->all_keys())
+    for (const auto& key : registry_->all_keys())
       if (const auto* owner = registry_->find_user(key.owner);
           owner != nullptr && registry_->policy_of(*owner).name == rules.name)
         suspend(key);

@@ -225,7 +225,7 @@ void registry_core::introduce(self_ptr self, const keeper_ready& who) {
   key_orders orders;
   orders.whole = true;
   orders.sentinel = settings.sentinel;
-  for (const auto& [id, key] : book.all_keys()) {
+  for (const auto& key : book.all_keys()) {
     const bool there = std::binary_search(key.in_force.begin(), key.in_force.end(), who.node);
     if (book.belongs_at(key, who.node) || (there && key.state != key_state::external))
       orders.keys.push_back(order_for(key, who.node));
@@ -265,9 +265,9 @@ void registry_core::note(const registry_entry& entry) {
   };
   if (std::any_of(entry.policies.begin(), entry.policies.end(), is_other)) {
     budgets.groups_changed();
-    for (const auto& [id, key] : book.all_keys())
+    for (const auto& key : book.all_keys())
       if (key.state == key_state::live)
-        budgets.touch(id);
+        budgets.touch(key.id);
   }
 }
 

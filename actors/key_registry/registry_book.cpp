@@ -27,15 +27,15 @@ std::string_view name_of(const registry_question& what) {
 
 void registry_book::load(registry_image image) {
   position_ = image.position;
+  by_email_.clear();
+  by_owner_.clear();
+  schedule_.clear();
   keys_.clear();
   users_.clear();
   policies_.clear();
   prices_.clear();
-  by_email_.clear();
-  by_owner_.clear();
   commands_.clear();
   pool_.clear();
-  schedule_.clear();
   over_budget_.clear();
   counts_ = {};
   origins_ = {};
@@ -89,9 +89,23 @@ void registry_book::count(const client_key& key, int by) {
   renewals_ += static_cast<std::uint64_t>(key.renewal ? by : 0);
 }
 
+namespace {
+
+/// The row of the same id becomes this one, in its place.
+template <class Rows, class Row>
+const Row& replace(Rows& rows, Row&& row) {
+  const auto found = rows.find(row);
+  if (found == rows.end())
+    return *rows.insert(std::move(row)).first;
+  auto taken = rows.extract(found);
+  taken.value() = std::move(row);
+  return *rows.insert(std::move(taken)).position;
+}
+
+} // namespace
+
 void registry_book::put(client_key key) {
-  auto& there = keys_[key.id];
-  there = std::move(key);
+  const auto& there = replace(keys_, std::move(key));
   count(there, 1);
   if (there.state == key_state::pooled)
     pool_.insert(there.id);
@@ -99,8 +113,8 @@ void registry_book::put(client_key key) {
     over_budget_.insert(there.id);
   if (const auto at = due(there))
     schedule_.emplace(*at, &there);
-  if (!there.owner.empty()) {
-    auto& mine = by_owner_[there.owner];
+  if (const auto* owner = find_user(there.owner)) {
+    auto& mine = by_owner_[owner];
     if (std::find(mine.begin(), mine.end(), &there) == mine.end())
       mine.push_back(&there);
   }
@@ -116,12 +130,12 @@ void registry_book::take_out(const client_key& key) {
 }
 
 void registry_book::put(user person) {
-  auto& there = users_[person.id];
-  if (!there.email.empty())
-    by_email_.erase(there.email);
-  there = std::move(person);
+  if (const auto* before = find_user(person.id))
+    if (const auto found = by_email_.find(before); found != by_email_.end() && *found == before)
+      by_email_.erase(found);
+  const auto& there = replace(users_, std::move(person));
   if (!there.email.empty() && there.state != user_state::deleted)
-    by_email_[there.email] = there.id;
+    by_email_.insert(&there);
 }
 
 bool registry_book::belongs_at(const client_key& key, const node_name& node) const {
@@ -216,18 +230,18 @@ std::optional<moment> registry_book::due_at() const {
 }
 
 const client_key* registry_book::find(const key_id& id) const {
-  const auto found = keys_.find(id);
-  return found == keys_.end() ? nullptr : &found->second;
+  const auto found = keys_.find(std::string_view(id));
+  return found == keys_.end() ? nullptr : &*found;
 }
 
 const user* registry_book::find_user(const user_id& id) const {
-  const auto found = users_.find(id);
-  return found == users_.end() ? nullptr : &found->second;
+  const auto found = users_.find(std::string_view(id));
+  return found == users_.end() ? nullptr : &*found;
 }
 
 const user* registry_book::find_email(const std::string& email) const {
-  const auto found = by_email_.find(email);
-  return found == by_email_.end() ? nullptr : find_user(found->second);
+  const auto found = by_email_.find(std::string_view(email));
+  return found == by_email_.end() ? nullptr : *found;
 }
 
 caf::expected<const client_key*> registry_book::find_text(std::string_view text) const {
@@ -258,7 +272,7 @@ std::vector<policy> registry_book::policies() const {
 }
 
 const std::vector<const client_key*>& registry_book::keys_of(const user_id& whose) const {
-  const auto found = by_owner_.find(whose);
+  const auto found = by_owner_.find(find_user(whose));
   return found == by_owner_.end() ? no_keys : found->second;
 }
 
@@ -278,7 +292,7 @@ key_page registry_book::keys(const list_keys& which) const {
       if (fits(*key))
         found.push_back(key);
   } else {
-    for (const auto& [id, key] : keys_)
+    for (const auto& key : keys_)
       if (fits(key))
         found.push_back(&key);
   }
@@ -295,8 +309,8 @@ key_page registry_book::keys(const list_keys& which) const {
 user_page registry_book::users(const list_users& which) const {
   const auto limit = std::clamp(which.limit, 1U, largest_page);
   user_page out;
-  for (auto at = users_.upper_bound(which.after); at != users_.end(); ++at) {
-    const auto& one = at->second;
+  for (auto at = users_.upper_bound(std::string_view(which.after)); at != users_.end(); ++at) {
+    const auto& one = *at;
     if ((which.state && one.state != *which.state)
         || (!which.text.empty() && !holds(one.email, which.text) && !holds(one.name, which.text)
             && !holds(one.label, which.text)))

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include <caf/expected.hpp>
@@ -34,6 +35,41 @@ struct key_vault {
   std::function<caf::expected<secret>(std::string_view sealed, const key_id&)> open;
   std::function<void(std::span<std::uint8_t>)> draw; ///< from the system's random source
 };
+
+/// People and keys are found by what is in them: of hundreds of thousands no name is kept twice.
+struct by_id {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view id) const { return std::hash<std::string_view>{}(id); }
+  std::size_t operator()(const client_key& key) const { return operator()(key.id); }
+  template <class A, class B>
+  bool operator()(const A& a, const B& b) const {
+    return id_of(a) == id_of(b);
+  }
+
+private:
+  static std::string_view id_of(std::string_view id) { return id; }
+  static std::string_view id_of(const client_key& key) { return key.id; }
+};
+struct by_email {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view email) const { return std::hash<std::string_view>{}(email); }
+  std::size_t operator()(const user* person) const { return operator()(person->email); }
+  template <class A, class B>
+  bool operator()(const A& a, const B& b) const {
+    return email_of(a) == email_of(b);
+  }
+
+private:
+  static std::string_view email_of(std::string_view email) { return email; }
+  static std::string_view email_of(const user* person) { return person->email; }
+};
+struct in_order_of_ids {
+  using is_transparent = void;
+  bool operator()(const user& a, const user& b) const { return a.id < b.id; }
+  bool operator()(const user& a, std::string_view b) const { return a.id < b; }
+  bool operator()(std::string_view a, const user& b) const { return a < b.id; }
+};
+using key_set = std::unordered_set<client_key, by_id, by_id>;
 
 /// The fold of the log in memory, with the indexes that decisions need. Looking up: O(1). One thread.
 class registry_book {
@@ -77,7 +113,7 @@ public:
   [[nodiscard]] user_page users(const list_users& which) const;
   [[nodiscard]] registry_state state() const;
   [[nodiscard]] const std::vector<const client_key*>& keys_of(const user_id& whose) const;
-  [[nodiscard]] const std::unordered_map<key_id, client_key>& all_keys() const { return keys_; }
+  [[nodiscard]] const key_set& all_keys() const { return keys_; }
   /// Suspended because a budget is used up.
   [[nodiscard]] const std::set<key_id>& over_budget() const { return over_budget_; }
   [[nodiscard]] const registry_rules& rules() const { return rules_; }
@@ -105,12 +141,12 @@ private:
   registry_rules rules_;
   key_vault vault_;
   log_position position_ = 0;
-  std::unordered_map<key_id, client_key> keys_;
-  std::map<user_id, user> users_;
+  key_set keys_;                          ///< rows stay where they are
+  std::set<user, in_order_of_ids> users_; ///< likewise
   std::map<group_name, policy> policies_;
   std::map<std::string, price> prices_;
-  std::unordered_map<std::string, user_id> by_email_;
-  std::unordered_map<user_id, std::vector<const client_key*>> by_owner_; ///< rows of `keys_`, which stay where they are
+  std::unordered_set<const user*, by_email, by_email> by_email_;
+  std::unordered_map<const user*, std::vector<const client_key*>> by_owner_;
   std::unordered_map<std::string, log_position> commands_;
   std::set<key_id> pool_; ///< ids are hashes: their order tells nothing
   std::set<std::pair<moment, const client_key*>, earlier> schedule_;

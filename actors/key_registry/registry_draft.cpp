@@ -148,8 +148,8 @@ void registry_book::draft::tell(event_kind kind, const client_key& key, const st
     data["expires_at"] = to_rfc3339_ms(*key.expires_at);
   if (key.retires_at)
     data["retires_at"] = to_rfc3339_ms(*key.retires_at);
-  if (!key.successor.empty())
-    data["successor"] = key.successor;
+  if (key.successor)
+    data["successor"] = *key.successor;
   if (key.state == key_state::suspended)
     data["why"] = to_text(key.why_suspended);
   if (!reason.empty())
@@ -515,7 +515,7 @@ caf::error registry_book::draft::work(const rotate_key& what) {
   if (what.grace_s < 0 || what.grace_s > book_.rules_.longest_grace_s)
     return make_error(errc::bad_request, fmt::format("the grace is at most {} s", book_.rules_.longest_grace_s));
   // At most two work at once.
-  const auto* before = old->predecessor.empty() ? nullptr : book_.find(old->predecessor);
+  const auto* before = !old->predecessor ? nullptr : book_.find(*old->predecessor);
   if (old->retires_at || (before != nullptr && !is_final(before->state)))
     return make_error(errc::rotation_running);
   auto text = fresh_text();

@@ -151,7 +151,7 @@ TEST_CASE("A key that replaced another goes on with what that one used") {
   book.add(first, w.now, 1, 60, w.now);
   CHECK(settle(w, book).suspend.empty());
   (void)w.ask(rotate_key{first, 3600});
-  const auto second = w.book.find(first)->successor;
+  const auto second = *w.book.find(first)->successor;
   book.touch(second);
   CHECK(settle(w, book).suspend.empty());
   CHECK(book.uses_of(second, w.now).at(0).used == 60);

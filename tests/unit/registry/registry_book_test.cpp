@@ -80,7 +80,7 @@ TEST_CASE("A rotation gives a new key first; both work in the time of grace, nev
   const auto old = w.assigned(ann, "laptop").id;
   const auto turned = w.ask(rotate_key{old, 3600});
   REQUIRE(turned);
-  const auto fresh = w.book.find(old)->successor;
+  const auto fresh = *w.book.find(old)->successor;
   CHECK(turned->done.shown.size() == 1);
   CHECK(w.book.find(fresh)->label == "laptop");
   CHECK(w.book.find(old)->state == key_state::live);

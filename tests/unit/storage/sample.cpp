@@ -173,8 +173,8 @@ client_key numbered_key(const ledger& by, std::uint64_t number, std::uint64_t fo
     out.expires_at = at_seconds(2);
   if (form % 3 == 0) {
     out.retires_at = at_seconds(3);
-    out.successor = "k-next";
-    out.predecessor = "k-before";
+    out.successor = key_id("k-next");
+    out.predecessor = key_id("k-before");
   }
   out.budgets = {{budget_unit::cost, budget_window::lifetime, 5}};
   out.told = {{{budget_unit::requests, budget_window::hour, 9}, at_seconds(4), 95}};
