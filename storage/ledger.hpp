@@ -188,8 +188,6 @@ public:
     [[nodiscard]] sequence position() const;
     /// In the order of their names.
     [[nodiscard]] std::vector<node_name> nodes() const;
-    /// Records of before may be gone; INT64_MIN: none are.
-    [[nodiscard]] std::int64_t first_ns() const;
     /// Rows by minute of before (minutes since 1970, UTC) are gone.
     [[nodiscard]] std::int32_t first_minute() const;
     /// Of a name that a cell has; the id of a client key.
@@ -289,6 +287,9 @@ public:
 
   /// A copy of the database as it is, in a folder that is not there yet, on the same file system: tables are hard links.
   [[nodiscard]] caf::error checkpoint(const std::filesystem::path& folder) const;
+  /// So many sequences are never given: in a ledger out of a backup, since the stream may have events under them already.
+  /// On disk when it returns. The writing thread.
+  [[nodiscard]] caf::error skip_sequences(sequence count);
 
   /// Adds everything up anew from the records and compares: roll-ups, sums, counts, arrivals, credentials,
   /// outbox, inbox, dead letters, sequences, the registry.

@@ -22,7 +22,6 @@ std::unique_ptr<ledger::reading> ledger::read() const {
       with->nodes.emplace(name, state.number);
     with->position = parts_->memory.position.last;
     with->first_minute = parts_->memory.position.first_minute;
-    with->first_ns = parts_->memory.position.first_ns;
   }
   // Memory may be a commit ahead of the view or behind it: the view's own row is right.
   position_value position;
@@ -30,7 +29,6 @@ std::unique_ptr<ledger::reading> ledger::read() const {
   if (row && *row && decode(**row, position)) {
     with->position = position.last;
     with->first_minute = position.first_minute;
-    with->first_ns = position.first_ns;
   }
   return std::unique_ptr<reading>{new reading(std::move(with))};
 }
@@ -53,8 +51,6 @@ caf::error ledger::reading::distributions(const node_name& node, const cell_ques
 sequence ledger::reading::position() const { return parts_->position; }
 
 std::int32_t ledger::reading::first_minute() const { return parts_->first_minute; }
-
-std::int64_t ledger::reading::first_ns() const { return parts_->first_ns; }
 
 std::vector<node_name> ledger::reading::nodes() const {
   std::vector<node_name> out;

@@ -14,7 +14,6 @@ struct ledger::reading::parts {
   std::map<node_name, name_number, std::less<>> nodes;
   sequence position = 0;
   std::int32_t first_minute = INT32_MIN;
-  std::int64_t first_ns = INT64_MIN;
   std::unique_ptr<view> as_of;
 
   // Calls `visit(start, bytes of the row)` in order.

@@ -358,6 +358,22 @@ caf::error ledger::give_back(const node_name& node, std::int32_t from, std::int3
                  first.last == 0 ? prefix_end(key_prefix<arrivals_key>()) : encode_key(first));
 }
 
+caf::error ledger::skip_sequences(sequence count) {
+  if (auto failed = parts_->mend())
+    return failed;
+  auto position = parts_->memory.position;
+  position.last += count;
+  rocksdb::WriteBatch batch;
+  batch.Put(parts_->db->handle(family::meta), encode_key(position_key{}), encode(position));
+  if (auto failed = parts_->db->write(batch, true)) {
+    parts_->broken = true;
+    return failed;
+  }
+  const std::lock_guard lock{parts_->mutex};
+  parts_->memory.position = position;
+  return {};
+}
+
 caf::error ledger::checkpoint(const std::filesystem::path& folder) const {
   rocksdb::Checkpoint* made = nullptr;
   if (auto failed = to_error(rocksdb::Checkpoint::Create(&parts_->db->raw(), &made)))

@@ -20,6 +20,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
+/// More than a busy service gives between two backups.
+constexpr sequence sequences_skipped = 10'000'000;
+
 /// Whether a process has the database open, by the lock that it holds then.
 bool is_in_use(const fs::path& data_dir) {
   const descriptor lock{::open((data_dir / "db" / "LOCK").c_str(), O_RDWR | O_CLOEXEC)};
@@ -87,6 +90,9 @@ caf::expected<restored> restore(const repository& from, const std::string& id, c
       return make_error(errc::backup_broken,
                         fmt::format("{}: its ledger is at {}, not at {}", info->id, (*opened)->state().last,
                                     info->position));
+    // Events of the stream are known by their sequences, and those behind the backup were given already.
+    if (auto failed = (*opened)->skip_sequences(sequences_skipped))
+      return failed;
   }
   const nlohmann::json note = {{"backup", info->id},
                                {"made_at", to_rfc3339_ms(info->made_at)},

@@ -75,6 +75,7 @@ TEST_CASE("A backup of a ledger that is written to is restored on an empty machi
   const auto copy = must_open(how);
   must(copy->verify());
   CHECK(copy->state().sums == sums);
+  CHECK(copy->state().last > s.books->state().last); // no sequence that was given is given again
   CHECK(count_details(all_records(*copy, "alpha")) == 500); // seal.key came along: keys open
   CHECK(fs::exists(to / backup::restored_note));
   must(s.books->verify());
