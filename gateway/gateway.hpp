@@ -11,6 +11,7 @@
 #include "messages/ledger_check.hpp"
 #include "messages/exports.hpp"
 #include "messages/secret.hpp"
+#include "messages/store_care.hpp"
 
 namespace keyportal::gateway {
 
@@ -25,6 +26,8 @@ struct gateway_handles {
   analyst_actor analyst = {};
   checker_actor checker = {};
   exporter_actor exporter = {};
+  backup_actor backups = {};
+  retention_actor retention = {};
 };
 
 struct gateway_hooks {

@@ -85,6 +85,12 @@ enum class topic : std::uint8_t {
   configs,
   config,
   restore_config,
+  backups,
+  make_backup,
+  verify_backups,
+  prune_backups,
+  retention,
+  run_retention,
 };
 
 /// Who may ask: anyone who reaches the address, or only who knows the control token.

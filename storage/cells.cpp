@@ -581,6 +581,9 @@ caf::error cell_changes::write_to(rocksdb::WriteBatch& batch, const database& db
     const auto [at, fresh] = now.emplace(where.node, hour);
     at->second = std::max({at->second, hour, static_cast<std::int32_t>(floor_div(first_minute_, 60))});
   }
+  for (const auto& [node, hour] : over_before_)
+    if (const auto at = now.find(node); at != now.end())
+      at->second = std::max(at->second, hour);
   carried before;
   for (const auto& [node, hour] : now)
     if (const auto was = open.find(node); was != open.end() && was->second != no_hour && was->second < hour)

@@ -255,6 +255,8 @@ public:
   /// Rows of minutes before this one, the first of an hour, are gone and stay so.
   explicit cell_changes(std::int32_t first_minute) : first_minute_(first_minute) {}
   void add(const cell_change& change);
+  /// Nothing of the node will come from before that hour (since 1970, UTC).
+  void over_before(name_number node, std::int32_t hour) { over_before_[node] = hour; }
   void add_to_sieve(name_number node, std::int64_t at_ns, const sieve_kind& kind);
   /// The rows that come of it, keys and values, each key once; as they are in the end if nothing else is added to them.
   /// Of nodes that are not in `open` everything is over.
@@ -290,6 +292,7 @@ private:
 
   std::int32_t first_minute_;
   std::map<minute, cells> places_;
+  open_hours over_before_;
   minute last_{};
   cells* last_cells_ = nullptr;
   std::map<std::pair<name_number, std::int32_t>, std::pair<std::map<sieve_kind, std::uint32_t>, sieve_row>> sieves_;

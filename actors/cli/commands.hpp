@@ -92,6 +92,15 @@ int move_in(const context& here);
 int move_usage_in(const context& here);
 int list_history(const context& here);
 
+// backups.cpp
+int create_backup(const context& here);
+int list_backups(const context& here);
+int verify_backups(const context& here);
+int restore_backup(const context& here);
+int prune_backups(const context& here);
+int show_retention(const context& here);
+int run_retention(const context& here);
+
 // transfer.cpp: usage in and out
 int export_usage(const context& here);
 int export_from_cpa(const context& here);

@@ -129,6 +129,7 @@ committed merged(std::vector<committed> parts) {
   for (std::size_t i = 1; i < parts.size(); ++i) {
     auto& p = parts[i];
     out.last = std::max(out.last, p.last);
+    out.refused += p.refused;
     out.restart_number = std::max(out.restart_number, p.restart_number);
     if (!p.events->empty())
       out.events = p.events;
@@ -147,7 +148,9 @@ caf::expected<appended> answer_to(const caf::expected<committed>& done, appended
   return appended{done->appended};
 }
 
-copy_report report_of(const committed& done) { return {done.records->size() + done.duplicates, done.records->size()}; }
+copy_report report_of(const committed& done) { {
+  return {done.records->size() + done.duplicates + done.refused, done.records->size(), done.refused};
+}
 
 caf::expected<copy_report> answer_to(const caf::expected<committed>& done, copy_report*) {
   if (!done)
