@@ -85,7 +85,7 @@ class Backup(unittest.TestCase):
             _, out, _ = portal.command("users", "list")
             self.assertIn("ada@example.com", out)
             portal.command("audit", "verify")
-            _, out, _ = portal.command("events", "tail", "--from", "all", "--subject", "keyportal.v1.store.backup.restored",
+            _, out, _ = portal.command("events", "tail", "--from", "all", "--subject", "keyportal.v1.store.backup.recovered",
                                        "--count", "1", "--json")
             self.assertEqual(json.loads(out)["data"]["backup"], made[0]["id"])
             portal.command("backup", "create")
