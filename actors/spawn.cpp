@@ -6,6 +6,7 @@
 #include "actors/analyst/calendar.hpp"
 #include "actors/collector/collector.hpp"
 #include "actors/cpa/upstream.hpp"
+#include "actors/exporter/exporter.hpp"
 #include "actors/feed/feed.hpp"
 #include "actors/cpa/key_upstream.hpp"
 #include "actors/key_keeper/key_keeper.hpp"
@@ -96,9 +97,9 @@ shared_actors spawn_shared(caf::actor_system& system, const surroundings& around
   a.analyst =
     spawn_analyst(system, own_thread,
                   {.zone = zone.empty() ? calendar::zone_of_this_machine() : zone, .now = around.now}, around.store);
-  a.gateway = system.spawn(
-    gateway::gateway,
-    gateway::gateway_handles{a.feed, a.ledger, a.publisher, {}, a.registry, a.auditor, a.analyst, a.checker},
+  a.exporter = spawn_exporter(system, own_thread, around.now, around.store, *around.numbers);
+  a.gateway = system.spawn(gateway::gateway, gateway::gateway_handles{a.feed, a.ledger, a.publisher, {}, a.registry,
+                                                                      a.auditor, a.analyst, a.checker, a.exporter},
     around.gateway_hooks);
   caf::anon_send(a.ledger, add_listener{a.feed});
   caf::anon_send(a.ledger, add_listener{a.registry});

@@ -15,6 +15,7 @@
 #include "config/settings.hpp"
 #include "gateway/gateway.hpp"
 #include "messages/actors.hpp"
+#include "messages/exports.hpp"
 #include "storage/ledger.hpp"
 
 namespace keyportal {
@@ -59,6 +60,7 @@ struct shared_actors {
   auditor_actor auditor;
   analyst_actor analyst;
   checker_actor checker;
+  exporter_actor exporter;
   gateway_actor gateway;
 };
 

@@ -39,6 +39,7 @@ private:
     return parent.add_subcommand(name, help)->fallthrough();
   }
   void add_usage();
+  void add_export();
   void add_snapshot();
   void add_letters();
   void add_people();
@@ -81,6 +82,7 @@ grammar::grammar() {
       "--demo", [this] { sets.emplace_back("demo=true"); }, "Say on the page that the numbers are made up");
   add(app, "status", "How the running service and its nodes are", command::status);
   add_usage();
+  add_export();
   add_snapshot();
   add_letters();
   add_people();
@@ -129,6 +131,33 @@ void grammar::add_usage() {
   ledger->require_subcommand(1);
   add(*ledger, "verify", "Compare it with the records, day by day; changes nothing", command::ledger_verify);
   add(*ledger, "rebuild", "Compare it, and make anew what is wrong", command::ledger_rebuild);
+}
+
+void grammar::add_export() {
+  auto& u = parsed.usage;
+  auto& e = parsed.exported;
+  auto* sub =
+    add(app, "export", "All records, roll-ups, people, keys or the audit log into a file", command::export_rows);
+  sub->add_option("what", e.what, "records, rollups, users, keys or audit")
+    ->required()
+    ->check(CLI::IsMember({"records", "rollups", "users", "keys", "audit"}));
+  sub->add_option("-f,--format", e.format, "csv (else), jsonl, or of records cpa: as CLIProxyAPI exports usage")
+    ->check(CLI::IsMember({"csv", "jsonl", "cpa"}));
+  sub->add_option("-o,--output", file, "The file (else, or with -, standard output)")->type_name("FILE");
+  sub->add_flag("--resume", e.resume, "Go on where an export into this file broke");
+  sub->add_option("--from", u.from,
+                  "Since when: 30d, 2026-04-02, today, week, month, year or RFC 3339 (else the first)");
+  sub->add_option("--to", u.to, "Until when, likewise (else the last)");
+  sub->add_option("--zone", u.zone, "Time zone of what is shown and of days, for example Asia/Shanghai (else UTC)")
+    ->type_name("ZONE");
+  add_list(sub, "--where", u.where, "Only this, for example model=gpt-5; of one kind one of those given");
+  sub->add_option("--text", u.text, "Of records: in the model, the alias, the account or the error");
+  add_list(sub, "--by", u.by,
+           "Of roll-ups: apart by node, key, user, group, model, alias, provider, account, endpoint, "
+           "outcome, status, weekday, hour");
+  sub->add_option("--step", u.step, "Of roll-ups: hour, day (else), week or month");
+  sub->add_flag("--sunday", u.weeks_begin_on_sunday, "Weeks begin on Sunday");
+  sub->add_flag("--bom", e.byte_order_mark, "CSV begins with a byte order mark, as some spreadsheets need it");
 }
 
 void grammar::add_snapshot() {

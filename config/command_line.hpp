@@ -24,6 +24,7 @@ enum class command : std::uint8_t {
   records,
   ledger_verify,
   ledger_rebuild,
+  export_rows,
   snapshot_list,
   snapshot_show,
   snapshot_make,
@@ -145,6 +146,13 @@ struct usage_words {
   bool oldest = false;
 };
 
+/// What was asked of an export beside what it has in common with questions about usage, as it was said.
+struct export_words {
+  std::string what, format;
+  bool byte_order_mark = false;
+  bool resume = false;
+};
+
 struct invocation {
   command what = command::print_text;
   std::string text;  ///< of print_text; goes to standard error when `exit_code` is not 0
@@ -176,9 +184,10 @@ struct invocation {
 
   price_words prices;
   // history
-  std::string from_day; ///< as "2026-04-02"; empty: from the first
-  std::string to_day;   ///< likewise; empty: to the last
-  usage_words usage;    ///< of usage and records
+  std::string from_day;  ///< as "2026-04-02"; empty: from the first
+  std::string to_day;    ///< likewise; empty: to the last
+  usage_words usage;     ///< of usage, records and export
+  export_words exported; ///< of export; it goes to `file`
 
   registry_words registry; ///< of users, keys, pool, policies, audit, node and import
 

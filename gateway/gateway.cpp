@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 
 #include "gateway/copies.hpp"
+#include "gateway/export_routes.hpp"
 #include "gateway/handlers.hpp"
 #include "gateway/problem.hpp"
 #include "gateway/registry_routes.hpp"
@@ -213,6 +214,9 @@ void handle(const visit& here) {
     case topic::records: return about_usage(here);
     case topic::ledger_check:
     case topic::check_ledger: return about_ledger_check(here);
+    case topic::open_export:
+    case topic::export_body:
+    case topic::close_export: return about_exports(here);
     default: return here.asked.node.empty() ? about_registry(here) : about_node(here);
   }
 }

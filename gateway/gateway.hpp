@@ -9,6 +9,7 @@
 #include "gateway/server.hpp"
 #include "messages/actors.hpp"
 #include "messages/ledger_check.hpp"
+#include "messages/exports.hpp"
 #include "messages/secret.hpp"
 
 namespace keyportal::gateway {
@@ -23,6 +24,7 @@ struct gateway_handles {
   auditor_actor auditor = {};
   analyst_actor analyst = {};
   checker_actor checker = {};
+  exporter_actor exporter = {};
 };
 
 struct gateway_hooks {

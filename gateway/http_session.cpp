@@ -57,6 +57,34 @@ private:
   std::atomic<bool> given_{false};
 };
 
+/// Takes one piece of a body, from any thread, once. If nobody ever gives it, the connection is cut.
+class piece_taker {
+public:
+  piece_taker(std::weak_ptr<server_core> core, std::weak_ptr<http_session> session)
+    : core_(std::move(core)), session_(std::move(session)) {}
+  ~piece_taker() { give({nullptr, true}); }
+
+  void give(body_piece piece) {
+    if (given_.exchange(true))
+      return;
+    const auto core = core_.lock(); // held until after the session: see server_core
+    if (!core)
+      return;
+    auto session = session_.lock();
+    if (!session)
+      return;
+    auto executor = session->stream_.get_executor();
+    net::post(executor, [session = std::move(session), piece = std::move(piece)]() mutable {
+      session->on_piece(std::move(piece));
+    });
+  }
+
+private:
+  std::weak_ptr<server_core> core_;
+  std::weak_ptr<http_session> session_;
+  std::atomic<bool> given_{false};
+};
+
 http_session::http_session(server_core& core, tcp::socket&& socket)
   : core_(core), stream_(std::move(socket)), buffer_(core.settings.max_header_bytes + (64 << 10)) {
   beast::error_code error;
@@ -204,13 +232,94 @@ void http_session::refuse_body() {
 }
 
 void http_session::write() {
-  keep_alive_ = keep_alive_ && !finishing_ && !core_.stopping;
-  head_ = response_head(response_, keep_alive_, parser_->get().version() == 10, std::chrono::system_clock::now());
+  const bool http_1_0 = parser_->get().version() == 10;
   const bool bodiless = parser_->get().method() == http::verb::head || !has_body(response_.status);
+  keep_alive_ = keep_alive_ && !finishing_ && !core_.stopping && !(response_.pieces && http_1_0);
+  head_ = response_head(response_, keep_alive_, http_1_0, std::chrono::system_clock::now());
+  if (response_.pieces && !bodiless)
+    return write_pieces();
   const auto body = bodiless ? net::const_buffer() : net::buffer(*response_.body);
   stream_.expires_after(core_.time_for(body.size()));
   net::async_write(stream_, std::array<net::const_buffer, 2>{net::buffer(head_), body},
                    [self = shared_from_this()](beast::error_code error, std::size_t) { self->on_written(error); });
+}
+
+// A body in pieces: while one is written the next is asked for, so making and sending go on side by side and no more than
+// two are held, however slow the client is.
+void http_session::write_pieces() {
+  next_piece_.reset();
+  stream_.expires_after(core_.time_for(head_.size()));
+  net::async_write(stream_, net::buffer(head_), [self = shared_from_this()](beast::error_code error, std::size_t) {
+    if (error)
+      return self->stream_.close();
+    self->ask_for_piece();
+  });
+}
+
+void http_session::ask_for_piece() {
+  asking_ = true;
+  waiting_ = shared_from_this();
+  auto taker = std::make_shared<piece_taker>(core_.weak_from_this(), weak_from_this());
+  response_.pieces([taker = std::move(taker)](body_piece piece) { taker->give(std::move(piece)); });
+}
+
+void http_session::on_piece(body_piece piece) {
+  const auto self = std::exchange(waiting_, nullptr);
+  asking_ = false;
+  if (!stream_.socket().is_open())
+    return;
+  if (!piece.text)
+    return cut();
+  if (writing_)
+    next_piece_ = std::move(piece);
+  else
+    write_piece(std::move(piece));
+}
+
+void http_session::write_piece(body_piece piece) {
+  piece_ = std::move(piece);
+  const auto last = piece_.last;
+  const bool chunked = parser_->get().version() != 10;
+  if (!last)
+    ask_for_piece();
+  if (piece_.text->empty() && !(last && chunked)) // a chunk without bytes would be the last one
+    return last ? on_written({}) : void();
+  head_.clear();
+  if (chunked && !piece_.text->empty())
+    head_ = fmt::format("{:x}\r\n", piece_.text->size());
+  static constexpr std::string_view end_of_chunk = "\r\n", end_of_body = "\r\n0\r\n\r\n", only_end = "0\r\n\r\n";
+  const auto tail = !chunked ? std::string_view{} : piece_.text->empty() ? only_end : last ? end_of_body : end_of_chunk;
+  writing_ = true;
+  stream_.expires_after(core_.time_for(piece_.text->size()));
+  net::async_write(stream_,
+                   std::array<net::const_buffer, 3>{net::buffer(head_), net::buffer(*piece_.text),
+                                                    net::buffer(tail.data(), tail.size())},
+                   [self = shared_from_this(), last](beast::error_code error, std::size_t) {
+                     self->writing_ = false;
+                     if (error)
+                       return self->stream_.close();
+                     self->on_piece_written(last);
+                   });
+}
+
+void http_session::on_piece_written(bool last) {
+  piece_ = {};
+  if (last) {
+    response_ = {};
+    keep_alive_ = keep_alive_ && !finishing_ && !core_.stopping;
+    return on_written({});
+  }
+  stream_.expires_never(); // whoever makes the next piece has deadlines of their own
+  if (auto next = std::exchange(next_piece_, std::nullopt))
+    write_piece(std::move(*next));
+}
+
+/// So that the client notices that something is missing: where no length was told, a plain close would look like the end.
+void http_session::cut() {
+  core_.refused.fetch_add(1, std::memory_order_relaxed);
+  beast::error_code ignored;
+  stream_.socket().set_option(net::socket_base::linger(true, 0), ignored);
+  stream_.close();
 }
 
 void http_session::on_written(beast::error_code error) {

@@ -20,6 +20,7 @@ public:
 
 private:
   friend class responder;
+  friend class piece_taker;
   using parser = beast::http::request_parser<beast::http::string_body>;
 
   void read_head();
@@ -29,6 +30,12 @@ private:
   void answer(http_response response);
   void refuse(http_response response);
   void write();
+  void write_pieces();
+  void ask_for_piece();
+  void on_piece(body_piece piece);
+  void write_piece(body_piece piece);
+  void on_piece_written(bool last);
+  void cut();
   void on_written(beast::error_code error);
   void linger(std::size_t bytes_left);
   void upgrade();
@@ -46,8 +53,12 @@ private:
   body_rule rule_;
   std::shared_ptr<http_session> waiting_; ///< itself, while somebody prepares the answer and no operation holds it
   http_response response_;
-  std::string head_;     ///< of the answer
-  bool reading_ = false; ///< waiting for a request or reading its head
+  std::string head_;                     ///< of the answer, or of a piece
+  body_piece piece_;                     ///< that is being written
+  std::optional<body_piece> next_piece_; ///< that waits for it
+  bool asking_ = false;                  ///< for a piece
+  bool writing_ = false;                 ///< a piece
+  bool reading_ = false;                 ///< waiting for a request or reading its head
   bool keep_alive_ = true;
   bool finishing_ = false;
 };

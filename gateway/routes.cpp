@@ -135,6 +135,12 @@ constexpr route table[] = {
    "how far comparing roll-ups with the records has come, or what came of it last"},
   {"POST", "/api/v1/ledger/check", topic::check_ledger, access::control, small,
    "begins it, unless it is under way; {\"mend\":true} also puts right what is wrong"},
+  {"POST", "/api/v1/exports", topic::open_export, access::control, list,
+   "holds the state of now for an export: {\"what\",\"format\",…}; the answer says where it is read"},
+  {"GET", "/api/v1/exports/{name}", topic::export_body, access::control, small,
+   "an export that was begun, or records, rollups, users, keys or audit at once (format=csv|jsonl|cpa, from, to, zone, "
+   "filters, text, step, week, by, bom); Range: bytes=N- goes on where it broke"},
+  {"DELETE", "/api/v1/exports/{name}", topic::close_export, access::control, small, "ends one before its time"},
   {"GET", "/api/v1/nodes/{node}/keys", topic::node_keys, access::open, small, "whether its keys are as they should be"},
   {"GET", "/api/v1/nodes/{node}/configs", topic::configs, access::control, small,
    "what its config.yaml was, newest first"},

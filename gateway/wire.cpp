@@ -27,6 +27,7 @@ std::string_view reason_of(int status) {
     case 201: return "Created";
     case 202: return "Accepted";
     case 204: return "No Content";
+    case 206: return "Partial Content";
     case 304: return "Not Modified";
     case 400: return "Bad Request";
     case 401: return "Unauthorized";
@@ -34,7 +35,9 @@ std::string_view reason_of(int status) {
     case 404: return "Not Found";
     case 405: return "Method Not Allowed";
     case 409: return "Conflict";
+    case 410: return "Gone";
     case 413: return "Content Too Large";
+    case 416: return "Range Not Satisfiable";
     case 421: return "Misdirected Request";
     case 422: return "Unprocessable Content";
     case 426: return "Upgrade Required";
@@ -70,7 +73,10 @@ std::string response_head(const http_response& answer, bool keep_alive, bool htt
   fmt::format_to(to, "HTTP/1.1 {} {}\r\nDate: {:%a, %d %b %Y %H:%M:%S} GMT\r\n", answer.status,
                  reason_of(answer.status), fmt::gmtime(seconds));
   if (has_body(answer.status)) {
-    fmt::format_to(to, "Content-Length: {}\r\n", answer.body ? answer.body->size() : 0);
+    if (!answer.pieces)
+      fmt::format_to(to, "Content-Length: {}\r\n", answer.body ? answer.body->size() : 0);
+    else if (!http_1_0) // there the end of the connection is the end of the body
+      fmt::format_to(to, "Transfer-Encoding: chunked\r\n");
     if (stays_on_its_line(answer.content_type))
       fmt::format_to(to, "Content-Type: {}\r\n", answer.content_type);
   }

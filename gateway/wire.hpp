@@ -15,7 +15,7 @@ namespace keyportal::gateway {
 std::span<const std::pair<std::string_view, std::string_view>> strict_headers();
 
 /// Status line and headers up to and with the empty line. Headers of the answer whose name or value could break out of
-/// its line are left out. `Cache-Control: no-store` unless the answer has its own.
+/// its line are left out. A body in pieces is chunked. `Cache-Control: no-store` unless the answer has its own.
 std::string response_head(const http_response& answer, bool keep_alive, bool http_1_0, moment now);
 
 /// Whether an answer of that status has a body at all (1xx, 204 and 304 have none).

@@ -65,6 +65,7 @@ constexpr error_row rows[] = {
   {errc::wrong_host, "wrong_host", "the Host header names no host of this service; add it to gateway.hosts", 421, final_},
   {errc::wrong_origin, "wrong_origin", "requests from that origin are not taken", 403, final_},
   {errc::too_many_requests, "too_many_requests", "too much at once; try again in a moment", 429, again},
+  {errc::export_gone, "export_gone", "this export is not held any more: it was ended, left alone for ten minutes, or the service was started anew; begin it anew", 410, final_},
 
   {errc::user_unknown, "user_unknown", "there is no such person; `keyportal users list` shows all", 404, final_},
   {errc::user_exists, "user_exists", "somebody else has this e-mail address already", 409, final_},

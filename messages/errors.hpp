@@ -61,6 +61,7 @@ enum class errc : std::uint8_t {
   wrong_host = 115,
   wrong_origin = 116,
   too_many_requests = 117,
+  export_gone = 118,
   // people and keys
   user_unknown = 150,
   user_exists = 151,

@@ -22,11 +22,23 @@ struct http_request {
   std::string peer; ///< address of the other end
 };
 
+/// Of a body that is made while it is sent.
+struct body_piece {
+  /// Null: it could not be made. The connection is cut then, so that nobody takes what came for the whole.
+  std::shared_ptr<const std::string> text;
+  bool last = false;
+};
+/// Asked for the next piece; calls what it is given with it, from any thread, once. Dropping that counts as a failure.
+using body_source = std::function<void(std::function<void(body_piece)>)>;
+
 struct http_response {
   int status = 200;
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers;
   std::shared_ptr<const std::string> body = std::make_shared<const std::string>();
+  /// Where it is set it takes the place of `body`: asked for one piece after the other, each when the one before is on its
+  /// way, so never for more than two that are not sent yet.
+  body_source pieces = {};
 };
 
 /// A request on its way. `reply` may be called once, from any thread; later calls do nothing.

@@ -1,13 +1,9 @@
 #include "messages/usage_json.hpp"
 
-#include <algorithm>
-#include <charconv>
-#include <set>
-
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "messages/json.hpp"
+#include "messages/question_words.hpp"
 
 namespace keyportal {
 
@@ -148,157 +144,20 @@ json to_json(const record_page& p) {
 
 namespace {
 
-constexpr std::size_t longest = 2048; ///< of one text
-
-caf::error refused(std::string about) { return make_error(errc::bad_request, std::move(about)); }
-
-/// A field of a question, whichever way it came: texts and lists of texts. The first thing wrong is kept.
-class words {
-public:
-  void add(std::string name, std::vector<std::string> values) {
-    auto& to = all_[std::move(name)];
-    to.insert(to.end(), std::make_move_iterator(values.begin()), std::make_move_iterator(values.end()));
-  }
-  std::vector<std::string> list(const std::string& name) {
-    auto found = all_.extract(name);
-    return found ? std::move(found.mapped()) : std::vector<std::string>{};
-  }
-  void text(const std::string& name, std::string& to) {
-    auto values = list(name);
-    if (values.size() > 1 || (values.size() == 1 && values[0].size() > longest))
-      return fail(fmt::format("{} is one text, not too long", name));
-    if (!values.empty())
-      to = std::move(values[0]);
-  }
-  void number(const std::string& name, std::uint32_t& to, std::uint32_t most) {
-    std::string given;
-    text(name, given);
-    if (given.empty())
-      return;
-    const auto [end, error] = std::from_chars(given.data(), given.data() + given.size(), to);
-    if (error != std::errc{} || end != given.data() + given.size() || to < 1 || to > most)
-      fail(fmt::format("{} is a number from 1 to {}", name, most));
-  }
-  void yes_or_no(const std::string& name, bool& to) {
-    std::string given;
-    text(name, given);
-    if (given == "1" || given == "true" || given == "yes")
-      to = true;
-    else if (!given.empty() && given != "0" && given != "false" && given != "no")
-      fail(fmt::format("{} is true or false", name));
-  }
-  void filters(usage_filter& to) {
-    for (std::size_t i = 0; i < usage_by_count; ++i) {
-      const auto by = static_cast<usage_by>(i);
-      if (all_.contains(std::string(name_of(by))))
-        to[by] = list(std::string(name_of(by)));
-    }
-  }
-  void fail(std::string about) {
-    if (!error_)
-      error_ = refused(std::move(about));
-  }
-  [[nodiscard]] caf::error finish() {
-    if (!error_ && !all_.empty())
-      error_ = refused(fmt::format("{} is not known here", all_.begin()->first.substr(0, 40)));
-    return std::move(error_);
-  }
-
-private:
-  std::map<std::string, std::vector<std::string>> all_;
-  caf::error error_;
-};
-
-words words_of(const std::vector<std::pair<std::string, std::string>>& query) {
-  words out;
-  for (const auto& [name, value] : query) {
-    std::vector<std::string> values;
-    if (name == "by" || name == "metrics") {
-      for (std::size_t at = 0; at <= value.size();) {
-        const auto end = std::min(value.find(',', at), value.size());
-        if (end > at)
-          values.push_back(value.substr(at, end - at));
-        at = end + 1;
-      }
-    } else {
-      values.push_back(value);
-    }
-    out.add(name, std::move(values));
-  }
-  return out;
-}
-
-/// Texts of a field: one, or several as a list. Numbers and truths are read as what they look like.
-caf::expected<std::vector<std::string>> texts_of(const std::string& name, const json& value) {
-  std::vector<std::string> out;
-  if (value.is_string())
-    out.push_back(value.get<std::string>());
-  else if (value.is_boolean() || value.is_number_integer())
-    out.push_back(value.dump());
-  else if (value.is_array()) {
-    for (const auto& one : value) {
-      if (!one.is_string() && !one.is_number_integer())
-        return refused(fmt::format("{} has something else than texts in it", name));
-      out.push_back(one.is_string() ? one.get<std::string>() : one.dump());
-    }
-  } else {
-    return refused(fmt::format("{} is not of the right kind", name));
-  }
-  return out;
-}
-
-caf::expected<words> words_of(std::string_view body) {
-  const auto given = json::parse(body.begin(), body.end(), nullptr, false);
-  if (!given.is_object())
-    return refused("the body is a JSON object");
-  words out;
-  const auto take = [&](const json& object, bool filters) -> caf::error {
-    for (const auto& [name, value] : object.items()) {
-      if (filters != usage_by_of(name).has_value())
-        return refused(fmt::format("{} is not known here", name.substr(0, 40)));
-      auto texts = texts_of(name.substr(0, 40), value);
-      if (!texts)
-        return std::move(texts.error());
-      out.add(name, std::move(*texts));
-    }
-    return {};
-  };
-  auto rest = given;
-  if (const auto where = rest.find("where"); where != rest.end()) {
-    if (!where->is_object())
-      return refused("where is an object of lists");
-    if (auto wrong = take(*where, true))
-      return wrong;
-    rest.erase(where);
-  }
-  if (auto wrong = take(rest, false))
-    return wrong;
-  return out;
-}
-
-caf::expected<ask_usage> usage_of(words given) {
+caf::expected<ask_usage> usage_of(question_words given) {
   ask_usage out;
   auto& q = out.what;
   given.text("from", out.from);
   given.text("to", out.to);
   given.text("zone", q.zone);
-  std::string week = "monday", step = "none";
-  given.text("week", week);
-  if (week != "monday" && week != "sunday")
-    given.fail("week is monday or sunday, the day it begins with");
-  q.weeks_begin_on_sunday = week == "sunday";
+  given.first_weekday(q.weeks_begin_on_sunday);
+  std::string step = "none";
   given.text("step", step);
   if (const auto known = usage_step_of(step))
     q.step = *known;
   else
     given.fail("step is none, minute, 10m, 15m, hour, day, week or month");
-  for (const auto& one : given.list("by")) {
-    if (const auto known = usage_by_of(one))
-      q.by.push_back(*known);
-    else
-      given.fail("by is node, key, user, group, model, alias, provider, account, endpoint, outcome, status, weekday or "
-                 "hour; two of them at most");
-  }
+  given.dimensions(q.by);
   q.metrics = given.list("metrics");
   if (!std::all_of(q.metrics.begin(), q.metrics.end(), [](const auto& one) { return is_usage_metric(one); }))
     given.fail(
@@ -319,7 +178,7 @@ caf::expected<ask_usage> usage_of(words given) {
   return out;
 }
 
-caf::expected<ask_records> records_of(words given) {
+caf::expected<ask_records> records_of(question_words given) {
   ask_records out;
   auto& q = out.what;
   given.text("from", out.from);
@@ -346,18 +205,18 @@ caf::expected<ask_records> records_of(words given) {
 } // namespace
 
 caf::expected<ask_usage> read_usage_question(std::string_view body) {
-  auto given = words_of(body);
+  auto given = question_words_of(body);
   return given ? usage_of(std::move(*given)) : caf::expected<ask_usage>(given.error());
 }
 caf::expected<ask_records> read_record_question(std::string_view body) {
-  auto given = words_of(body);
+  auto given = question_words_of(body);
   return given ? records_of(std::move(*given)) : caf::expected<ask_records>(given.error());
 }
 caf::expected<ask_usage> read_usage_question(const std::vector<std::pair<std::string, std::string>>& query) {
-  return usage_of(words_of(query));
+  return usage_of(question_words_of(query));
 }
 caf::expected<ask_records> read_record_question(const std::vector<std::pair<std::string, std::string>>& query) {
-  return records_of(words_of(query));
+  return records_of(question_words_of(query));
 }
 
 } // namespace keyportal

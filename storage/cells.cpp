@@ -19,10 +19,6 @@ namespace {
 constexpr std::array views{cell_view::kinds, cell_view::keys,       cell_view::accounts,      cell_view::all,
                            cell_view::total, cell_view::key_totals, cell_view::account_totals};
 
-constexpr bool is_kept(granularity by, cell_view view) {
-  return by != granularity::minute || (view != cell_view::keys && view != cell_view::accounts);
-}
-
 std::int64_t floor_div(std::int64_t value, std::int64_t by) { return value / by - (value % by < 0 ? 1 : 0); }
 
 // Wraps round: so the order in which amounts are added never matters, however absurd they are.
@@ -166,6 +162,8 @@ std::int64_t ns_of(granularity by) {
   return by == granularity::minute ? minute : by == granularity::hour ? 60 * minute : 1440 * minute;
 }
 
+std::int32_t day_of_hour(std::int32_t hour) { return static_cast<std::int32_t>(floor_div(hour, 24)); }
+
 std::int32_t start_of(granularity by, std::int64_t unix_ns) {
   return static_cast<std::int32_t>(floor_div(unix_ns, ns_of(by)));
 }
@@ -276,24 +274,21 @@ bool merge_cells(const std::vector<std::string_view>& pieces, cell_view view, st
 
 // The same entries are always the same bytes: kinds in their order, each once, and entries in theirs.
 sieve_row in_order(const std::vector<sieve_row>& rows) {
-  std::map<sieve_kind, std::uint32_t> numbers;
+  sieve_row out;
   std::size_t entries = 0;
   for (const auto& row : rows) {
     entries += row.entries.size();
-    for (const auto& kind : row.kinds)
-      numbers.emplace(kind, 0);
+    out.kinds.insert(out.kinds.end(), row.kinds.begin(), row.kinds.end());
   }
-  sieve_row out;
+  std::sort(out.kinds.begin(), out.kinds.end());
+  out.kinds.erase(std::unique(out.kinds.begin(), out.kinds.end()), out.kinds.end());
   out.entries.reserve(entries);
-  for (auto& [kind, number] : numbers) {
-    number = static_cast<std::uint32_t>(out.kinds.size());
-    out.kinds.push_back(kind);
-  }
   std::vector<std::uint32_t> renamed;
   for (const auto& row : rows) {
     renamed.clear();
     for (const auto& kind : row.kinds)
-      renamed.push_back(numbers.find(kind)->second);
+      renamed.push_back(
+        static_cast<std::uint32_t>(std::lower_bound(out.kinds.begin(), out.kinds.end(), kind) - out.kinds.begin()));
     for (const auto& entry : row.entries)
       out.entries.push_back({entry.ms, renamed[entry.kind]});
   }
@@ -433,7 +428,12 @@ void cell_changes::clear() {
   last_cells_ = nullptr;
 }
 
-std::vector<std::pair<std::string, std::string>> cell_changes::rows() const {
+std::vector<std::pair<std::string, std::string>> cell_changes::rows(const open_hours& open) const {
+  return rows(open, {});
+}
+
+std::vector<std::pair<std::string, std::string>> cell_changes::rows(const open_hours& open,
+                                                                    const carried& before) const {
   using together = cells;
   std::vector<std::pair<std::string, std::string>> out;
   const auto write = [&](granularity by, cell_view view, name_number node, std::int32_t start, const together& those) {
@@ -477,9 +477,15 @@ std::vector<std::pair<std::string, std::string>> cell_changes::rows() const {
       there.distributions.add(what.distributions);
     }
   };
+  const auto open_hour = [&open](name_number node) {
+    const auto at = open.find(node);
+    return at == open.end() ? INT32_MAX : at->second;
+  };
   // From the finest to the coarsest: each period is made of those below it, which are fewer than the records.
   for (const auto view : views) {
     std::map<minute, together> hours;
+    for (const auto& [where, cells_there] : before.hours)
+      add_to(hours[where], cells_there, view);
     for (const auto& [where, found_there] : places_) {
       const minute hour{where.node, static_cast<std::int32_t>(floor_div(where.start, 60))};
       if (is_kept(granularity::minute, view) && where.start >= first_minute_) {
@@ -491,12 +497,17 @@ std::vector<std::pair<std::string, std::string>> cell_changes::rows() const {
           write(granularity::minute, view, where.node, where.start, of_minute);
         }
       }
-      add_to(hours[hour], found_there, view);
+      if (hour.start < open_hour(hour.node))
+        add_to(hours[hour], found_there, view);
     }
     std::map<minute, together> days;
+    for (const auto& [where, cells_there] : before.days)
+      add_to(days[where], cells_there, view);
     for (const auto& [where, of_hour] : hours) {
       write(granularity::hour, view, where.node, where.start, of_hour);
-      add_to(days[{where.node, static_cast<std::int32_t>(floor_div(where.start, 24))}], of_hour, view);
+      const auto day = day_of_hour(where.start);
+      if (day < day_of_hour(open_hour(where.node)))
+        add_to(days[{where.node, day}], of_hour, view);
     }
     for (const auto& [where, of_day] : days)
       write(granularity::day, view, where.node, where.start, of_day);
@@ -507,9 +518,78 @@ std::vector<std::pair<std::string, std::string>> cell_changes::rows() const {
   return out;
 }
 
-void cell_changes::write_to(rocksdb::WriteBatch& batch, const database& db) const {
-  for (const auto& [key, value] : rows())
+caf::error cell_changes::carry(const database& db, name_number node, std::int32_t before, std::int32_t after,
+                               carried& out) const {
+  const auto add_rows = [&](granularity by, std::int32_t first, std::int32_t end, cells& to) -> caf::error {
+    for (const auto part : {cell_part::sums, cell_part::distributions}) {
+      cells_key at{static_cast<std::uint8_t>(by),
+                   static_cast<std::uint8_t>(cell_view::all),
+                   static_cast<std::uint8_t>(part),
+                   node,
+                   0,
+                   first};
+      auto behind = at;
+      behind.chunk = UINT32_MAX;
+      behind.start = INT32_MAX;
+      const auto upper = encode_key(behind);
+      const rocksdb::Slice upper_slice{upper};
+      rocksdb::ReadOptions options;
+      options.iterate_upper_bound = &upper_slice;
+      const std::unique_ptr<rocksdb::Iterator> row{db.raw().NewIterator(options, db.handle(family::rollups))};
+      for (row->Seek(encode_key(at)); row->Valid();) {
+        cells_key of;
+        if (!decode_key(row->key().ToStringView(), of))
+          return damaged("roll-up");
+        if (of.start < first || of.start >= end) { // of another time: on to the next chunk that may have some of it
+          at.chunk = of.start < first ? of.chunk : of.chunk + 1;
+          if (at.chunk == 0 && of.start >= end)
+            break;
+          row->Seek(encode_key(at));
+          continue;
+        }
+        const auto bytes = row->value().ToStringView();
+        const bool read =
+          part == cell_part::sums
+            ? each_cell(bytes, cell_view::all, nullptr,
+                        [&to](const cell_id& id, const cell_sums& sums) { to[id].sums.add(sums); })
+            : each_cell(bytes, cell_view::all, nullptr,
+                        [&to](const cell_id& id, cell_distributions&& them) { to[id].distributions.add(them); });
+        if (!read)
+          return damaged("roll-up");
+        row->Next();
+      }
+      if (auto failed = to_error(row->status()))
+        return failed;
+    }
+    return {};
+  };
+  if (auto failed = add_rows(granularity::minute, before * 60, (before + 1) * 60, out.hours[{node, before}]))
+    return failed;
+  const auto day = day_of_hour(before);
+  if (day == day_of_hour(after))
+    return {};
+  return add_rows(granularity::hour, day * 24, before, out.days[{node, day}]);
+}
+
+caf::error cell_changes::write_to(rocksdb::WriteBatch& batch, const database& db, open_hours& open) const {
+  // Rows by minute go: by then their hours must be over.
+  auto now = open;
+  for (auto& [node, hour] : now)
+    hour = std::max(hour, static_cast<std::int32_t>(floor_div(first_minute_, 60)));
+  for (const auto& [where, cells_there] : places_) {
+    const auto hour = static_cast<std::int32_t>(floor_div(where.start, 60));
+    const auto [at, fresh] = now.emplace(where.node, hour);
+    at->second = std::max({at->second, hour, static_cast<std::int32_t>(floor_div(first_minute_, 60))});
+  }
+  carried before;
+  for (const auto& [node, hour] : now)
+    if (const auto was = open.find(node); was != open.end() && was->second != no_hour && was->second < hour)
+      if (auto failed = carry(db, node, was->second, hour, before))
+        return failed;
+  for (const auto& [key, value] : rows(now, before))
     batch.Merge(db.handle(family::rollups), key, value);
+  open = std::move(now);
+  return {};
 }
 
 std::vector<std::pair<name_number, std::int32_t>> cell_changes::days() const {

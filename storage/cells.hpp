@@ -34,7 +34,7 @@ class database;
 enum class granularity : std::uint8_t { minute = 0, hour = 1, day = 2 };
 /// Every attempt is in one cell of each view. What makes cells many is the client key and the account, and then the kind
 /// (model, alias, provider, endpoint, status): a question reads rows without what it does not ask for. The last three
-/// tell nothing but the outcome apart, besides the key or the account. On disk; minutes have all but `keys` and `accounts`.
+/// tell nothing but the outcome apart, besides the key or the account. On disk; of minutes see is_kept.
 enum class cell_view : std::uint8_t {
   kinds = 0,
   keys = 1,
@@ -50,6 +50,10 @@ constexpr bool has_kinds(cell_view v) { return (static_cast<unsigned>(v) & 4U) =
 /// The smallest one that has these.
 constexpr cell_view view_with(bool keys, bool accounts, bool kinds) {
   return static_cast<cell_view>((keys ? 1 : 0) | (accounts ? 2 : 0) | (kinds || (keys && accounts) ? 0 : 4));
+}
+/// Whether there are rows of that width in that view.
+constexpr bool is_kept(granularity by, cell_view view) {
+  return by != granularity::minute || view == cell_view::kinds || view == cell_view::all || view == cell_view::total;
 }
 /// The sums and the distributions of a cell are in rows of their own: most questions need no distributions. On disk.
 enum class cell_part : std::uint8_t { sums = 0, distributions = 1 };
@@ -138,6 +142,7 @@ constexpr std::uint32_t chunk_of(granularity by, cell_view view, name_number lea
 
 /// Full minutes, hours or days since 1970 in UTC; before it negative.
 std::int32_t start_of(granularity by, std::int64_t unix_ns);
+std::int32_t day_of_hour(std::int32_t hour);
 std::int64_t ns_of(granularity by);
 
 /// Which leads a question wants. Remembers of chunks whether any of theirs is among them. One thread.
@@ -238,19 +243,27 @@ std::int32_t first_minute_at(const position_value& position, moment now);
 /// Removes the rows of minutes before `first`.
 void drop_minutes_before(std::int32_t first, name_number node, rocksdb::WriteBatch& batch, const database& db);
 
+/// The newest hour (since 1970, UTC) of each node, which is in rows by minute only; hours before it have rows of their
+/// own, and so have the days before its day. So a cell is written by hour and by day once, when the hour or the day is
+/// over, and not with each commit. What comes late is merged into the rows that are there.
+using open_hours = std::map<name_number, std::int32_t>;
+constexpr std::int32_t no_hour = INT32_MIN;
+
 /// What one commit adds to roll-ups. One thread.
 class cell_changes {
 public:
-  /// Rows of minutes before this one are gone and stay so.
+  /// Rows of minutes before this one, the first of an hour, are gone and stay so.
   explicit cell_changes(std::int32_t first_minute) : first_minute_(first_minute) {}
   void add(const cell_change& change);
   void add_to_sieve(name_number node, std::int64_t at_ns, const sieve_kind& kind);
   /// The rows that come of it, keys and values, each key once; as they are in the end if nothing else is added to them.
-  [[nodiscard]] std::vector<std::pair<std::string, std::string>> rows() const;
+  /// Of nodes that are not in `open` everything is over.
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> rows(const open_hours& open) const;
   /// The nodes and days (since 1970, UTC) that they belong to, each once.
   [[nodiscard]] std::vector<std::pair<name_number, std::int32_t>> days() const;
-  /// Merges the rows into those that are there.
-  void write_to(rocksdb::WriteBatch& batch, const database& db) const;
+  /// Merges the rows into those that are there. `open`: all nodes as they are; then as they are with this. What is over
+  /// by that is read from the rows by minute and by hour.
+  [[nodiscard]] caf::error write_to(rocksdb::WriteBatch& batch, const database& db, open_hours& open) const;
   void clear();
   [[nodiscard]] bool empty() const { return places_.empty() && sieves_.empty(); }
 
@@ -266,6 +279,15 @@ private:
     bool operator<(const minute& other) const { return std::tie(node, start) < std::tie(other.node, other.start); }
     bool operator==(const minute&) const = default;
   };
+  /// Cells of before that hours and days that are over now are made of as well.
+  struct carried {
+    std::map<minute, cells> hours, days;
+  };
+  [[nodiscard]] caf::error carry(const database& db, name_number node, std::int32_t before, std::int32_t after,
+                                 carried& out) const;
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> rows(const open_hours& open,
+                                                                      const carried& before) const;
+
   std::int32_t first_minute_;
   std::map<minute, cells> places_;
   minute last_{};

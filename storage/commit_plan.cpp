@@ -400,7 +400,13 @@ caf::error commit_plan::close() {
   if (auto failed = close_registry())
     return failed;
   forget_minutes();
-  cells_.write_to(batch_, *db_);
+  open_hours open;
+  for (const auto& [name, state] : after_.nodes)
+    open.emplace(state.number, state.value.open_hour);
+  if (auto failed = cells_.write_to(batch_, *db_, open))
+    return failed;
+  for (auto& [name, state] : after_.nodes)
+    state.value.open_hour = open.at(state.number);
   credentials_.write_to(batch_);
   for (const auto& [name, state] : after_.nodes)
     put(family::meta, node_key{state.number}, state.value);

@@ -179,7 +179,7 @@ public:
   class reading {
   public:
     ~reading();
-    /// Each cell once; of leads that are neighbours in order of start, and so of all where the view has no leads.
+    /// Of leads that are neighbours in order of start; of the newest hour and its day in any order, maybe in parts.
     [[nodiscard]] caf::error sums(const node_name& node, const cell_question& what, const sums_visitor& visit) const;
     [[nodiscard]] caf::error distributions(const node_name& node, const cell_question& what,
                                            const distributions_visitor& visit) const;
@@ -227,6 +227,22 @@ public:
     [[nodiscard]] caf::expected<records_found> records(const record_walk& what) const;
     /// Every name of a kind with its number; ids of client keys. Takes time in proportion to the dictionary.
     [[nodiscard]] caf::expected<std::vector<std::pair<name_number, std::string>>> all_names(name_kind kind) const;
+
+    // What goes through very many rows, one by one: each until the visitor returns false.
+    /// Records of the walk, the oldest first whatever it says, of equal moments by the node's name and the id; names as
+    /// numbers. Looks at every record of the days that may hold one that is wanted. `limit` is not looked at.
+    using record_visitor = std::function<bool(const node_name&, const record_key&, const record_value&)>;
+    [[nodiscard]] caf::error each_record(const record_walk& what, const record_visitor& visit) const;
+    /// Of a client key, in clear.
+    [[nodiscard]] caf::expected<secret> key_text(name_number number) const;
+    /// The first and the last minute, hour or day (since 1970, UTC) that has any usage; nothing where none has.
+    [[nodiscard]] caf::expected<std::optional<std::pair<std::int32_t, std::int32_t>>> starts(granularity by) const;
+    /// Behind `after`, in the order of their ids.
+    [[nodiscard]] caf::error each_user(const user_id& after, const std::function<bool(user&&)>& visit) const;
+    [[nodiscard]] caf::error each_key(const key_id& after, const std::function<bool(client_key&&)>& visit) const;
+    [[nodiscard]] caf::error each_policy(const std::function<bool(policy&&)>& visit) const;
+    /// In the order of the log.
+    [[nodiscard]] caf::error each_entry(log_position after, const std::function<bool(registry_entry&&)>& visit) const;
 
   private:
     friend class ledger;

@@ -189,12 +189,33 @@ caf::error make_cells(database& db, const names& dictionary, std::int32_t first_
   old.DeleteRange(db.handle(family::rollups), key_prefix<cells_key>(), prefix_end(key_prefix<sieve_key>()));
   if (auto failed = db.write(old, false))
     return failed;
+  open_hours open;
+  row_writer out{db};
+  auto unread = db.each(family::meta, key_prefix<node_key>(), {},
+                        [&](std::string_view key, std::string_view bytes, bool&) -> caf::error {
+                          node_key of;
+                          node_value value;
+                          if (!decode_key(key, of) || !decode(bytes, value))
+                            return damaged("node");
+                          const auto hour = newest_hour(db, of.node);
+                          if (!hour)
+                            return hour.error();
+                          value.open_hour = open[of.node] = std::max(*hour, first_minute / 60);
+                          return out.put(family::meta, std::string{key}, value);
+                        });
+  if (unread)
+    return unread;
+  if (auto unwritten = out.flush())
+    return unwritten;
   const auto days = days_with_usage(db, nullptr, INT64_MIN);
   if (!days)
     return days.error();
   for (const auto& one : *days) {
     rocksdb::WriteBatch batch;
-    if (auto wrong = compare_day(db, dictionary, nullptr, one, first_minute, &batch); !wrong)
+    const auto hour = open.find(one.node);
+    if (hour == open.end())
+      return damaged("node");
+    if (auto wrong = compare_day(db, dictionary, nullptr, one, first_minute, hour->second, &batch); !wrong)
       return wrong.error();
     if (auto failed = db.write(batch, false))
       return failed;

@@ -18,17 +18,31 @@ struct ledger::reading::parts {
   std::shared_ptr<const day_changes> changed;
   std::uint64_t stamp = 0; ///< before `as_of` was taken
   std::unique_ptr<view> as_of;
+  std::map<name_number, std::int32_t> open_hours; ///< of nodes that were asked about
+
+  /// Of the node as it is in the view; its row is read once.
+  caf::expected<std::int32_t> open_hour(name_number node) {
+    if (const auto found = open_hours.find(node); found != open_hours.end())
+      return found->second;
+    const auto row = db->get(family::meta, encode_key(node_key{node}), as_of->get());
+    if (!row)
+      return row.error();
+    node_value value;
+    if (*row && !decode(**row, value))
+      return damaged("node");
+    return open_hours[node] = value.open_hour;
+  }
+
+  template <class Amounts, class Visit>
+  caf::error each(const node_name& node, const cell_question& what, const Visit& visit);
 
   // Calls `visit(start, bytes of the row)`, chunk after chunk, in order of start.
   template <class Visit>
-  caf::error each_row(const node_name& node, const cell_question& what, cell_part part, Visit&& visit) const {
-    const auto number = nodes.find(node);
-    if (number == nodes.end() || what.first >= what.end)
-      return {};
+  caf::error each_row(name_number node, const cell_question& what, cell_part part, Visit&& visit) const {
     cells_key at{static_cast<std::uint8_t>(what.by),
                  static_cast<std::uint8_t>(what.view),
                  static_cast<std::uint8_t>(part),
-                 number->second,
+                 node,
                  0,
                  what.first};
     auto behind = at;

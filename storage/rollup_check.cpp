@@ -140,8 +140,19 @@ caf::expected<std::vector<numbered_day>> days_with_usage(const database& db, con
   return std::vector<numbered_day>(out.begin(), out.end());
 }
 
+caf::expected<std::int32_t> newest_hour(const database& db, name_number node) {
+  const std::unique_ptr<rocksdb::Iterator> record{db.raw().NewIterator({}, db.handle(family::records))};
+  record->SeekForPrev(prefix_end(key_prefix<record_key>(node)));
+  if (auto failed = to_error(record->status()))
+    return failed;
+  record_key of;
+  if (!record->Valid() || !decode_key(record->key().ToStringView(), of) || of.node != node)
+    return no_hour;
+  return start_of(granularity::hour, of.at_ns);
+}
+
 caf::expected<std::uint64_t> compare_day(const database& db, const names& dictionary, const rocksdb::Snapshot* as_of,
-                                         const numbered_day& which, std::int32_t first_minute,
+                                         const numbered_day& which, std::int32_t first_minute, std::int32_t open_hour,
                                          rocksdb::WriteBatch* mended) {
   known_names met{dictionary};
   cell_changes made{first_minute};
@@ -161,7 +172,7 @@ caf::expected<std::uint64_t> compare_day(const database& db, const names& dictio
   if (failed)
     return failed;
   std::map<std::string, std::string> expected;
-  for (auto& [key, value] : made.rows())
+  for (auto& [key, value] : made.rows({{which.node, open_hour}}))
     expected.emplace(std::move(key), std::move(value));
   std::uint64_t wrong = 0;
   failed = each_rollup(db, which, as_of, [&](std::string_view key, std::string_view value) -> caf::error {
@@ -227,8 +238,14 @@ caf::expected<std::uint64_t> ledger::check_rollups(const usage_day& which) const
     return row.error();
   if (*row && !decode(**row, position))
     return damaged("position");
+  node_value node;
+  const auto node_row = parts_->db->get(family::meta, encode_key(node_key{*number}), as_of.get());
+  if (!node_row)
+    return node_row.error();
+  if (*node_row && !decode(**node_row, node))
+    return damaged("node");
   return compare_day(*parts_->db, *parts_->dictionary, as_of.get(), {*number, which.day}, position.first_minute,
-                     nullptr);
+                     node.open_hour, nullptr);
 }
 
 caf::expected<std::uint64_t> ledger::mend_rollups(const usage_day& which) {
@@ -238,8 +255,9 @@ caf::expected<std::uint64_t> ledger::mend_rollups(const usage_day& which) {
   if (!number)
     return std::uint64_t{0};
   rocksdb::WriteBatch batch;
-  auto wrong = compare_day(*parts_->db, *parts_->dictionary, nullptr, {*number, which.day},
-                           parts_->memory.position.first_minute, &batch);
+  auto wrong =
+    compare_day(*parts_->db, *parts_->dictionary, nullptr, {*number, which.day}, parts_->memory.position.first_minute,
+                parts_->memory.nodes.find(which.node)->second.value.open_hour, &batch);
   if (!wrong || batch.Count() == 0)
     return wrong;
   const std::vector days{day_changes::node_day{*number, which.day}};

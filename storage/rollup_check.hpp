@@ -23,9 +23,12 @@ struct numbered_day {
 caf::expected<std::vector<numbered_day>> days_with_usage(const database& db, const rocksdb::Snapshot* as_of,
                                                          std::int64_t first_ns);
 
+/// The hour of the node's newest record; no_hour: it has none.
+caf::expected<std::int32_t> newest_hour(const database& db, name_number node);
+
 /// How many rows are missing, too many or wrong. With `mended` not null: what makes them right goes there.
 caf::expected<std::uint64_t> compare_day(const database& db, const names& dictionary, const rocksdb::Snapshot* as_of,
-                                         const numbered_day& which, std::int32_t first_minute,
+                                         const numbered_day& which, std::int32_t first_minute, std::int32_t open_hour,
                                          rocksdb::WriteBatch* mended);
 
 } // namespace keyportal::storage

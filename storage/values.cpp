@@ -235,8 +235,7 @@ bool take(std::string_view& in, record_span& span) {
 } // namespace
 
 std::string encode(const node_value& value) {
-  const bool copies = value.copied.count > 0; // without them older programs can read it
-  auto out = begin(copies ? 3 : 2);
+  auto out = begin(4);
   out.push_back(value.known ? 1 : 0);
   put_fixed(out, value.last_seen_ns);
   put(out, value.counters);
@@ -246,20 +245,21 @@ std::string encode(const node_value& value) {
   put_varint(out, value.incompletes);
   put(out, value.plain);
   put(out, value.with_facts);
-  if (copies)
-    put(out, value.copied);
+  put(out, value.copied);
+  put_fixed(out, value.open_hour);
   return out;
 }
 
 bool decode(std::string_view in, node_value& out) {
   char version = 0;
   out.copied = {};
-  if (!take_version(in, 3, version) || !take_bool(in, out.known) || !get_fixed(in, out.last_seen_ns)
+  out.open_hour = INT32_MIN;
+  if (!take_version(in, 4, version) || !take_bool(in, out.known) || !get_fixed(in, out.last_seen_ns)
       || !take(in, out.counters) || !take(in, out.sums, version) || !get_varint(in, out.restarts)
       || !get_varint(in, out.gaps))
     return false;
   return (version == 1 || (get_varint(in, out.incompletes) && take(in, out.plain) && take(in, out.with_facts)))
-         && (version < 3 || take(in, out.copied)) && in.empty();
+         && (version < 3 || take(in, out.copied)) && (version < 4 || get_fixed(in, out.open_hour)) && in.empty();
 }
 
 std::string encode(const mark_value& value) {

@@ -116,9 +116,10 @@ struct node_value {
   std::uint64_t restarts = 0; ///< numbers given
   std::uint64_t gaps = 0;
   std::uint64_t incompletes = 0;
-  record_span plain;      ///< records without facts: from `/usage` or a file
-  record_span with_facts; ///< records from the usage queue
-  record_span copied{};   ///< records out of other tools' databases, which are counted above as well
+  record_span plain;                  ///< records without facts: from `/usage` or a file
+  record_span with_facts;             ///< records from the usage queue
+  record_span copied{};               ///< records out of other tools' databases, which are counted above as well
+  std::int32_t open_hour = INT32_MIN; ///< since 1970; the only one that has roll-ups by minute only. No record is newer
   bool operator==(const node_value&) const = default;
 };
 

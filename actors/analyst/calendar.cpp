@@ -109,6 +109,18 @@ calendar::local_hour calendar::hour_at(moment t) const {
           static_cast<int>(std::chrono::duration_cast<std::chrono::hours>(local - day).count())};
 }
 
+calendar::clock_span calendar::clock_at(std::int64_t unix_ns) const {
+  const auto info = zone_->get_info(second_of(moment_of(unix_ns)));
+  // The first and the last span of a zone have no end that 64 bits could hold.
+  const auto edge = [](date::sys_seconds t) {
+    const auto s = t.time_since_epoch().count();
+    return s <= INT64_MIN / 1'000'000'000   ? INT64_MIN
+           : s >= INT64_MAX / 1'000'000'000 ? INT64_MAX
+                                            : std::int64_t{s} * 1'000'000'000;
+  };
+  return {edge(info.begin), edge(info.end), static_cast<std::int32_t>(info.offset.count())};
+}
+
 std::optional<moment> calendar::read(std::string_view words, moment now, moment end) const {
   const auto inside = [](moment t) {
     return unix_ns(t) >= earliest_ns && unix_ns(t) <= latest_ns ? std::optional(t) : std::nullopt;
@@ -144,11 +156,7 @@ std::optional<moment> calendar::read(std::string_view words, moment now, moment 
   }
   if (words.size() >= 2 && words.size() <= 7 && whole_number(words.substr(0, words.size() - 1), number)) {
     const auto unit = words.back();
-    const auto minutes = unit == 'm'   ? 1
-                         : unit == 'h' ? 60
-                         : unit == 'd' ? 1440
-                         : unit == 'w' ? 10'080
-                                       : 0;
+    const auto minutes = unit == 'm' ? 1 : unit == 'h' ? 60 : unit == 'd' ? 1440 : unit == 'w' ? 10'080 : 0;
     if (minutes != 0 && number <= 100'000)
       return inside(end - std::chrono::minutes{std::int64_t{number} * minutes});
   }

@@ -36,6 +36,14 @@ public:
   };
   [[nodiscard]] local_hour hour_at(moment t) const;
 
+  /// How far the clocks there are ahead of UTC, and from when till when it is so much.
+  struct clock_span {
+    std::int64_t first_ns = 0;
+    std::int64_t end_ns = 0; ///< excluded
+    std::int32_t ahead_s = 0;
+  };
+  [[nodiscard]] clock_span clock_at(std::int64_t unix_ns) const;
+
   /// RFC 3339, "2026-04-02" (midnight here), "30d" (so long before `end`; also "m", "h", "w"), "now", and "today", "week",
   /// "month", "year" (when it began). Nothing for anything else.
   [[nodiscard]] std::optional<moment> read(std::string_view words, moment now, moment end) const;
@@ -50,6 +58,6 @@ private:
 
 /// Moments outside of this are refused.
 inline constexpr std::int64_t earliest_ns = -8'520'336'000'000'000'000; // 1700
-inline constexpr std::int64_t latest_ns = 7'258'118'400'000'000'000;   // 2200
+inline constexpr std::int64_t latest_ns = 7'258'118'400'000'000'000;    // 2200
 
 } // namespace keyportal

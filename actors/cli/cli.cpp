@@ -67,6 +67,7 @@ int run(const invocation& asked, const loaded_settings& loaded, const console& i
     case command::records: return show_records(here);
     case command::ledger_verify:
     case command::ledger_rebuild: return check_ledger(here, borrowed);
+    case command::export_rows: return export_rows(here);
     case command::incompletes: return list_incompletes(here);
     case command::deadletters_list: return list_letters(here);
     case command::deadletters_show: return show_letter(here);

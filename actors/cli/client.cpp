@@ -30,14 +30,26 @@ void append(header_list& headers, const std::string& line) {
   }
 }
 
+bool is_success(int status) { return status >= 200 && status < 300; }
+
 struct transfer {
   const http_call& call;
+  CURL* handle = nullptr;
   http_answer answer;
   bool too_large = false;
+  bool not_taken = false;
 };
 
 std::size_t on_bytes(char* data, std::size_t, std::size_t count, void* to) {
   auto& now = *static_cast<transfer*>(to);
+  if (now.call.on_body) {
+    long status = 0;
+    curl_easy_getinfo(now.handle, CURLINFO_RESPONSE_CODE, &status);
+    if (is_success(static_cast<int>(status))) {
+      now.not_taken = !now.call.on_body({data, count});
+      return now.not_taken ? 0 : count;
+    }
+  }
   if (now.answer.body.size() + count > now.call.max_bytes) {
     now.too_large = true;
     return 0; // ends the transfer
@@ -84,8 +96,6 @@ curl_socket_t open_public_socket(void*, curlsocktype, curl_sockaddr* to) {
   return is_public(to->family, address) ? ::socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol)
                                         : CURL_SOCKET_BAD;
 }
-
-bool is_success(int status) { return status >= 200 && status < 300; }
 
 /// The error that an answer of the service tells (problem+json).
 caf::error told_by_service(const http_answer& answer) {
@@ -139,7 +149,7 @@ caf::expected<http_answer> send(const http_call& call) {
   const std::unique_ptr<CURL, easy_deleter> handle(ready == CURLE_OK ? curl_easy_init() : nullptr);
   if (!handle)
     return make_error(errc::internal, "libcurl cannot be used");
-  transfer now{call, {}, false};
+  transfer now{call, handle.get(), {}, false, false};
   char reason[CURL_ERROR_SIZE] = "";
   header_list headers;
   append(headers, "Expect:"); // no round trip before a body
@@ -150,6 +160,9 @@ caf::expected<http_answer> send(const http_call& call) {
   if (!call.body.empty())
     append(headers, "Content-Type: application/json");
 
+  if (!call.range.empty())
+    append(headers, "Range: " + call.range);
+
   auto* curl = handle.get();
   curl_easy_setopt(curl, CURLOPT_URL, call.url.c_str());
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, call.public_only ? "https" : "http,https");
@@ -159,7 +172,12 @@ caf::expected<http_answer> send(const http_call& call) {
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_USERAGENT, "keyportal");
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, 5L);
-  curl_easy_setopt(curl, CURLOPT_TIMEOUT, static_cast<long>(call.timeout.count()));
+  if (call.on_body) { // as long as it takes, but not without a byte
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, static_cast<long>(call.timeout.count()));
+  } else {
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, static_cast<long>(call.timeout.count()));
+  }
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_bytes);
@@ -186,6 +204,8 @@ caf::expected<http_answer> send(const http_call& call) {
     return std::move(now.answer);
   }
   const std::string said = *reason ? reason : curl_easy_strerror(code);
+  if (now.not_taken)
+    return make_error(errc::file_unreadable, "what came");
   if (now.too_large)
     return make_error(errc::body_too_large, fmt::format("the answer is larger than {} bytes", call.max_bytes));
   if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL)

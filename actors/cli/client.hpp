@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "config/settings.hpp"
 #include "messages/errors.hpp"
@@ -26,8 +27,11 @@ struct http_call {
   std::string idempotency_key; ///< empty: no such header; printable ASCII
   std::string body;
   std::chrono::seconds timeout{60};    ///< of the whole call
-  std::uint64_t max_bytes = 64u << 20; ///< of the answer
-  bool public_only = false;            ///< over https, and never to this machine or a private network
+  std::uint64_t max_bytes = 64u << 20; ///< of the answer, where `on_body` does not take it
+  std::string range = {};              ///< as in "bytes=100-"; empty: no such header
+  /// Takes what comes of an answer that is a success, as it comes; false ends the call. Such an answer has no body then.
+  std::function<bool(std::string_view)> on_body = {};
+  bool public_only = false; ///< over https, and never to this machine or a private network
   /// Told now and then while bytes go either way; `total` is 0 where it is not known.
   std::function<void(std::uint64_t sent, std::uint64_t received, std::uint64_t total)> on_progress;
 };

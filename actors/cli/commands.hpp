@@ -25,6 +25,8 @@ int show_records(const context& here);
 
 // ledger.cpp
 int check_ledger(const context& here, const hooks& borrowed); ///< exit_failed where something is wrong and stays so
+// exports.cpp
+int export_rows(const context& here);
 
 // letters.cpp: what did not arrive or could not be read
 int list_incompletes(const context& here);

@@ -5,6 +5,7 @@
 
 #include "actors/cli/registry_calls.hpp"
 #include "actors/cli/table.hpp"
+#include "actors/cli/usage_question.hpp"
 #include "messages/json.hpp"
 
 namespace keyportal::cli {
@@ -53,29 +54,6 @@ std::string shown(const json& answer, const std::string& value) {
   return name.empty() ? (value.empty() ? "-" : value) : name;
 }
 
-/// The filters as the service takes them. E-mail addresses stand for people's ids.
-caf::expected<json> filters(const service& portal, const std::vector<std::string>& where) {
-  auto out = json::object();
-  for (const auto& one : where) {
-    const auto equals = one.find('=');
-    if (equals == std::string::npos || equals == 0)
-      return make_error(errc::bad_request, "--where takes NAME=TEXT, for example --where model=gpt-5");
-    const auto name = one.substr(0, equals);
-    auto value = one.substr(equals + 1);
-    if (name == "user" && value.find('@') != std::string::npos) {
-      const auto person = look(portal, path_of_person(value));
-      if (!person)
-        return person.error();
-      value = text(*person, {"id"});
-    }
-    auto& texts = out[name];
-    if (texts.is_null())
-      texts = json::array();
-    texts.push_back(std::move(value));
-  }
-  return out;
-}
-
 void say_how_complete(const context& here, const json& answer) {
   const auto& gaps = list_at(answer, "gaps");
   for (const auto& gap : gaps) {
@@ -87,24 +65,6 @@ void say_how_complete(const context& here, const json& answer) {
   }
   if (at(answer, {"exact"}) == false)
     here.io.out << "some borders lie within an hour of which only the whole is kept, and were moved to its begin\n";
-}
-
-caf::expected<json> ask(const service& portal, const std::string& path, const json& question) {
-  http_call call;
-  call.method = "POST";
-  call.body = dump(question);
-  auto body = portal.call(std::move(call), path, true);
-  if (!body)
-    return body.error();
-  auto parsed = json::parse(*body, nullptr, false);
-  if (parsed.is_discarded())
-    return make_error(errc::service_unreachable, fmt::format("{} answers, but not as Key Portal does", portal.url()));
-  return parsed;
-}
-
-void put_if(json& to, const char* name, const std::string& value) {
-  if (!value.empty())
-    to[name] = value;
 }
 
 void print_usage(const context& here, const json& report) {
@@ -223,7 +183,7 @@ void print_records(const context& here, const json& page) {
 
 /// What both have: the range and the filters.
 caf::expected<json> common(const service& portal, const usage_words& asked) {
-  auto where = filters(portal, asked.where);
+  auto where = usage_filters(portal, asked.where);
   if (!where)
     return where.error();
   json out = {{"where", std::move(*where)}};

@@ -6,9 +6,6 @@
 
 namespace keyportal::cpa {
 
-namespace {
-
-/// Field order and spelling of CPA's own export, so that files compare.
 void append_detail(std::string& out, const detail& d) {
   out += R"({"timestamp":")";
   append_rfc3339(out, d.at);
@@ -22,6 +19,8 @@ void append_detail(std::string& out, const detail& d) {
                  d.tokens.input, d.tokens.output, d.tokens.reasoning, d.tokens.cached, d.tokens.total, d.failed);
 }
 
+namespace {
+
 void append_counts(std::string& out, std::string_view name, const std::map<std::string, std::int64_t>& counts) {
   fmt::format_to(std::back_inserter(out), R"(,"{}":{{)", name);
   const char* comma = "";
@@ -34,8 +33,24 @@ void append_counts(std::string& out, std::string_view name, const std::map<std::
 
 } // namespace
 
+void bucket_counts::add(const stamped_time& at, std::int64_t tokens) {
+  written_.clear();
+  append_rfc3339(written_, at);
+  const auto day = written_.substr(0, 10), hour = written_.substr(11, 2);
+  ++requests_by_day_[day];
+  ++requests_by_hour_[hour];
+  tokens_by_day_[day] += tokens;
+  tokens_by_hour_[hour] += tokens;
+}
+
+void bucket_counts::append(std::string& out) const {
+  append_counts(out, "requests_by_day", requests_by_day_);
+  append_counts(out, "requests_by_hour", requests_by_hour_);
+  append_counts(out, "tokens_by_day", tokens_by_day_);
+  append_counts(out, "tokens_by_hour", tokens_by_hour_);
+}
+
 void export_writer::add(const std::vector<record_group>& groups) {
-  std::string written;
   for (const auto& group : groups) {
     auto& target = apis_[group.client_key.reveal()][group.model];
     for (const auto& d : group.details) {
@@ -45,14 +60,7 @@ void export_writer::add(const std::vector<record_group>& groups) {
       ++target.requests;
       target.tokens += d.tokens.total;
       sums_.add(d.tokens, d.parts, d.latency_ms, d.failed);
-      // The wall clock of the time stamp's own zone decides the bucket, as in CPA.
-      written.clear();
-      append_rfc3339(written, d.at);
-      const auto day = written.substr(0, 10), hour = written.substr(11, 2);
-      ++requests_by_day_[day];
-      ++requests_by_hour_[hour];
-      tokens_by_day_[day] += d.tokens.total;
-      tokens_by_hour_[hour] += d.tokens.total;
+      buckets_.add(d.at, d.tokens.total);
     }
   }
 }
@@ -108,10 +116,7 @@ std::string export_writer::finish(moment exported_at) && {
                  R"(","usage":{{"total_requests":{},"success_count":{},"failure_count":{},"total_tokens":{},)",
                  sums_.requests, sums_.ok, sums_.failed, sums_.tokens.total);
   append_apis(out);
-  append_counts(out, "requests_by_day", requests_by_day_);
-  append_counts(out, "requests_by_hour", requests_by_hour_);
-  append_counts(out, "tokens_by_day", tokens_by_day_);
-  append_counts(out, "tokens_by_hour", tokens_by_hour_);
+  buckets_.append(out);
   out += "}}";
   apis_.clear();
   return out;

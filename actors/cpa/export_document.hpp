@@ -9,6 +9,22 @@
 
 namespace keyportal::cpa {
 
+/// One entry of `details`, in the order and spelling of CPA's own export, so that files compare.
+void append_detail(std::string& out, const detail& d);
+
+/// Counts by day and by hour of the day, as the head of an export has them: the wall clock of the time stamp's own zone
+/// decides, as in CPA.
+class bucket_counts {
+public:
+  void add(const stamped_time& at, std::int64_t tokens);
+  /// ,"requests_by_day":{…},"requests_by_hour":{…},"tokens_by_day":{…},"tokens_by_hour":{…}
+  void append(std::string& out) const;
+
+private:
+  std::map<std::string, std::int64_t> requests_by_day_, requests_by_hour_, tokens_by_day_, tokens_by_hour_;
+  std::string written_;
+};
+
 /// Writes export documents of version 1; the totals and buckets in them are computed
 /// from the details, as CPA does.
 class export_writer {
@@ -31,7 +47,7 @@ private:
 
   // api -> model -> list; std::map gives CPA's order of keys.
   std::map<std::string, std::map<std::string, model_list>> apis_;
-  std::map<std::string, std::int64_t> requests_by_day_, requests_by_hour_, tokens_by_day_, tokens_by_hour_;
+  bucket_counts buckets_;
   totals sums_;
 };
 

@@ -76,6 +76,7 @@ void supervisor_core::start(self_ptr self) {
   self->monitor(shared.registry);
   self->monitor(shared.analyst);
   self->monitor(shared.checker);
+  self->monitor(shared.exporter);
   self->monitor(shared.gateway);
   for (const auto& node : around->configured.nodes) {
     nodes.push_back(spawn_node(system, *around, node, shared));
@@ -148,6 +149,7 @@ void supervisor_core::on_down(self_ptr self, const caf::down_msg& down) {
                     : is(shared.registry)  ? "key registry"
                     : is(shared.analyst)   ? "analyst"
                     : is(shared.checker)   ? "checker"
+                    : is(shared.exporter)  ? "exporter"
                     : is(shared.gateway)   ? "gateway"
                                            : nullptr;
   if (who)
@@ -232,6 +234,7 @@ void supervisor_core::finish(self_ptr self) {
   caf::anon_send_exit(shared.auditor, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(shared.analyst, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(shared.checker, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(shared.exporter, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(shared.registry, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(shared.feed, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(shared.publisher, caf::exit_reason::user_shutdown);

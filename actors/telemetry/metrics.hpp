@@ -106,6 +106,8 @@ public:
   prometheus::Gauge& keys_renewals;      ///< keyportal_keys_waiting{for="renewal"}: asked for and not decided
   prometheus::Gauge& keys_changing;      ///< keyportal_keys_changing: not yet at the nodes as they should be
   prometheus::Counter& frames_sent;      ///< keyportal_websocket_frames_total: broadcast, each counted once
+  prometheus::Gauge& exports_held;       ///< keyportal_exports_held: views of the ledger that exports hold
+  prometheus::Counter& export_bytes;     ///< keyportal_export_bytes_total: given out by exports
 };
 
 } // namespace keyportal

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <utility>
 
 namespace keyportal::test {
 
@@ -96,12 +97,39 @@ raw_answer client::answer(bool bodiless) {
   }
   if (bodiless || out.status < 200)
     return out;
+  if (out.header("transfer-encoding") == "chunked") {
+    for (;;) {
+      std::size_t line;
+      while ((line = buffer_.find("\r\n")) == std::string::npos)
+        if (!receive_more())
+          return {};
+      const auto size = static_cast<std::size_t>(std::strtoull(buffer_.c_str(), nullptr, 16));
+      if (!have(line + 2 + size + 2))
+        return {};
+      out.body += buffer_.substr(line + 2, size);
+      buffer_.erase(0, line + 2 + size + 2);
+      if (size == 0)
+        return out;
+    }
+  }
   const auto length = static_cast<std::size_t>(std::atoll(out.header("content-length").c_str()));
   if (!have(length))
     return {};
   out.body = buffer_.substr(0, length);
   buffer_.erase(0, length);
   return out;
+}
+
+std::string client::take(std::size_t bytes) {
+  (void)have(bytes);
+  auto out = buffer_.substr(0, bytes);
+  buffer_.erase(0, bytes);
+  return out;
+}
+
+std::string client::rest() {
+  while (receive_more()) {}
+  return std::exchange(buffer_, {});
 }
 
 bool client::ended() {

@@ -36,7 +36,12 @@ public:
   void shut_sending();
 
   /// The next answer; status 0 if none came in time or the connection ended. `bodiless`: it is one to HEAD.
+  /// A body in chunks is put together; one that breaks off is status 0.
   raw_answer answer(bool bodiless = false);
+  /// The next bytes, as they come; fewer when there were no more in time.
+  std::string take(std::size_t bytes);
+  /// Everything up to the other side's end, in time.
+  std::string rest();
   /// Whether the other side closes, without sending more, in time.
   bool ended();
 

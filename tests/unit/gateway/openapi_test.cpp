@@ -6,6 +6,7 @@
 
 #include "gateway/handlers.hpp"
 #include "gateway/routes.hpp"
+#include "messages/exports_json.hpp"
 #include "messages/price_json.hpp"
 #include "messages/registry_json.hpp"
 
@@ -99,6 +100,7 @@ TEST_CASE("the schemas of openapi.yaml have the fields that are sent") {
   CHECK(properties_of("rates") == keys_of(to_json(price_rates{0, 0, 0, 0, 0, 0, 0})));
   CHECK(properties_of("unpriced") == keys_of(to_json(unpriced_model{})));
   CHECK(properties_of("reprice") == keys_of(to_json(reprice_state{})));
+  CHECK(properties_of("export") == keys_of(to_json(opened_export{})));
   CHECK(properties_of("config") == keys_of(to_json(config_info{})));
   CHECK(properties_of("node") == keys_of(to_json(node_overview{})));
   CHECK(properties_of("summary") == keys_of(nlohmann::json::parse(*summary_answer({}).body)));
