@@ -1,6 +1,7 @@
 // What questions about usage cost, and what it costs to be able to answer them: a ledger of so many records over 90 days.
-// Usage: usage_bench [RECORDS] [FOLDER [RECORDS_A_COMMIT]]; an existing ledger in FOLDER is used as it is. With an
-// existing or new file `peer.db` in FOLDER, the same questions are asked of SQLite.
+// Usage: usage_bench [RECORDS] [FOLDER [RECORDS_A_COMMIT]]; an existing ledger in FOLDER is used as it is.
+// USAGE_BENCH_PEER=1: the same is asked of SQLite, in FOLDER/peer.db. Only questions
+// that have it in their name: USAGE_BENCH_ONLY=text. Only pages of records: USAGE_BENCH_PAGES_ONLY=1.
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -95,6 +96,13 @@ double measure(const std::string& name, std::uint64_t records, const std::functi
   return slow;
 }
 
+std::unique_ptr<storage::ledger> open_in(const std::filesystem::path& folder) {
+  auto opened = storage::ledger::open({.folder = folder});
+  if (!opened)
+    must(opened.error());
+  return std::move(*opened);
+}
+
 struct dashboard_question {
   std::string name;
   usage_question what;
@@ -104,6 +112,7 @@ struct dashboard_question {
 std::vector<dashboard_question> dashboard(const storage::ledger& books) {
   std::vector<dashboard_question> out;
   const auto now = moment_of(begin_ns + days * day_ns);
+  const auto* only = std::getenv("USAGE_BENCH_ONLY");
   const auto ask = [&](const std::string& name, const usage_question& asked) {
     for (const int span : {30, 90})
       for (const auto* zone : {"UTC", "Asia/Shanghai"}) {
@@ -111,7 +120,8 @@ std::vector<dashboard_question> dashboard(const storage::ledger& books) {
         question.zone = zone;
         question.from = now - std::chrono::hours{24 * span};
         question.to = now;
-        out.push_back({fmt::format("{}.{}d.{}", name, span, zone), question});
+        if (auto named = fmt::format("{}.{}d.{}", name, span, zone); only == nullptr || named.find(only) != named.npos)
+          out.push_back({std::move(named), question});
       }
   };
   const auto whole = [](std::vector<usage_by> by, usage_filter where = {}) {
@@ -160,8 +170,9 @@ std::vector<dashboard_question> dashboard(const storage::ledger& books) {
   return out;
 }
 
-void ask_questions(const std::shared_ptr<const storage::ledger>& books, std::uint64_t records,
-                   const std::function<std::shared_ptr<const storage::ledger>()>& open_cold) {
+/// `books` is opened anew for each question from the disk.
+void ask_questions(std::shared_ptr<storage::ledger>& books, std::uint64_t records,
+                   const std::filesystem::path& folder) {
   const auto now = moment_of(begin_ns + days * day_ns);
   const auto ask_at = [&](analysis& desk, const usage_question& question) {
     const auto report = desk.answer(ask_usage{question, {}, {}}, now);
@@ -179,20 +190,20 @@ void ask_questions(const std::shared_ptr<const storage::ledger>& books, std::uin
   }
   figure("usage.dashboard.p99 (" + slowest.name + ")", slowest.ms, "ms", records);
   // From the disk: nothing in the caches of the system nor in ours.
-  if (open_cold) {
-    for (const auto& one : all) {
-      const auto opened = open_cold();
-      analysis fresh{opened, "UTC"};
-      const auto cpu = bench::cpu_ms();
-      const auto start = clock_type::now();
-      ask_at(fresh, one.what);
-      const auto ms = seconds_since(start) * 1000;
-      figure("usage.cold." + one.name, ms, "ms", records);
-      figure("usage.cold." + one.name + ".cpu", bench::cpu_ms() - cpu, "ms", records);
-      coldest.see(one.name, ms);
-    }
-    figure("usage.dashboard.cold (" + coldest.name + ")", coldest.ms, "ms", records);
+  for (const auto& one : all) {
+    books.reset();
+    drop_from_caches(folder);
+    books = open_in(folder);
+    analysis desk{books, "UTC"};
+    const auto cpu = bench::cpu_ms();
+    const auto start = clock_type::now();
+    ask_at(desk, one.what);
+    const auto ms = seconds_since(start) * 1000;
+    figure("usage.cold." + one.name, ms, "ms", records);
+    figure("usage.cold." + one.name + ".cpu", bench::cpu_ms() - cpu, "ms", records);
+    coldest.see(one.name, ms);
   }
+  figure("usage.dashboard.cold (" + coldest.name + ")", coldest.ms, "ms", records);
 }
 
 void ask_pages(const std::shared_ptr<const storage::ledger>& books, std::uint64_t records) {
@@ -277,12 +288,6 @@ void ask_peer(bench::usage_peer& peer, std::uint64_t records) {
                                " ORDER BY at DESC LIMIT 100");
 }
 
-std::unique_ptr<storage::ledger> open_in(const std::filesystem::path& folder) {
-  auto opened = storage::ledger::open({.folder = folder});
-  if (!opened)
-    must(opened.error());
-  return std::move(*opened);
-}
 
 void fill(const std::filesystem::path& folder, std::uint64_t records, std::uint64_t batch) {
   auto books = open_in(folder);
@@ -336,12 +341,7 @@ int main(int count, char** arguments) {
     std::shared_ptr<storage::ledger> books = open_in(folder);
     figure("usage.start", seconds_since(start), "s", records);
     if (std::getenv("USAGE_BENCH_PAGES_ONLY") == nullptr)
-      ask_questions(books, records, [&]() -> std::shared_ptr<const storage::ledger> {
-        books.reset();
-        drop_from_caches(folder);
-        books = open_in(folder);
-        return books;
-      });
+      ask_questions(books, records, folder);
     ask_pages(books, records);
     if (std::getenv("USAGE_BENCH_PEER") != nullptr) {
       const bool there = std::filesystem::exists(parent / "peer.db");
