@@ -148,7 +148,7 @@ caf::expected<appended> answer_to(const caf::expected<committed>& done, appended
   return appended{done->appended};
 }
 
-copy_report report_of(const committed& done) { {
+copy_report report_of(const committed& done) {
   return {done.records->size() + done.duplicates + done.refused, done.records->size(), done.refused};
 }
 

@@ -103,8 +103,7 @@ retention_state retention_core::now() const {
   for (const auto& one : store->kept()) {
     retention_state::node n;
     n.name = one.node;
-    if (one.first_ns != INT64_MIN)
-      n.first = moment_of(one.first_ns);
+    n.first = one.first_ns == INT64_MIN ? std::nullopt : std::optional{moment_of(one.first_ns)};
     n.records = one.records;
     n.gone = one.gone;
     n.refused = one.refused;

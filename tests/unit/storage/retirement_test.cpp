@@ -53,7 +53,7 @@ cell_rows roll_ups(const ledger& books, const node_name& node) {
   const auto read = books.read();
   for (const auto by : {granularity::hour, granularity::day})
     for (const auto view : {cell_view::kinds, cell_view::keys, cell_view::accounts, cell_view::all}) {
-      ledger::cell_question what{by, view, INT32_MIN, INT32_MAX, nullptr, false};
+      ledger::cell_question what{by, view, INT32_MIN, INT32_MAX, nullptr};
       must(read->sums(node, what, [&](std::int32_t start, const cell_id& id, const cell_sums& sums) {
         auto& all = out[std::to_string(static_cast<int>(by)) + "/" + std::to_string(static_cast<int>(view)) + "/"
                         + std::to_string(start) + "/" + std::to_string(id.client_key) + "/"
