@@ -185,6 +185,8 @@ void server::impl::stop() {
   for (auto& thread : threads)
     thread.join();
   threads.clear();
+  beast::error_code ignored;
+  acceptor.close(ignored); // else who was not accepted yet would wait for ever
   for (const auto& one : core->all_connections())
     one->abandon();
 }

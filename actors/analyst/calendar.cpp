@@ -157,7 +157,8 @@ std::optional<moment> calendar::read(std::string_view words, moment now, moment 
   if (words.size() >= 2 && words.size() <= 7 && whole_number(words.substr(0, words.size() - 1), number)) {
     const auto unit = words.back();
     const auto minutes = unit == 'm' ? 1 : unit == 'h' ? 60 : unit == 'd' ? 1440 : unit == 'w' ? 10'080 : 0;
-    if (minutes != 0 && number <= 100'000)
+    constexpr std::int64_t most = 250LL * 366 * 1440; // more is not before any moment there is
+    if (minutes != 0 && std::int64_t{number} * minutes <= most)
       return inside(end - std::chrono::minutes{std::int64_t{number} * minutes});
   }
   return std::nullopt;

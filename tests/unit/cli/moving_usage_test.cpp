@@ -212,7 +212,7 @@ TEST_CASE_METHOD(usage, "one record that stands twice in a file is sent once, in
   server.answer("POST /api/v1/nodes/default/records", R"({"records":500,"added":0})");
   REQUIRE(run({"import", "cpa-usage-keeper", file("app.db"), "--json"}) == exit_done);
   CHECK(sent("records").size() == 1100);
-  CHECK(report()["records"] == json{{"read", 1101}, {"added", 0}, {"known", 1101}, {"refused", 0}});
+  CHECK(report()["records"] == json{{"read", 1101}, {"added", 0}, {"known", 1101}, {"refused", 0}, {"too_old", 0}});
   std::set<std::size_t> pieces;
   for (const auto& asked : server.asked())
     if (asked.line.ends_with("/records"))

@@ -169,6 +169,7 @@ TEST_CASE("a server that stops does not wait for a body without an end") {
   REQUIRE(it);
   client c((*it)->port());
   c.send(get("/"));
+  CHECK(c.answer(true).status == 200); // only its head
   (*it)->stop();
   CHECK(c.rest().size() > 100'000);
 }

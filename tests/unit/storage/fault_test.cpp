@@ -193,7 +193,7 @@ TEST_CASE("What verification compares, it does notice") {
       case 0: drop(family::records, key_prefix<record_key>()); break;
       case 1: drop(family::rollups, key_prefix<cells_key>()); break;
       case 2:
-        batch.Put(db->handle(family::rollups), first(family::rollups, key_prefix<cells_key>(std::uint8_t{2})),
+        batch.Put(db->handle(family::rollups), first(family::rollups, key_prefix<cells_key>(std::uint8_t{0})),
                   encode(sums_row{}, cell_view::kinds));
         break;
       case 3: drop(family::outbox, key_prefix<outbox_key>()); break;
