@@ -65,6 +65,8 @@ private:
     for (auto at = std::lower_bound(divided.begin(), divided.end(), static_cast<std::int32_t>(from / 1440));
          at != divided.end() && *at < to / 1440; ++at) {
       const auto day = minutes{*at} * 1440;
+      if (day < from) // named twice
+        continue;
       add_run(granularity::day, from, day, 1440);
       add_run(granularity::hour, day, day + 1440, 60);
       from = day + 1440;
