@@ -1,4 +1,4 @@
-// From a backup to a data folder.
+// From a backup to the folder of a ledger.
 #include <cerrno>
 #include <ctime>
 
@@ -24,8 +24,8 @@ namespace {
 constexpr sequence sequences_skipped = 10'000'000;
 
 /// Whether a process has the database open, by the lock that it holds then.
-bool is_in_use(const fs::path& data_dir) {
-  const descriptor lock{::open((data_dir / "db" / "LOCK").c_str(), O_RDWR | O_CLOEXEC)};
+bool is_in_use(const fs::path& ledger) {
+  const descriptor lock{::open((ledger / "db" / "LOCK").c_str(), O_RDWR | O_CLOEXEC)};
   if (lock.get() < 0)
     return false;
   struct flock asked {};
@@ -105,9 +105,10 @@ caf::expected<restored> restore(const repository& from, const std::string& id, c
     return failed;
   if (auto failed = file->finish())
     return failed;
-  // Whoever had the folder has what takes its place.
+  // Whoever has the folder has what takes its place.
   struct stat owner {};
-  if (there && ::geteuid() == 0 && ::stat(to.c_str(), &owner) == 0 && owner.st_uid != 0) {
+  const auto of = there ? to : to.parent_path();
+  if (::geteuid() == 0 && ::stat(of.c_str(), &owner) == 0 && owner.st_uid != 0) {
     for (fs::recursive_directory_iterator at{half, problem}, end; !problem && at != end; at.increment(problem))
       if (::lchown(at->path().c_str(), owner.st_uid, owner.st_gid) != 0)
         return because(at->path());
