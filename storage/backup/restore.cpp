@@ -48,7 +48,18 @@ caf::expected<backup_info> find(const repository& from, const std::string& id) {
   return make_error(errc::backup_unknown, id.empty() ? "there is none yet" : id.substr(0, 40));
 }
 
-/// What a stale try left goes when it can be nothing else.
+/// Nothing of a ledger stays where none should be.
+struct cleaner {
+  fs::path folder;
+  explicit cleaner(fs::path of) : folder(std::move(of)) {}
+  cleaner(const cleaner&) = delete;
+  cleaner& operator=(const cleaner&) = delete;
+  ~cleaner() {
+    std::error_code ignored;
+    fs::remove_all(folder, ignored);
+  }
+};
+
 fs::path beside(const fs::path& folder, std::string_view what) {
   return folder.parent_path() / fmt::format("{}.{}", folder.filename().string(), what);
 }
@@ -77,6 +88,7 @@ caf::expected<restored> restore(const repository& from, const std::string& id, c
   const auto half = beside(to, "restoring");
   if (auto failed = remove_folder(half))
     return failed;
+  const cleaner at_end{half}; // it is elsewhere then, if all goes well
   if (auto failed = from.unpack(info->id, half, {}))
     return failed;
   {
@@ -139,13 +151,7 @@ caf::expected<std::uint64_t> prove(const repository& from, const std::string& id
   const auto info = find(from, id);
   if (!info)
     return info.error();
-  struct cleaner {
-    fs::path folder;
-    ~cleaner() {
-      std::error_code ignored;
-      fs::remove_all(folder, ignored);
-    }
-  } at_end{scratch};
+  const cleaner at_end{scratch};
   if (auto failed = remove_folder(scratch))
     return failed;
   if (auto failed = from.unpack(info->id, scratch, progress))
