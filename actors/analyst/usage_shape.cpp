@@ -163,11 +163,15 @@ const storage::lead_filter* usage_shape::leads(storage::cell_view view) {
 }
 
 void usage_shape::begin_row(const node_name& node, storage::granularity by, std::int32_t start) {
+  // What is kept by minute for two days falls into the same groups then as later, when the whole hour is all there is.
   const auto begins = start * storage::ns_of(by);
-  const auto hour = zone_.hour_at(moment_of(begins));
+  const auto full = storage::ns_of(storage::granularity::hour);
+  const auto hour_begins = storage::start_of(storage::granularity::hour, begins) * full;
+  const auto ends = std::max(begins + storage::ns_of(by), hour_begins + full);
+  const auto hour = zone_.hour_at(moment_of(hour_begins));
   for (auto* all : {&by_, &where_})
     for (auto& one : *all)
-      one.go_to(node, begins + storage::ns_of(by), hour);
+      one.go_to(node, ends, hour);
 }
 
 std::int32_t usage_shape::group_of(const cell_id& id) {

@@ -78,7 +78,8 @@ public:
 
   /// Which leads of rows in that view are worth reading. Null: all.
   [[nodiscard]] const storage::lead_filter* leads(storage::cell_view view);
-  /// The cells that come next are of that row.
+  /// The cells that come next are of that row. Weekday and hour are those at the beginning of its full hour (UTC), and an
+  /// owner is who had the key before that hour ended.
   void begin_row(const node_name& node, storage::granularity by, std::int32_t start);
   /// -1 where it is filtered out, or a text cannot be read, which failed() tells.
   [[nodiscard]] std::int32_t group_of(const storage::cell_id& id);
