@@ -83,7 +83,7 @@ backup_keeper_settings backups_of(const surroundings& around) {
   const auto& s = around.configured;
   return {.folder = s.backup.folder,
           .key = {s.backup.key_file, s.backup.passphrase_file},
-          .data_dir = s.data_dir,
+          .ledger = s.data_dir / "ledger",
           .interval = s.backup.interval,
           .keep = {static_cast<std::size_t>(s.backup.keep), static_cast<std::size_t>(s.backup.keep_daily),
                    static_cast<std::size_t>(s.backup.keep_weekly)},

@@ -509,11 +509,11 @@ void grammar::add_store() {
   verify->add_flag("--restore", b.restore,
                    "Besides: restore it (else the newest) into a folder that goes again, and prove the ledger in it");
   where(verify);
-  auto* restore = add(*backup, "restore", "Make a data folder of a backup; the service must not run",
+  auto* restore = add(*backup, "restore", "Put the ledger of a backup into a data folder; the service must not run",
                       command::backup_restore);
   restore->add_option("id", b.id, "Which one (else the newest)");
-  restore->add_option("--to", b.to, "Folder to make (else data_dir)")->type_name("FOLDER");
-  restore->add_flag("--replace", b.replace, "Set a folder that is there aside, under a name that tells when");
+  restore->add_option("--to", b.to, "Data folder (else data_dir)")->type_name("FOLDER");
+  restore->add_flag("--replace", b.replace, "Set a ledger that is there aside, under a name that tells when");
   where(restore);
   where(add(*backup, "prune", "Drop those that backup.keep, keep_daily and keep_weekly do not keep",
             command::backup_prune));

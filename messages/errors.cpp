@@ -51,7 +51,7 @@ constexpr error_row rows[] = {
   {errc::backup_broken, "backup_broken", "the backup is damaged and is not used; `keyportal backup create --full` makes one that rests on no older file", 500, final_},
   {errc::backup_key_unusable, "backup_key_unusable", "this is not the key or passphrase of the backups in that folder, or its file cannot be used", 500, final_},
   {errc::backup_in_use, "backup_in_use", "another backup, restore or verification is under way in this folder; try again when it is over", 409, again},
-  {errc::folder_not_empty, "folder_not_empty", "the data folder is not empty, so nothing is restored into it; give an empty one, or --replace to set the old one aside", 409, final_},
+  {errc::folder_not_empty, "folder_not_empty", "there is a ledger already, so nothing is restored over it; give another data folder, or --replace to set the old one aside", 409, final_},
 
   {errc::nats_unavailable, "nats_unavailable", "NATS does not answer; events wait in the outbox and are sent when it is back", 503, again},
   {errc::nats_refused, "nats_refused", "NATS refused the connection or the stream; check user, password and permissions", 502, again},

@@ -71,7 +71,7 @@ struct worker_core {
     if (!to)
       return to.error();
     const auto state = store->state();
-    auto made = to->make({settings.data_dir, [this](const fs::path& folder) { return store->checkpoint(folder); },
+    auto made = to->make({settings.ledger, [this](const fs::path& folder) { return store->checkpoint(folder); },
                           state.last, state.records, settings.now(), what.full,
                           [told = told()](std::uint64_t bytes) {
                             fail_point(fail_at::copied);
@@ -110,7 +110,7 @@ struct worker_core {
       return make_error(errc::backup_unknown, what.id.empty() ? "there is none yet" : what.id.substr(0, 40));
     auto result = fmt::format("{} backups with {} files are as they were written", count, proved.size());
     if (what.restore) {
-      const auto records = backup::prove(*from, what.id, settings.data_dir / "backup.proof", told());
+      const auto records = backup::prove(*from, what.id, settings.ledger / "backup.proof", told());
       if (!records)
         return records.error();
       result += fmt::format("; {} was restored, and its ledger with {} records is sound",
@@ -195,9 +195,9 @@ void backup_core::tell(self_ptr self, event_kind kind, nlohmann::json data) {
   self->request(ledger, ledger_patience, std::move(entry)).then([](const committed&) {}, [](const caf::error&) {});
 }
 
-/// A data folder that came out of a backup says so once, whoever started it.
+/// A ledger that came out of a backup says so once, whoever started it.
 void backup_core::tell_of_restore(self_ptr self) {
-  const auto file = settings.data_dir / backup::restored_note;
+  const auto file = settings.ledger / backup::restored_note;
   std::ifstream in{file};
   if (!in)
     return;
@@ -205,7 +205,7 @@ void backup_core::tell_of_restore(self_ptr self) {
   if (!data.is_object())
     data = nlohmann::json::object();
   log::warn("backup", "restored",
-            "This data folder came out of backup {}. What was recorded after it was made comes again from nodes with "
+            "The ledger came out of backup {}. What was recorded after it was made comes again from nodes with "
             "/usage; of others see keyportal incompletes",
             data.value("backup", std::string{"?"}));
   journal_entry entry;
@@ -222,8 +222,8 @@ void backup_core::tell_of_restore(self_ptr self) {
 void backup_core::start(self_ptr self) {
   tell_of_restore(self);
   std::error_code ignored; // what an earlier life left half done
-  fs::remove_all(settings.data_dir / "backup.staging", ignored);
-  fs::remove_all(settings.data_dir / "backup.proof", ignored);
+  fs::remove_all(settings.ledger / "backup.staging", ignored);
+  fs::remove_all(settings.ledger / "backup.proof", ignored);
   if (settings.folder.empty())
     return;
   state.configured = true;

@@ -101,12 +101,11 @@ int create_backup(const context& here) {
   const auto where = place_of(here);
   if (!where)
     return fail(here, where.error());
-  const auto& data_dir = here.values.data_dir;
-  std::error_code ignored;
-  if (!std::filesystem::exists(data_dir / "db" / "CURRENT", ignored))
-    return fail(here, make_error(errc::storage_failed, fmt::format("{} holds no ledger", data_dir.string())));
   storage::settings how;
-  how.folder = data_dir;
+  how.folder = here.values.data_dir / "ledger";
+  std::error_code ignored;
+  if (!std::filesystem::exists(how.folder / "db" / "CURRENT", ignored))
+    return fail(here, make_error(errc::storage_failed, fmt::format("{} holds no ledger", how.folder.string())));
   const auto store = storage::ledger::open(how); // and refuses while a service runs
   if (!store)
     return fail(here, store.error());
@@ -115,7 +114,7 @@ int create_backup(const context& here) {
     return fail(here, to.error());
   const auto state = (*store)->state();
   const auto made =
-    to->make({data_dir, [&](const std::filesystem::path& folder) { return (*store)->checkpoint(folder); }, state.last,
+    to->make({how.folder, [&](const std::filesystem::path& folder) { return (*store)->checkpoint(folder); }, state.last,
               state.records, wall_clock(), here.asked.backup.full, {}});
   if (!made)
     return fail(here, made.error());
@@ -214,7 +213,7 @@ int restore_backup(const context& here) {
   const auto where = place_of(here);
   if (!where)
     return fail(here, where.error());
-  const auto to = asked.to.empty() ? here.values.data_dir : std::filesystem::path{asked.to};
+  const auto to = (asked.to.empty() ? here.values.data_dir : std::filesystem::path{asked.to}) / "ledger";
   const auto from = backup::repository::open(where->folder, where->key, false);
   if (!from)
     return fail(here, from.error());

@@ -86,9 +86,9 @@ std::string random_name() {
   return to_hex(bytes);
 }
 
-/// Which data folder this is; one that was restored is another.
-caf::expected<std::string> lineage_of(const fs::path& data_dir) {
-  const auto file = data_dir / lineage_name;
+/// Which ledger this is; one that was restored is another.
+caf::expected<std::string> lineage_of(const fs::path& ledger) {
+  const auto file = ledger / lineage_name;
   std::string text;
   if (std::ifstream in{file}; std::getline(in, text) && text.size() == 32)
     return text;
@@ -329,7 +329,7 @@ caf::expected<backup_info> repository::make(const making& what) const {
   const auto lock = folder_lock::take(folder_, true);
   if (!lock)
     return lock.error();
-  const auto lineage = lineage_of(what.data_dir);
+  const auto lineage = lineage_of(what.ledger);
   if (!lineage)
     return lineage.error();
   if (auto failed = remove_folder(folder_ / "new"))
@@ -338,7 +338,7 @@ caf::expected<backup_info> repository::make(const making& what) const {
     if (auto failed = make_folder(folder_ / part))
       return failed;
 
-  // Files that an earlier backup of this data folder has: tables are never written again under the same number.
+  // Files that an earlier backup of this ledger has: tables are never written again under the same number.
   std::map<std::string, kept_file> before;
   if (!what.full) {
     auto all = ids();
@@ -348,7 +348,7 @@ caf::expected<backup_info> repository::make(const making& what) const {
           before.emplace(file.path, file);
   }
 
-  const auto staging = what.data_dir / staging_name;
+  const auto staging = what.ledger / staging_name;
   if (auto failed = remove_folder(staging))
     return failed;
   struct cleaner {
@@ -366,7 +366,7 @@ caf::expected<backup_info> repository::make(const making& what) const {
   made.info.made_at = what.now;
   made.info.position = what.position;
   made.info.records = what.records;
-  std::vector<std::pair<std::string, fs::path>> files{{"seal.key", what.data_dir / "seal.key"}};
+  std::vector<std::pair<std::string, fs::path>> files{{"seal.key", what.ledger / "seal.key"}};
   std::error_code problem;
   for (const auto& one : fs::directory_iterator(staging, problem))
     if (one.is_regular_file(problem))

@@ -1,4 +1,4 @@
-// Backups of a data folder in a folder of their own: `README.md` beside the storage has the layout. Blocking; any thread,
+// Backups of a ledger in a folder of their own: `README.md` beside the storage has the layout. Blocking; any thread,
 // also several processes: who writes holds the folder's lock.
 #pragma once
 
@@ -19,14 +19,14 @@
 namespace keyportal::backup {
 
 struct kept_file {
-  std::string path; ///< below the data folder
+  std::string path; ///< below the ledger's folder
   std::uint64_t bytes = 0;
   std::int64_t changed_ns = 0; ///< when the file was last written
   std::string object;          ///< name of its content in the folder of backups
 };
 struct backup_list {
   backup_info info;
-  std::string lineage; ///< of the data folder: its files of one name, size and moment are the same
+  std::string lineage; ///< of the ledger: its files of one name, size and moment are the same
   std::vector<kept_file> files;
 };
 
@@ -54,7 +54,7 @@ public:
   static caf::expected<repository> open(const std::filesystem::path& folder, const key_source& key, bool may_make);
 
   struct making {
-    std::filesystem::path data_dir;
+    std::filesystem::path ledger; ///< its folder
     /// Copies the database into a folder that is not there yet: storage::ledger::checkpoint.
     std::function<caf::error(const std::filesystem::path&)> checkpoint;
     sequence position = 0; ///< the least that is in it, and
@@ -90,8 +90,8 @@ private:
   vault vault_;
 };
 
-/// A data folder out of a backup: made beside `to`, opened to see that it is one, then moved there in one step. `to` is
-/// missing or empty, else `folder_not_empty`; with `replace` the old one is set aside first, unless a process uses it
+/// The folder of a ledger out of a backup: made beside `to`, opened to see that it is one, then moved there in one step. `to`
+/// is missing or empty, else `folder_not_empty`; with `replace` the old one is set aside first, unless a process uses it
 /// (`storage_in_use`). Leaves a note in the folder, for the service to tell of. Gives where the old folder is now.
 struct restored {
   backup_info from;
@@ -99,7 +99,7 @@ struct restored {
 };
 caf::expected<restored> restore(const repository& from, const std::string& id, const std::filesystem::path& to,
                                 bool replace, moment now);
-/// The file in which `restore` says so, in a data folder.
+/// The file in which `restore` says so, in the ledger's folder.
 inline constexpr const char* restored_note = "restored.json";
 
 /// Unpacks a backup below `scratch` (a folder that is made and goes again), opens the ledger and proves it.

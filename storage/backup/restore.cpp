@@ -1,4 +1,4 @@
-// From a backup to a data folder.
+// From a backup to the folder of a ledger.
 #include <cerrno>
 #include <ctime>
 
@@ -24,8 +24,8 @@ namespace {
 constexpr sequence sequences_skipped = 10'000'000;
 
 /// Whether a process has the database open, by the lock that it holds then.
-bool is_in_use(const fs::path& data_dir) {
-  const descriptor lock{::open((data_dir / "db" / "LOCK").c_str(), O_RDWR | O_CLOEXEC)};
+bool is_in_use(const fs::path& ledger) {
+  const descriptor lock{::open((ledger / "db" / "LOCK").c_str(), O_RDWR | O_CLOEXEC)};
   if (lock.get() < 0)
     return false;
   struct flock asked {};
@@ -48,7 +48,18 @@ caf::expected<backup_info> find(const repository& from, const std::string& id) {
   return make_error(errc::backup_unknown, id.empty() ? "there is none yet" : id.substr(0, 40));
 }
 
-/// What a stale try left goes when it can be nothing else.
+/// Nothing of a ledger stays where none should be.
+struct cleaner {
+  fs::path folder;
+  explicit cleaner(fs::path of) : folder(std::move(of)) {}
+  cleaner(const cleaner&) = delete;
+  cleaner& operator=(const cleaner&) = delete;
+  ~cleaner() {
+    std::error_code ignored;
+    fs::remove_all(folder, ignored);
+  }
+};
+
 fs::path beside(const fs::path& folder, std::string_view what) {
   return folder.parent_path() / fmt::format("{}.{}", folder.filename().string(), what);
 }
@@ -77,6 +88,7 @@ caf::expected<restored> restore(const repository& from, const std::string& id, c
   const auto half = beside(to, "restoring");
   if (auto failed = remove_folder(half))
     return failed;
+  const cleaner at_end{half}; // it is elsewhere then, if all goes well
   if (auto failed = from.unpack(info->id, half, {}))
     return failed;
   {
@@ -105,9 +117,10 @@ caf::expected<restored> restore(const repository& from, const std::string& id, c
     return failed;
   if (auto failed = file->finish())
     return failed;
-  // Whoever had the folder has what takes its place.
+  // Whoever has the folder has what takes its place.
   struct stat owner {};
-  if (there && ::geteuid() == 0 && ::stat(to.c_str(), &owner) == 0 && owner.st_uid != 0) {
+  const auto of = there ? to : to.parent_path();
+  if (::geteuid() == 0 && ::stat(of.c_str(), &owner) == 0 && owner.st_uid != 0) {
     for (fs::recursive_directory_iterator at{half, problem}, end; !problem && at != end; at.increment(problem))
       if (::lchown(at->path().c_str(), owner.st_uid, owner.st_gid) != 0)
         return because(at->path());
@@ -138,13 +151,7 @@ caf::expected<std::uint64_t> prove(const repository& from, const std::string& id
   const auto info = find(from, id);
   if (!info)
     return info.error();
-  struct cleaner {
-    fs::path folder;
-    ~cleaner() {
-      std::error_code ignored;
-      fs::remove_all(folder, ignored);
-    }
-  } at_end{scratch};
+  const cleaner at_end{scratch};
   if (auto failed = remove_folder(scratch))
     return failed;
   if (auto failed = from.unpack(info->id, scratch, progress))

@@ -134,7 +134,7 @@ class Backup(unittest.TestCase):
             self.assertEqual((code, "not the key" in err), (1, True), err)
             self.assertEqual(call(portal.url + "/api/v1/backups")[0], 401)
             self.assertEqual(call(portal.url + "/api/v1/backups", "POST")[0], 401)
-            with open(os.path.join(portal.data, "seal.key"), "rb") as file:
+            with open(os.path.join(portal.data, "ledger", "seal.key"), "rb") as file:
                 secret = file.read()
             for path in place.objects():
                 with open(path, "rb") as file:
@@ -157,7 +157,7 @@ class Backup(unittest.TestCase):
                 portal.start()
                 self.assertEqual(len(backups(portal)), 1)
                 portal.command("backup", "verify", "--restore")
-                self.assertFalse(os.path.exists(os.path.join(portal.data, "backup.staging")))
+                self.assertFalse(os.path.exists(os.path.join(portal.data, "ledger", "backup.staging")))
             portal.command("backup", "create")
             self.assertEqual(len(backups(portal)), 2)
             portal.command("backup", "verify", "--restore")
@@ -180,7 +180,7 @@ class Backup(unittest.TestCase):
             self.assertTrue(portal.get("/api/v1/summary")["alarms"])
             code, _, _ = portal.command("backup", "restore", "--to", os.path.join(place.folder, "to"), check=False)
             self.assertEqual(code, 1)
-            self.assertFalse(os.path.exists(os.path.join(place.folder, "to")))
+            self.assertEqual(os.listdir(os.path.join(place.folder, "to")), [])
             portal.command("backup", "create", "--full")
             newest = backups(portal)[0]["id"]
             portal.command("backup", "verify", newest, "--restore")

@@ -160,6 +160,7 @@ TEST_CASE("Any changed bit, cut-off file or swapped file is found, and nothing i
   const auto to = s.scratch.path() / "to";
   CHECK(code(backup::restore(s.open(), made.id, to, false, at_seconds(0))) == errc::backup_broken);
   CHECK_FALSE(fs::exists(to));
+  CHECK_FALSE(fs::exists(s.scratch.path() / "to.restoring"));
   // A full one rests on none of them.
   const auto full = s.make(true);
   std::set<std::string> proved;
