@@ -55,7 +55,7 @@ class Exports(unittest.TestCase):
             sim = place.stand_in(preload=3000)
             portal = place.portal(sim)
             wait_until(lambda: portal.requests() >= 3000, "the records arrive")
-            portal.command("users", "add", "ada@example.com", "--name", "=1+1", "--command", "a")
+            portal.command("users", "add", "ada@example.com", "--name", "Ada, of \"Lovelace\"", "--command", "a")
             portal.command("pool", "fill", "3", "--command", "b")
             portal.command("keys", "assign", "ada@example.com", "--command", "c")
 
@@ -78,7 +78,7 @@ class Exports(unittest.TestCase):
             self.assertEqual(sum(int(r["total_tokens"]) for r in rollups),
                              sum(int(r["total_tokens"]) for r in records))
             people = rows_of(told("users", "--zone", "Asia/Shanghai"))
-            self.assertEqual([(p["email"], p["name"]) for p in people], [("ada@example.com", "'=1+1")])
+            self.assertEqual([(p["email"], p["name"]) for p in people], [("ada@example.com", 'Ada, of "Lovelace"')])
             self.assertTrue(people[0]["created_at"].endswith("+08:00"))
             keys = rows_of(told("keys"))
             self.assertEqual(sum(k["owner"] == "ada@example.com" for k in keys), 1)
