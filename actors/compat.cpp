@@ -108,7 +108,8 @@ public:
       if (!done)
         return done.error();
       out.added += done->records->size();
-      out.records += done->records->size() + done->duplicates;
+      out.records += done->records->size() + done->duplicates + done->refused;
+      out.refused += done->refused;
     }
     return out;
   }

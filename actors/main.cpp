@@ -2,9 +2,12 @@
 #include <cstdio>
 #include <string>
 
+#include <nlohmann/json.hpp>
+
 #include "actors/cli/cli.hpp"
 #include "actors/nats/event_reader.hpp"
 #include "actors/service.hpp"
+#include "actors/stopped_ledger.hpp"
 #include "config/command_line.hpp"
 #include "config/load.hpp"
 
@@ -61,8 +64,14 @@ int main(int argc, char** argv) {
   const auto loaded = load_settings(sources);
   if (asked.what == command::serve)
     return serve(loaded);
-  return cli::run(asked, loaded, cli::process_console(),
-                  {.tail = [&](const cli::tail_request& request, const auto& on_event) {
-                    return tail(loaded.values, request, on_event);
-                  }});
+  return cli::run(
+    asked, loaded, cli::process_console(),
+    {.tail = [&](const cli::tail_request& request,
+                 const auto& on_event) { return tail(loaded.values, request, on_event); },
+     .check_ledger = [](const settings& s, bool mends, const auto& progress) -> caf::expected<nlohmann::json> {
+       const auto told = check_stopped_ledger(s, mends, progress);
+       if (!told)
+         return told.error();
+       return to_json(*told);
+     }});
 }

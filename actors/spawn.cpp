@@ -4,6 +4,7 @@
 
 #include "actors/analyst/analyst.hpp"
 #include "actors/analyst/calendar.hpp"
+#include "actors/backup/backup_keeper.hpp"
 #include "actors/collector/collector.hpp"
 #include "actors/cpa/upstream.hpp"
 #include "actors/exporter/exporter.hpp"
@@ -12,8 +13,10 @@
 #include "actors/key_keeper/key_keeper.hpp"
 #include "actors/key_registry/auditor.hpp"
 #include "actors/key_registry/registry_start.hpp"
+#include "actors/ledger/checker.hpp"
 #include "actors/ledger/ledger.hpp"
 #include "actors/poller/poller.hpp"
+#include "actors/retention/retention_keeper.hpp"
 #include "actors/restart_detector/restart_detector.hpp"
 #include "actors/snapshot_keeper/snapshot_keeper.hpp"
 
@@ -76,11 +79,44 @@ key_registry_settings registry_settings(const surroundings& around) {
   return out;
 }
 
+backup_keeper_settings backups_of(const surroundings& around) {
+  const auto& s = around.configured;
+  return {.folder = s.backup.folder,
+          .key = {s.backup.key_file, s.backup.passphrase_file},
+          .data_dir = s.data_dir,
+          .interval = s.backup.interval,
+          .keep = {static_cast<std::size_t>(s.backup.keep), static_cast<std::size_t>(s.backup.keep_daily),
+                   static_cast<std::size_t>(s.backup.keep_weekly)},
+          .now = around.now};
+}
+
+retention_settings retention_of(const surroundings& around) {
+  const auto& s = around.configured;
+  retention_settings out;
+  out.rules = {std::chrono::duration_cast<std::chrono::seconds>(s.retention.records), s.retention.max_bytes};
+  if (!s.compat.listen.empty()) {
+    if (!s.compat.management_key.empty())
+      out.consumers.emplace_back("default");
+    for (const auto& one : s.compat.consumers)
+      out.consumers.push_back(one.name);
+  }
+  out.size = [folder = s.data_dir] { return backup::size_of_folder(folder); };
+  out.free = [folder = s.data_dir]() -> std::uint64_t {
+    std::error_code problem;
+    const auto space = std::filesystem::space(folder, problem);
+    return problem ? 0 : space.available;
+  };
+  out.now = around.now;
+  return out;
+}
+
 } // namespace
 
 shared_actors spawn_shared(caf::actor_system& system, const surroundings& around) {
   shared_actors a;
-  a.ledger = spawn_ledger(system, own_thread, around.store, around.now, *around.numbers);
+  const auto writer = spawn_ledger(system, own_thread, around.store, around.now, *around.numbers);
+  a.ledger = writer;
+  a.checker = spawn_checker(system, own_thread, around.store, writer);
   a.publisher = system.spawn<caf::detached>(publisher, a.ledger, around.shipping, around.make_sink);
   a.feed = system.spawn(feed, make_board(around), around.now, around.broadcast);
   a.registry = spawn_key_registry(system, own_thread, registry_settings(around), vault_of(around.store),
@@ -95,10 +131,13 @@ shared_actors spawn_shared(caf::actor_system& system, const surroundings& around
     spawn_analyst(system, own_thread,
                   {.zone = zone.empty() ? calendar::zone_of_this_machine() : zone, .now = around.now}, around.store);
   a.exporter = spawn_exporter(system, own_thread, around.now, around.store, *around.numbers);
-  a.gateway = system.spawn(
-    gateway::gateway,
-    gateway::gateway_handles{a.feed, a.ledger, a.publisher, {}, a.registry, a.auditor, a.analyst, a.exporter},
-    around.gateway_hooks);
+  a.backups = spawn_backup_keeper(system, own_thread, backups_of(around), a.ledger, around.store, *around.numbers);
+  a.retention =
+    spawn_retention_keeper(system, own_thread, retention_of(around), a.ledger, around.store, *around.numbers);
+  a.gateway = system.spawn(gateway::gateway,
+                           gateway::gateway_handles{a.feed, a.ledger, a.publisher, {}, a.registry, a.auditor, a.analyst,
+                                                    a.checker, a.exporter, a.backups, a.retention},
+                           around.gateway_hooks);
   caf::anon_send(a.ledger, add_listener{a.feed});
   caf::anon_send(a.ledger, add_listener{a.registry});
   return a;
@@ -130,7 +169,14 @@ node_actors spawn_node(caf::actor_system& system, const surroundings& around, co
                     {.node = node.name,
                      .setting = collect_setting_of(s.collect.mode),
                      .pop_interval = s.collect.pop_interval,
-                     .now = around.now},
+                     .now = around.now,
+                     .first_ns =
+                       [store = around.store, name = node.name] {
+                         for (const auto& one : store->kept())
+                           if (one.node == name)
+                             return one.first_ns;
+                         return std::int64_t{INT64_MIN};
+                       }},
                     {a.upstream, shared.ledger,
                      [tapped = tap_settings{.node = node.name,
                                             .url = node.url,

@@ -16,6 +16,7 @@
 #include "gateway/gateway.hpp"
 #include "messages/actors.hpp"
 #include "messages/exports.hpp"
+#include "messages/store_care.hpp"
 #include "storage/ledger.hpp"
 
 namespace keyportal {
@@ -59,7 +60,10 @@ struct shared_actors {
   key_registry_actor registry;
   auditor_actor auditor;
   analyst_actor analyst;
+  checker_actor checker;
   exporter_actor exporter;
+  backup_actor backups;
+  retention_actor retention;
   gateway_actor gateway;
 };
 

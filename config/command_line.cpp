@@ -47,6 +47,7 @@ private:
   void add_policies_and_audit();
   void add_node_and_import();
   void add_prices();
+  void add_store();
   void add_word(CLI::App* sub) {
     sub->add_option("--command", parsed.registry.word, "Name of this command: given twice, it is done once")
       ->type_name("NAME");
@@ -90,6 +91,7 @@ grammar::grammar() {
   add_policies_and_audit();
   add_node_and_import();
   add_prices();
+  add_store();
   add_events_and_config();
 }
 
@@ -127,6 +129,10 @@ void grammar::add_usage() {
   records->add_flag("--oldest", u.oldest, "Oldest first");
   records->add_option("--limit", u.limit, "So many (else 100)")->check(CLI::Range(1, 1000));
   records->add_option("--cursor", u.cursor, "Go on where another page says");
+  auto* ledger = group(app, "ledger", "What is added up from the records: verify, rebuild");
+  ledger->require_subcommand(1);
+  add(*ledger, "verify", "Compare it with the records, day by day; changes nothing", command::ledger_verify);
+  add(*ledger, "rebuild", "Compare it, and make anew what is wrong", command::ledger_rebuild);
 }
 
 void grammar::add_export() {
@@ -480,6 +486,41 @@ void grammar::add_prices() {
   from_to(again);
   again->add_flag("--dry-run", p.dry_run, "Only say what would change");
   again->add_flag("--show", p.show, "Only how far the one under way has come, or what came of the last");
+}
+
+void grammar::add_store() {
+  auto& b = parsed.backup;
+  auto* backup = group(app, "backup", "Encrypted backups of the data folder: create, list, verify, restore, prune");
+  backup->require_subcommand(1);
+  const auto where = [&](CLI::App* sub) {
+    sub->add_option("--folder", b.folder, "Where the backups are (else backup.folder), read without the service")
+      ->type_name("FOLDER");
+    sub->add_option("--key-file", b.key_file, "File with their key (else backup.key_file)")->type_name("FILE");
+    sub->add_option("--passphrase-file", b.passphrase_file, "File with their passphrase (else backup.passphrase_file)")
+      ->type_name("FILE");
+  };
+  auto* create = add(*backup, "create", "Make one, of the running service or of the data folder as it lies there",
+                     command::backup_create);
+  create->add_flag("--full", b.full, "Rests on no file that an earlier one kept");
+  where(create);
+  where(add(*backup, "list", "List them, newest first", command::backup_list));
+  auto* verify = add(*backup, "verify", "Prove that every bit of them is as it was written", command::backup_verify);
+  verify->add_option("id", b.id, "Only this one");
+  verify->add_flag("--restore", b.restore,
+                   "Besides: restore it (else the newest) into a folder that goes again, and prove the ledger in it");
+  where(verify);
+  auto* restore = add(*backup, "restore", "Make a data folder of a backup; the service must not run",
+                      command::backup_restore);
+  restore->add_option("id", b.id, "Which one (else the newest)");
+  restore->add_option("--to", b.to, "Folder to make (else data_dir)")->type_name("FOLDER");
+  restore->add_flag("--replace", b.replace, "Set a folder that is there aside, under a name that tells when");
+  where(restore);
+  where(add(*backup, "prune", "Drop those that backup.keep, keep_daily and keep_weekly do not keep",
+            command::backup_prune));
+  auto* retention = group(app, "retention", "How long single records are kept: show, run");
+  retention->require_subcommand(1);
+  add(*retention, "show", "How far back they go, what went, how large the data folder is", command::retention_show);
+  add(*retention, "run", "Let go now of what is older than retention.records", command::retention_run);
 }
 
 void grammar::add_events_and_config() {

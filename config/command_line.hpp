@@ -22,6 +22,8 @@ enum class command : std::uint8_t {
   status,
   usage,
   records,
+  ledger_verify,
+  ledger_rebuild,
   export_rows,
   snapshot_list,
   snapshot_show,
@@ -72,6 +74,13 @@ enum class command : std::uint8_t {
   node_config_show,
   node_config_diff,
   node_config_restore,
+  backup_create,
+  backup_list,
+  backup_verify,
+  backup_restore,
+  backup_prune,
+  retention_show,
+  retention_run,
   import_user_keys,
   import_key_pool,
   import_user_mapping,
@@ -151,6 +160,17 @@ struct export_words {
   bool resume = false;
 };
 
+/// What was said about backups.
+struct backup_words {
+  std::string id;     ///< empty: the newest
+  std::string folder; ///< empty: backup.folder; else its key too has to be said
+  std::string key_file, passphrase_file;
+  std::string to;       ///< empty: data_dir
+  bool full = false;
+  bool restore = false; ///< of verify
+  bool replace = false; ///< sets the old folder aside
+};
+
 struct invocation {
   command what = command::print_text;
   std::string text;  ///< of print_text; goes to standard error when `exit_code` is not 0
@@ -181,6 +201,7 @@ struct invocation {
   std::string nats_url;     ///< empty: found in the data folder
 
   price_words prices;
+  backup_words backup;
   // history
   std::string from_day;  ///< as "2026-04-02"; empty: from the first
   std::string to_day;    ///< likewise; empty: to the last

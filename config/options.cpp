@@ -140,6 +140,29 @@ constexpr option table[] = {
   {"storage.write_buffer_bytes", HERE(storage.write_buffer_bytes), "8MiB", {"1MiB", "4GiB", {}},
    "Memory for writing the ledger."},
 
+  {"retention.records", HERE(retention.records), "90d", {"0s", "36500d", {}},
+   "How long single records are kept, 32d at the least; 0s: for ever. What is added up of them, by hour and day, is kept "
+   "for ever; so are people, keys and the audit log. A node that restarts gets back what is kept."},
+  {"retention.max_bytes", HERE(retention.max_bytes), "0", {"0", "1024TiB", {}},
+   "How large the data folder may grow; 0: no limit. At 80 % an alarm is told, at 95 % the oldest days of single records "
+   "go earlier, until it is below 90 %; never what waits for NATS or for a consumer, and never the last two days."},
+
+  {"backup.folder", HERE(backup.folder), "", {},
+   "Where backups are kept: a folder outside of data_dir, best on another disk. Empty: none are made."},
+  {"backup.key_file", HERE(backup.key_file), "", {},
+   "File with the key of the backups: 32 bytes, or 64 hexadecimal digits (openssl rand -hex 32). Keep a copy elsewhere: "
+   "without it no backup can be read."},
+  {"backup.passphrase_file", HERE(backup.passphrase_file), "", {},
+   "File with a passphrase in its first line instead, 12 characters at the least."},
+  {"backup.interval", HERE(backup.interval), "1d", {"0s", "365d", {}},
+   "How often a backup is made; 0s: only when asked for."},
+  {"backup.keep", HERE(backup.keep), "7", {"1", "10000", {}},
+   "How many of the newest backups are kept."},
+  {"backup.keep_daily", HERE(backup.keep_daily), "7", {"0", "3650", {}},
+   "Of how many days (UTC) the last backup is kept besides."},
+  {"backup.keep_weekly", HERE(backup.keep_weekly), "4", {"0", "520", {}},
+   "Of how many weeks the last backup is kept besides."},
+
   {"prices.currency", HERE(prices.currency), "USD", {},
    "In which currency costs are shown: three capital letters. They are kept in US dollars."},
   {"prices.rate", HERE(prices.rate), "1", {},
@@ -201,6 +224,8 @@ constexpr section_row sections[] = {
   {"compat", "The listener for tools that were made for CLIProxyAPI. Each key has its own place in the queue."},
   {"nats", "Events on NATS JetStream."},
   {"storage", "The ledger on disk."},
+  {"retention", "How long single records are kept, and how large all of it may grow."},
+  {"backup", "Backups: encrypted, each only what is new since the one before. See keyportal backup."},
   {"prices", "How costs are shown."},
   {"log", "What is said while running."},
   {"display", "How times are counted into days."},

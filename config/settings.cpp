@@ -245,6 +245,25 @@ void check_compat(settings& values, std::vector<finding>& errors, std::vector<fi
   }
 }
 
+void check_store(const settings& values, std::vector<finding>& errors, std::vector<finding>& warnings) {
+  const auto records = values.retention.records;
+  if (records.count() > 0 && records < std::chrono::hours{24 * 32})
+    errors.push_back({"retention.records", "32d at the least, for budgets of a month; 0s keeps them for ever"});
+  const auto& backup = values.backup;
+  if (backup.folder.empty()) {
+    if (!backup.key_file.empty() || !backup.passphrase_file.empty())
+      warnings.push_back({"backup.folder", "it is not set, so no backups are made"});
+    return;
+  }
+  if (!backup.folder.is_absolute())
+    errors.push_back({"backup.folder", "write it from / on"});
+  const auto inside = backup.folder.lexically_normal().lexically_relative(values.data_dir.lexically_normal());
+  if (!inside.empty() && *inside.begin() != "..")
+    errors.push_back({"backup.folder", "it lies in data_dir; what is lost with the data would be no backup"});
+  if (backup.key_file.empty() == backup.passphrase_file.empty())
+    errors.push_back({"backup.key_file", "set it or backup.passphrase_file, and only one of them"});
+}
+
 } // namespace
 
 bool is_node_name(std::string_view name) {
@@ -338,6 +357,7 @@ void check(settings& values, std::vector<finding>& errors, std::vector<finding>&
                                      "the point at most"});
 
   check_keys(values, errors);
+  check_store(values, errors, warnings);
   check_compat(values, errors, warnings);
 
   const auto& zone = values.display.time_zone;

@@ -123,6 +123,21 @@ struct settings {
     std::uint64_t write_buffer_bytes = 0;
   } storage;
 
+  struct retention_settings {
+    std::chrono::milliseconds records{}; ///< 0: for ever
+    std::uint64_t max_bytes = 0;         ///< 0: no limit
+  } retention;
+
+  struct backup_settings {
+    std::filesystem::path folder; ///< empty: none are made
+    std::filesystem::path key_file;
+    std::filesystem::path passphrase_file;
+    std::chrono::milliseconds interval{}; ///< 0: only when asked
+    int keep = 0;
+    int keep_daily = 0;
+    int keep_weekly = 0;
+  } backup;
+
   struct prices_settings {
     std::string currency; ///< in which costs are shown
     std::string rate;     ///< of it for one US dollar, as written

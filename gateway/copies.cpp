@@ -252,7 +252,7 @@ caf::expected<read_history> read_history_query(const question& asked, const http
 }
 
 http_response copy_answer(const copy_report& report) {
-  return json_answer({{"records", report.records}, {"added", report.added}});
+  return json_answer({{"records", report.records}, {"added", report.added}, {"refused", report.refused}});
 }
 
 http_response kept_answer(const history_report& report) {

@@ -10,6 +10,7 @@
 #include "gateway/problem.hpp"
 #include "gateway/registry_routes.hpp"
 #include "gateway/routes.hpp"
+#include "gateway/store_routes.hpp"
 #include "gateway/usage_routes.hpp"
 #include "gateway/visit.hpp"
 
@@ -49,13 +50,15 @@ void summary(const visit& here) {
   here.ask<overview>(here.self->state.handles.feed, read_overview{}, short_wait, [here](const overview& now) {
     const auto& state = here.self->state;
     auto all = std::make_shared<summary_parts>(
-      summary_parts{now, {}, {}, state.hooks.demo, state.hooks.currency, state.hooks.currency_rate});
-    const auto came = [here, all, awaited = std::make_shared<int>(2)] {
+      summary_parts{now, {}, {}, state.hooks.demo, state.hooks.currency, state.hooks.currency_rate, {}, {}});
+    const auto came = [here, all, awaited = std::make_shared<int>(4)] {
       if (--*awaited == 0)
         here.answer(summary_answer(*all));
     };
     gather(here, state.handles.publisher, read_publisher_state{}, all, &summary_parts::publisher, came);
     gather(here, state.handles.ledger, read_ledger_state{}, all, &summary_parts::ledger, came);
+    gather(here, state.handles.backups, read_backup_state{}, all, &summary_parts::backups, came);
+    gather(here, state.handles.retention, read_retention_state{}, all, &summary_parts::retention, came);
   });
 }
 
@@ -179,6 +182,8 @@ void handle(const visit& here) {
     return here.fail(make_error(errc::shutting_down));
   if (state.waiting >= most_waiting && about != topic::asset)
     return here.fail(make_error(errc::too_many_requests));
+  if (is_about_store(about))
+    return about_store(here);
   switch (about) {
     case topic::asset: return here.answer(asset_answer(here.asked));
     case topic::metrics:
@@ -212,6 +217,8 @@ void handle(const visit& here) {
     }
     case topic::usage:
     case topic::records: return about_usage(here);
+    case topic::ledger_check:
+    case topic::check_ledger: return about_ledger_check(here);
     case topic::open_export:
     case topic::export_body:
     case topic::close_export: return about_exports(here);

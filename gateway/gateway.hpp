@@ -8,8 +8,10 @@
 
 #include "gateway/server.hpp"
 #include "messages/actors.hpp"
+#include "messages/ledger_check.hpp"
 #include "messages/exports.hpp"
 #include "messages/secret.hpp"
+#include "messages/store_care.hpp"
 
 namespace keyportal::gateway {
 
@@ -22,7 +24,10 @@ struct gateway_handles {
   key_registry_actor registry = {};
   auditor_actor auditor = {};
   analyst_actor analyst = {};
+  checker_actor checker = {};
   exporter_actor exporter = {};
+  backup_actor backups = {};
+  retention_actor retention = {};
 };
 
 struct gateway_hooks {

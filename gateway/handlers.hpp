@@ -11,6 +11,7 @@
 #include "gateway/routes.hpp"
 #include "messages/actors.hpp"
 #include "messages/json.hpp"
+#include "messages/store_care.hpp"
 
 namespace keyportal::gateway {
 
@@ -35,6 +36,8 @@ struct summary_parts {
   std::optional<ledger_state> ledger;
   bool demo = false; ///< the numbers are made up
   std::string currency = "USD", currency_rate = "1";
+  std::optional<backup_state> backups = {};
+  std::optional<retention_state> retention = {};
 };
 http_response summary_answer(const summary_parts& all);
 http_response nodes_answer(const overview& now);

@@ -366,6 +366,15 @@ caf::expected<reprice_prices> read_reprice_order(std::string_view body) {
   return finished(all, out);
 }
 
+caf::expected<bool> read_mend(std::string_view body) {
+  bool out = false;
+  if (body.empty())
+    return out;
+  fields all(body);
+  all.boolean("mend", out);
+  return finished(all, out);
+}
+
 caf::error read_nothing(std::string_view body) { return fields(body).finish(); }
 
 } // namespace keyportal::gateway

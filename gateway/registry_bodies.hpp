@@ -56,6 +56,8 @@ caf::expected<put_prices> read_put_prices(std::string_view body);
 caf::expected<drop_prices> read_drop_prices(std::string_view body);
 caf::expected<reprice_prices> read_reprice_order(std::string_view body);
 /// Of routes that take no fields.
+/// {"mend": true}, or nothing
+caf::expected<bool> read_mend(std::string_view body);
 caf::error read_nothing(std::string_view body);
 
 } // namespace keyportal::gateway

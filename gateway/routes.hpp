@@ -76,6 +76,8 @@ enum class topic : std::uint8_t {
   reprice_state,
   usage,
   records,
+  ledger_check,
+  check_ledger,
   open_export,
   export_body,
   close_export,
@@ -83,6 +85,12 @@ enum class topic : std::uint8_t {
   configs,
   config,
   restore_config,
+  backups,
+  make_backup,
+  verify_backups,
+  prune_backups,
+  retention,
+  run_retention,
 };
 
 /// Who may ask: anyone who reaches the address, or only who knows the control token.

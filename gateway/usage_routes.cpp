@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "gateway/handlers.hpp"
+#include "gateway/registry_bodies.hpp"
 #include "messages/usage_json.hpp"
 
 namespace keyportal::gateway {
@@ -34,6 +35,20 @@ void about_usage(const visit& here) {
   here.relay<std::shared_ptr<const record_page>>(
     analyst, std::move(*question), file_wait,
     [](const gateway::question&, const auto& page) { return json_answer(to_json(*page)); });
+}
+
+void about_ledger_check(const visit& here) {
+  const auto& checker = here.self->state.handles.checker;
+  if (here.asked.row->about == topic::ledger_check)
+    return here.relay<ledger_check>(
+      checker, read_ledger_check{}, file_wait,
+      [](const gateway::question&, const ledger_check& now) { return json_answer(to_json(now)); });
+  const auto mends = read_mend(here.exchange->request.body);
+  if (!mends)
+    return here.fail(mends.error());
+  here.relay<ledger_check>(
+    checker, check_ledger{*mends}, file_wait,
+    [](const gateway::question&, const ledger_check& now) { return json_answer(to_json(now), 202); });
 }
 
 } // namespace keyportal::gateway

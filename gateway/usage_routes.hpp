@@ -6,5 +6,6 @@
 namespace keyportal::gateway {
 
 void about_usage(const visit& here);
+void about_ledger_check(const visit& here);
 
 } // namespace keyportal::gateway

@@ -27,6 +27,10 @@
 // clang-format off
 namespace keyportal {
 
+namespace storage {
+struct retirement;
+}
+
 // --- messages of several actors ---------------------------------------------
 
 /// Finish what is under way, take nothing new, then answer. Each actor says what that means for it.
@@ -250,6 +254,7 @@ struct import_file {
 struct import_report {
   std::uint64_t records = 0; ///< in the file
   std::uint64_t added = 0;   ///< new to the ledger
+  std::uint64_t refused = 0; ///< older than the raw records that are kept: see `committed::refused`
 };
 /// Compares the node with the ledger and imports what it lacks, restart or not.
 struct restore_now {};
@@ -284,6 +289,7 @@ struct journal_entry {
   std::vector<incomplete_record> incompletes; ///< number 0: new ones; else the same ones, amended
   std::optional<audit_memory> audit;          ///< replaces what was remembered of its node
   std::vector<std::uint64_t> dropped_letters; ///< dead letters that a person gave up
+  std::shared_ptr<const storage::retirement> retired = {}; ///< raw records that go: made by the ledger's own `check_day`
 };
 /// Bytes as they came out of a node's queue, several payloads one after the other. They are on disk, sealed, before
 /// anybody looks into them, and stay in the inbox until a collection says that it is done with them.
@@ -321,7 +327,8 @@ struct copy_records {
 };
 struct copy_report {
   std::uint64_t records = 0;
-  std::uint64_t added = 0; ///< the others are there already
+  std::uint64_t added = 0;   ///< the others are there already, or
+  std::uint64_t refused = 0; ///< older than the raw records that are kept: see `committed::refused`
 };
 /// How far a consumer of the ledger's records has come; it goes on behind there, also after our own restart.
 struct consumer_progress {
@@ -340,6 +347,9 @@ struct committed {
   std::vector<std::uint64_t> incomplete_numbers; ///< given to `journal_entry::incompletes`, in their order
   log_position appended = 0;                     ///< given to `append_entry`; 0 for one that came too late
   std::shared_ptr<const std::vector<cost_change>> repriced = {}; ///< null but where costs of older records were changed
+  /// Not entered: of days whose raw records are gone, so nobody can tell whether they had been counted. Not in `duplicates`.
+  std::uint64_t refused = 0;
+  std::vector<std::pair<node_name, std::int64_t>> at_node = {}; ///< as in ledger_state, of the nodes that changed
 };
 struct recall {
   node_name node;
@@ -412,6 +422,9 @@ struct ledger_state {
   std::uint64_t inbox = 0; ///< entries not yet decoded
   std::uint64_t dead_letters = 0;
   std::vector<std::pair<node_name, totals>> sums;
+  /// How many records a node that takes statistics back must hold: all that were counted, without copies out of other
+  /// tools, and without those that were gone from here when the node lost them.
+  std::vector<std::pair<node_name, std::int64_t>> at_node = {};
 };
 struct read_ledger_state {};
 /// Appends to the registry's log, keeps the images in it as the fold, and sends the events, all in one batch; or

@@ -46,6 +46,13 @@ constexpr error_row rows[] = {
   {errc::seal_key_unusable, "seal_key_unusable", "the key file cannot be used; it must be yours, mode 0600 and unchanged since it was made", 500, final_},
   {errc::storage_stuck, "storage_stuck", "the database does not come back although its disk can be written; Key Portal ends and opens it anew when it is started again", 503, final_},
 
+  {errc::backup_off, "backup_off", "no backups are configured; set backup.folder and backup.key_file or backup.passphrase_file", 409, final_},
+  {errc::backup_unknown, "backup_unknown", "there is no such backup; `keyportal backup list` shows all", 404, final_},
+  {errc::backup_broken, "backup_broken", "the backup is damaged and is not used; `keyportal backup create --full` makes one that rests on no older file", 500, final_},
+  {errc::backup_key_unusable, "backup_key_unusable", "this is not the key or passphrase of the backups in that folder, or its file cannot be used", 500, final_},
+  {errc::backup_in_use, "backup_in_use", "another backup, restore or verification is under way in this folder; try again when it is over", 409, again},
+  {errc::folder_not_empty, "folder_not_empty", "the data folder is not empty, so nothing is restored into it; give an empty one, or --replace to set the old one aside", 409, final_},
+
   {errc::nats_unavailable, "nats_unavailable", "NATS does not answer; events wait in the outbox and are sent when it is back", 503, again},
   {errc::nats_refused, "nats_refused", "NATS refused the connection or the stream; check user, password and permissions", 502, again},
   {errc::nats_server_missing, "nats_server_missing", "the program nats-server is not installed; install Debian's package nats-server or set nats.url", 500, final_},
@@ -56,6 +63,7 @@ constexpr error_row rows[] = {
   {errc::file_version, "file_version", "the file is of a version other than 1; nothing of it was taken", 400, final_},
   {errc::file_unreadable, "file_unreadable", "the file cannot be read or written; check its path and permissions", 500, final_},
   {errc::dead_letter_unknown, "dead_letter_unknown", "there is no dead letter of that number; `keyportal deadletters list` lists them", 404, final_},
+  {errc::record_too_old, "record_too_old", "the record is of a day whose raw records are gone, so nobody can tell whether it was counted; if the node's clock was wrong, set it right", 409, final_},
 
   {errc::not_found, "not_found", "there is nothing at this address", 404, final_},
   {errc::method_not_allowed, "method_not_allowed", "this address does not take that method", 405, final_},

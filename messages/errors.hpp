@@ -41,6 +41,12 @@ enum class errc : std::uint8_t {
   seal_broken = 55,
   seal_key_unusable = 56,
   storage_stuck = 57,
+  backup_off = 58,
+  backup_unknown = 59,
+  backup_broken = 60,
+  backup_key_unusable = 61,
+  backup_in_use = 62,
+  folder_not_empty = 63,
   // NATS
   nats_unavailable = 70,
   nats_refused = 71,
@@ -52,6 +58,7 @@ enum class errc : std::uint8_t {
   file_version = 93,
   file_unreadable = 94,
   dead_letter_unknown = 95,
+  record_too_old = 96,
   // requests to us
   not_found = 110,
   method_not_allowed = 111,

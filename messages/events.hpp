@@ -55,10 +55,18 @@ enum class event_kind : std::uint8_t {
   policy_changed = 60, ///< or made
   policy_dropped = 61,
   policy_budget = 62, ///< likewise, of all keys of a group
+  // of what is kept
+  backup_made = 80,
+  backup_failed = 81,
+  records_retired = 82, ///< raw records of a day went; what is added up of them stays
+  disk_alarm = 83,      ///< the data folder nears or reached its limit, or is below it again
+  backup_restored =
+    84, ///< this data folder came out of a backup; what came after it was made comes again or is told as missing
 };
 constexpr bool is_of_key(event_kind k) { return k >= event_kind::key_assigned && k < event_kind::user_registered; }
 constexpr bool is_of_user(event_kind k) { return k >= event_kind::user_registered && k < event_kind::policy_changed; }
-constexpr bool is_of_policy(event_kind k) { return k >= event_kind::policy_changed; }
+constexpr bool is_of_policy(event_kind k) { return k >= event_kind::policy_changed && k < event_kind::backup_made; }
+constexpr bool is_of_store(event_kind k) { return k >= event_kind::backup_made; }
 
 /// An event as it waits in the outbox and as listeners see it.
 struct node_event {
@@ -67,7 +75,8 @@ struct node_event {
   node_name node; ///< empty where it is of a key or a person
   moment at{};
   std::string data;       ///< the JSON object that becomes the message body
-  std::string about = {}; ///< of a key: its id, or "pool"; of a person: the user id; of a policy: its name
+  std::string about = {}; ///< of a key: its id, or "pool"; of a person: the user id; of a policy: its name; of what is
+                          ///< kept: "backup", "records" or "disk"
 };
 
 /// What the node held of one list (client key × model) when it was last looked at. Within one CPA process a list only

@@ -240,7 +240,7 @@ json to_json(const replay_report& r) {
   return {{"replayed", r.replayed}, {"added", r.added}, {"still_dead", r.still_dead}};
 }
 
-json to_json(const import_report& r) { return {{"records", r.records}, {"added", r.added}}; }
+json to_json(const import_report& r) { return {{"records", r.records}, {"added", r.added}, {"refused", r.refused}}; }
 
 json to_json(const restore_report& r) {
   return {{"lacking", r.lacking}, {"imported", r.imported}, {"still_lacking", r.still_lacking}, {"took_ms", r.took_ms}};

@@ -25,7 +25,7 @@ nlohmann::json to_json(const node_overview& n);     // node, condition{…}, tot
 nlohmann::json to_json(const overview& o);          // at, position, totals{…}, today{…}, nodes[…]
 nlohmann::json to_json(const queue_state& q);       // mode, connected, problem, waiting, connected_at|null
 nlohmann::json to_json(const replay_report& r);     // replayed, added, still_dead
-nlohmann::json to_json(const import_report& r);     // records, added
+nlohmann::json to_json(const import_report& r);     // records, added, refused
 nlohmann::json to_json(const restore_report& r);    // lacking, imported, still_lacking, took_ms
 nlohmann::json to_json(const publisher_state& p);   // connected, url, problem, shipped, in_flight
 // clang-format on

@@ -117,7 +117,7 @@ question_words question_words_of(const std::vector<std::pair<std::string, std::s
   question_words out;
   for (const auto& [name, value] : query) {
     std::vector<std::string> values;
-    if (name == "by") {
+    if (name == "by" || name == "metrics") {
       for (std::size_t at = 0; at <= value.size();) {
         const auto end = std::min(value.find(',', at), value.size());
         if (end > at)

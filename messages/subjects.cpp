@@ -8,7 +8,7 @@ namespace {
 
 /// Whose events these are; empty: a node's.
 std::string_view about_of(event_kind kind) {
-  return is_of_key(kind) ? "key" : is_of_user(kind) ? "user" : is_of_policy(kind) ? "policy" : "";
+  return is_of_key(kind) ? "key" : is_of_user(kind) ? "user" : is_of_policy(kind) ? "policy" : is_of_store(kind) ? "store" : "";
 }
 
 } // namespace
@@ -71,6 +71,11 @@ std::string_view name_of(event_kind kind) {
     case event_kind::policy_changed: return "changed";
     case event_kind::policy_dropped: return "dropped";
     case event_kind::policy_budget: return "budget";
+    case event_kind::backup_made: return "made";
+    case event_kind::backup_failed: return "failed";
+    case event_kind::records_retired: return "retired";
+    case event_kind::disk_alarm: return "alarm";
+    case event_kind::backup_restored: return "recovered";
   }
   return "unknown";
 }

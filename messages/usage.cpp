@@ -7,9 +7,9 @@ namespace keyportal {
 
 namespace {
 
-constexpr std::array<std::string_view, usage_by_count> by_names{
-  "node",    "key",      "user",    "group",  "model",   "alias", "provider",
-  "account", "endpoint", "outcome", "status", "weekday", "hour"};
+constexpr std::array<std::string_view, usage_by_count> by_names{"node",   "key",      "user",    "group",    "model",
+                                                                "alias",  "provider", "account", "endpoint", "outcome",
+                                                                "status", "weekday",  "hour"};
 constexpr std::array<std::string_view, 8> step_names{"none", "minute", "10m", "15m", "hour", "day", "week", "month"};
 
 template <class T, std::size_t N>
@@ -18,7 +18,15 @@ std::optional<T> read(const std::array<std::string_view, N>& names, std::string_
   return found == names.end() ? std::nullopt : std::optional(static_cast<T>(found - names.begin()));
 }
 
+constexpr std::array<std::string_view, 11> metric_names{"requests",    "ok",         "failed",    "tokens",
+                                                        "token_parts", "cost",       "unpriced",  "latency_ms",
+                                                        "ttft_ms",     "cache_rate", "per_minute"};
+
 } // namespace
+
+bool is_usage_metric(std::string_view name) {
+  return std::find(metric_names.begin(), metric_names.end(), name) != metric_names.end();
+}
 
 std::string_view name_of(usage_by by) { return by_names[static_cast<std::size_t>(by)]; }
 std::optional<usage_by> usage_by_of(std::string_view name) { return read<usage_by>(by_names, name); }

@@ -45,18 +45,19 @@ std::optional<usage_step> usage_step_of(std::string_view name);
 using usage_filter = std::map<usage_by, std::vector<std::string>>;
 
 struct usage_question {
-  moment from{};    ///< included; rounded down to the finest period kept for then: a minute of the last two days, an hour
-  moment to{};      ///< excluded; rounded up likewise
+  moment from{}; ///< included; rounded down to the finest period kept for then: a minute of the last two days, an hour
+  moment to{};   ///< excluded; rounded up likewise
   std::string zone; ///< IANA name; empty: the one in which the service shows times
   bool weeks_begin_on_sunday = false;
   usage_step step = usage_step::none; ///< at most 5,000 buckets; below an hour only of the last two days
   std::vector<usage_by> by;           ///< at most 2
   usage_filter where;
-  std::uint32_t top = 10;         ///< rows told by themselves, 1 to 1,000; the rest together is `other`
-  std::string order = "requests"; ///< which amount decides who is at the top, see `amount_of`; most first
-  bool with_percentiles = false;  ///< of latency and of the time to the first token
-  bool compare = false;           ///< also the same span of time before `from`
-  bool with_unused = false;       ///< also the keys that work, or the people who have one, that used nothing
+  std::uint32_t top = 10;                ///< rows told by themselves, 1 to 1,000; the rest together is `other`
+  std::string order = "requests";        ///< which amount decides who is at the top, see `amount_of`; most first
+  bool with_percentiles = false;         ///< of latency and of the time to the first token
+  bool compare = false;                  ///< also the same span of time before `from`
+  bool with_unused = false;              ///< also the keys that work, or the people who have one, that used nothing
+  std::vector<std::string> metrics = {}; ///< what is told of each row as JSON, see `is_usage_metric`; none: all of it
 };
 
 struct usage_sums {
@@ -76,6 +77,10 @@ struct usage_sums {
 /// "requests", "ok", "failed", "tokens", "input", "output", "cache_read", "cache_write", "reasoning", "latency", "cost"
 /// or "unpriced"; nothing for another name.
 std::optional<std::int64_t> amount_of(const usage_sums& sums, std::string_view name);
+
+/// "requests", "ok", "failed", "tokens", "token_parts", "cost", "unpriced", "latency_ms", "ttft_ms", "cache_rate" or
+/// "per_minute".
+bool is_usage_metric(std::string_view name);
 
 /// At most 2 % off.
 struct usage_percentiles {
@@ -123,6 +128,7 @@ struct usage_report {
   shown_names names;                  ///< of the keys and users in `rows` and `unused`
   std::vector<std::string> unused;    ///< ids, at most 1,000
   std::uint64_t unused_count = 0;
+  std::vector<std::string> metrics = {}; ///< of the question
 };
 
 // --- single records ------------------------------------------------------------------------

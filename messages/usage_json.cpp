@@ -25,39 +25,64 @@ json cache_rate(const token_parts& p) {
   return input > 0 ? json(static_cast<double>(p.cache_read) / input) : json(nullptr);
 }
 
-json sums_json(const usage_sums& s) {
-  return {{"requests", s.requests},
-          {"ok", s.requests - s.failed},
-          {"failed", s.failed},
-          {"tokens", to_json(s.tokens)},
-          {"token_parts", to_json(s.parts)},
-          {"cost_nano", s.cost_nano},
-          {"cost_usd", static_cast<double>(s.cost_nano) * nano},
-          {"unpriced", s.unpriced},
-          {"latency_ms", mean(s.latency_ms, s.requests)},
-          {"ttft_ms", mean(s.ttft_ms, s.timed_first)},
-          {"cache_rate", cache_rate(s.parts)}};
+/// Only these; none: all.
+using metric_list = std::vector<std::string>;
+
+bool wants(const metric_list& metrics, std::string_view name) {
+  return metrics.empty() || std::find(metrics.begin(), metrics.end(), name) != metrics.end();
+}
+
+json sums_json(const usage_sums& s, const metric_list& metrics) {
+  auto out = json::object();
+  const auto put = [&](const char* name, auto make) {
+    if (wants(metrics, name))
+      out[name] = make();
+  };
+  put("requests", [&] { return s.requests; });
+  put("ok", [&] { return s.requests - s.failed; });
+  put("failed", [&] { return s.failed; });
+  put("tokens", [&] { return to_json(s.tokens); });
+  put("token_parts", [&] { return to_json(s.parts); });
+  put("unpriced", [&] { return s.unpriced; });
+  put("latency_ms", [&] { return mean(s.latency_ms, s.requests); });
+  put("ttft_ms", [&] { return mean(s.ttft_ms, s.timed_first); });
+  put("cache_rate", [&] { return cache_rate(s.parts); });
+  if (wants(metrics, "cost")) {
+    out["cost_nano"] = s.cost_nano;
+    out["cost_usd"] = static_cast<double>(s.cost_nano) * nano;
+  }
+  return out;
 }
 
 json percentiles_json(const usage_percentiles& p) {
   return {{"p50", p.p50}, {"p90", p.p90}, {"p95", p.p95}, {"p99", p.p99}};
 }
 
-json row_json(const usage_row& row, double minutes) {
-  auto out = to_json(row.all);
+json amounts_json(const usage_amounts& a, const metric_list& metrics) {
+  auto out = sums_json(a.sums, metrics);
+  if (a.latency_ms)
+    out["latency_percentiles"] = percentiles_json(*a.latency_ms);
+  if (a.ttft_ms)
+    out["ttft_percentiles"] = percentiles_json(*a.ttft_ms);
+  return out;
+}
+
+json row_json(const usage_row& row, double minutes, const metric_list& metrics) {
+  auto out = amounts_json(row.all, metrics);
   out["of"] = row.of;
-  out["per_minute"] = json(nullptr);
-  if (minutes > 0)
+  if (wants(metrics, "per_minute"))
+    out["per_minute"] = json(nullptr);
+  if (minutes > 0 && wants(metrics, "per_minute"))
     out["per_minute"] = {{"requests", static_cast<double>(row.all.sums.requests) / minutes},
                          {"tokens", static_cast<double>(row.all.sums.tokens.total) / minutes}};
   if (!row.buckets.empty()) {
     auto buckets = json::array();
     for (const auto& one : row.buckets)
-      buckets.push_back(to_json(one));
+      buckets.push_back(amounts_json(one, metrics));
     out["buckets"] = std::move(buckets);
   }
   if (row.before)
-    out["before"] = sums_json(*row.before);
+    out["before"] = sums_json(*row.before, metrics);
   return out;
 }
 
@@ -73,15 +98,6 @@ json cursor_json(const std::string& cursor) { return cursor.empty() ? json(nullp
 
 } // namespace
 
-json to_json(const usage_amounts& a) {
-  auto out = sums_json(a.sums);
-  if (a.latency_ms)
-    out["latency_percentiles"] = percentiles_json(*a.latency_ms);
-  if (a.ttft_ms)
-    out["ttft_percentiles"] = percentiles_json(*a.ttft_ms);
-  return out;
-}
-
 json to_json(const usage_report& r) {
   const auto minutes = std::chrono::duration<double, std::ratio<60>>(r.to - r.from).count();
   auto by = json::array(), starts = json::array(), rows = json::array();
@@ -90,7 +106,7 @@ json to_json(const usage_report& r) {
   for (const auto one : r.starts)
     starts.push_back(to_rfc3339_ms(one));
   for (const auto& one : r.rows)
-    rows.push_back(row_json(one, minutes));
+    rows.push_back(row_json(one, minutes, r.metrics));
   return {{"position", r.position},
           {"from", to_rfc3339_ms(r.from)},
           {"to", to_rfc3339_ms(r.to)},
@@ -100,9 +116,9 @@ json to_json(const usage_report& r) {
           {"by", std::move(by)},
           {"exact", r.exact},
           {"starts", std::move(starts)},
-          {"total", row_json(r.total, minutes)},
+          {"total", row_json(r.total, minutes, r.metrics)},
           {"rows", std::move(rows)},
-          {"other", r.other ? row_json(*r.other, minutes) : json(nullptr)},
+          {"other", r.other ? row_json(*r.other, minutes, r.metrics) : json(nullptr)},
           {"others", r.others},
           {"gaps", gaps_json(r.gaps)},
           {"names", r.names},
@@ -142,6 +158,11 @@ caf::expected<ask_usage> usage_of(question_words given) {
   else
     given.fail("step is none, minute, 10m, 15m, hour, day, week or month");
   given.dimensions(q.by);
+  q.metrics = given.list("metrics");
+  if (!std::all_of(q.metrics.begin(), q.metrics.end(), [](const auto& one) { return is_usage_metric(one); }))
+    given.fail(
+      "metrics are requests, ok, failed, tokens, token_parts, cost, unpriced, latency_ms, ttft_ms, cache_rate or "
+      "per_minute");
   given.number("top", q.top, 1000);
   given.text("order", q.order);
   given.yes_or_no("percentiles", q.with_percentiles);

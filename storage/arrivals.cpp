@@ -86,9 +86,8 @@ caf::expected<stored_record> record_of(const record_key& key, const record_value
                        value.cost_nano};
 }
 
-caf::error read_records(const database& db, const view& as_of, name_number node,
-                        const std::vector<arrival_record>& wanted,
-                        std::vector<std::pair<record_key, record_value>>& out) {
+caf::error read_records(const database& db, const view& as_of, name_number node, std::int64_t first_ns,
+                        const std::vector<arrival_record>& wanted, std::vector<found_record>& out) {
   constexpr std::size_t row_bytes = 1 + 4 + 8 + 16;
   out.clear();
   std::string rows;
@@ -103,10 +102,12 @@ caf::error read_records(const database& db, const view& as_of, name_number node,
   options.snapshot = as_of.get();
   db.raw().MultiGet(options, db.handle(family::records), keys.size(), keys.data(), values.data(), states.data());
   for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (states[i].IsNotFound() && wanted[i].at_ns < first_ns)
+      continue; // its row of arrivals stays as long as another record in it does
     if (!states[i].ok())
       return states[i].IsNotFound() ? damaged("record") : to_error(states[i]);
-    auto& [key, value] = out.emplace_back(record_key{node, wanted[i].at_ns, wanted[i].id}, record_value{});
-    if (!decode(values[i].ToStringView(), value) || value.seq != wanted[i].seq)
+    auto& one = out.emplace_back(found_record{{node, wanted[i].at_ns, wanted[i].id}, {}, i});
+    if (!decode(values[i].ToStringView(), one.value) || one.value.seq != wanted[i].seq)
       return damaged("record");
   }
   return {};
@@ -162,11 +163,9 @@ caf::expected<std::string> extras_reader::get(sequence seq) {
 
 namespace {
 
-using found_records = std::vector<std::pair<record_key, record_value>>;
-
 caf::error append_arrivals(std::vector<arrival>& out, const read_arrivals& what, const arrivals_key& key,
-                           arrivals_value& row, const database& db, const view& as_of, const sealer& seal,
-                           known_names& met) {
+                           arrivals_value& row, const database& db, const view& as_of, std::int64_t first_ns,
+                           const sealer& seal, known_names& met) {
   std::vector<std::string> extras;
   if (what.with_extra) {
     auto all = extras_of(key, row, seal);
@@ -178,12 +177,12 @@ caf::error append_arrivals(std::vector<arrival>& out, const read_arrivals& what,
                                   [&](const arrival_record& one) { return one.seq > what.after; });
   const auto skipped = static_cast<std::size_t>(begin - row.records.begin());
   row.records.erase(row.records.begin(), begin);
-  row.records.resize(std::min(row.records.size(), what.limit - out.size()));
-  found_records found;
-  if (auto failed = read_records(db, as_of, row.node, row.records, found))
+  std::vector<found_record> found;
+  if (auto failed = read_records(db, as_of, row.node, first_ns, row.records, found))
     return failed;
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    const auto& [of, value] = found[i];
+  for (const auto& [of, value, i] : found) {
+    if (out.size() == what.limit)
+      break;
     auto record = record_of(of, value, met);
     if (!record)
       return record.error();
@@ -221,6 +220,7 @@ caf::expected<std::vector<arrival>> ledger::arrivals(const read_arrivals& asked)
     return out;
   const auto& db = *parts_->db;
   const view as_of{db};
+  const auto first_ns = parts_->first_moments();
   known_names met{*parts_->dictionary};
   const auto read = [&](std::string_view bytes_of_key, std::string_view bytes, bool& stop) -> caf::error {
     arrivals_key key;
@@ -229,7 +229,7 @@ caf::expected<std::vector<arrival>> ledger::arrivals(const read_arrivals& asked)
       return damaged("arrivals");
     if (node && row.node != *node)
       return {};
-    auto failed = append_arrivals(out, what, key, row, db, as_of, parts_->dictionary->seal(), met);
+    auto failed = append_arrivals(out, what, key, row, db, as_of, first_ns.of(row.node), parts_->dictionary->seal(), met);
     stop = out.size() == what.limit;
     return failed;
   };
@@ -248,6 +248,7 @@ class page_filler {
 public:
   page_filler(outbox_page& page, std::uint32_t limit, const database& db, const names& dictionary, const view& as_of)
     : page_(&page), limit_(limit), db_(&db), as_of_(&as_of), met_(dictionary) {}
+  // What waits is never let go, so all of it is there.
 
   [[nodiscard]] bool full() const { return page_->items.size() == limit_; }
 
@@ -284,9 +285,9 @@ private:
       std::erase_if(row.records,
                     [&](const arrival_record& one) { return one.seq < range.first || one.seq > range.last; });
       row.records.resize(std::min(row.records.size(), limit_ - page_->items.size()));
-      if (auto failed = read_records(*db_, *as_of_, row.node, row.records, found_))
+      if (auto failed = read_records(*db_, *as_of_, row.node, INT64_MIN, row.records, found_))
         return failed;
-      for (const auto& [of, value] : found_) {
+      for (const auto& [of, value, place] : found_) {
         auto record = record_of(of, value, met_);
         if (!record)
           return record.error();
@@ -306,7 +307,7 @@ private:
   const database* db_;
   const view* as_of_;
   known_names met_;
-  found_records found_;
+  std::vector<found_record> found_;
 };
 
 } // namespace

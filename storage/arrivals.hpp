@@ -34,10 +34,15 @@ private:
 [[nodiscard]] caf::expected<stored_record> record_of(const record_key& key, const record_value& value,
                                                      known_names& met);
 
-/// The rows of some records; `storage_corrupt` when one is not there.
-[[nodiscard]] caf::error read_records(const database& db, const view& as_of, name_number node,
-                                      const std::vector<arrival_record>& wanted,
-                                      std::vector<std::pair<record_key, record_value>>& out);
+struct found_record {
+  record_key key;
+  record_value value;
+  std::size_t place = 0; ///< in what was wanted
+};
+/// The rows of some records. One from before `first_ns` may have gone and is left out; `storage_corrupt` when another is
+/// not there.
+[[nodiscard]] caf::error read_records(const database& db, const view& as_of, name_number node, std::int64_t first_ns,
+                                      const std::vector<arrival_record>& wanted, std::vector<found_record>& out);
 
 /// The extras of a row of arrivals, in the order of its records; empty when none of them has any.
 [[nodiscard]] caf::expected<std::vector<std::string>> extras_of(const arrivals_key& key, const arrivals_value& row,

@@ -1,46 +1,25 @@
 #include "storage/cells.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <functional>
+#include <type_traits>
 
 #include <rocksdb/merge_operator.h>
 #include <rocksdb/write_batch.h>
 
+#include "storage/cell_rows.hpp"
 #include "storage/database.hpp"
 #include "storage/encoding.hpp"
 
 namespace keyportal::storage {
 namespace {
 
-constexpr std::array views{cell_view::kinds, cell_view::keys, cell_view::accounts, cell_view::all};
-
-constexpr bool is_kept(granularity by, cell_view view) {
-  return by != granularity::minute || view == cell_view::kinds || view == cell_view::all;
-}
+constexpr std::array views{cell_view::kinds, cell_view::keys,       cell_view::accounts,      cell_view::all,
+                           cell_view::total, cell_view::key_totals, cell_view::account_totals};
 
 std::int64_t floor_div(std::int64_t value, std::int64_t by) { return value / by - (value % by < 0 ? 1 : 0); }
-
-// The amounts of a cell, in the order on disk.
-constexpr std::size_t amounts = 17;
-std::array<std::int64_t*, amounts> amounts_of(cell_sums& s) {
-  return {&s.requests,
-          &s.tokens.input,
-          &s.tokens.output,
-          &s.tokens.reasoning,
-          &s.tokens.cached,
-          &s.tokens.total,
-          &s.parts.uncached_input,
-          &s.parts.cache_read,
-          &s.parts.cache_write,
-          &s.parts.output,
-          &s.parts.reasoning,
-          &s.parts.unclassified,
-          &s.latency_ms,
-          &s.timed_first,
-          &s.ttft_ms,
-          &s.cost_nano,
-          &s.unpriced};
-}
 
 // Wraps round: so the order in which amounts are added never matters, however absurd they are.
 std::int64_t sum_of(std::int64_t a, std::int64_t b) {
@@ -52,11 +31,12 @@ std::int64_t sum_of(std::int64_t a, std::int64_t b) {
 // --- what is in a cell -------------------------------------------------------------------
 
 cell_id cell_id::in(cell_view view) const {
-  auto out = *this;
-  if (!has_keys(view))
-    out.client_key = 0;
-  if (!has_accounts(view))
-    out.account = 0;
+  cell_id out;
+  if (has_kinds(view))
+    out = *this;
+  out.client_key = has_keys(view) ? client_key : 0;
+  out.account = has_accounts(view) ? account : 0;
+  out.failed = failed;
   return out;
 }
 
@@ -72,11 +52,13 @@ std::size_t cell_id_hash::operator()(const cell_id& id) const {
 }
 
 void cell_sums::add(const cell_sums& other) {
-  auto from = other;
-  const auto to = amounts_of(*this);
-  const auto what = amounts_of(from);
-  for (std::size_t i = 0; i < amounts; ++i)
-    *to[i] = sum_of(*to[i], *what[i]);
+  // Nothing but amounts is in it: added side by side.
+  using amounts = std::array<std::int64_t, sizeof(cell_sums) / sizeof(std::int64_t)>;
+  auto to = std::bit_cast<amounts>(*this);
+  const auto what = std::bit_cast<amounts>(other);
+  for (std::size_t i = 0; i < to.size(); ++i)
+    to[i] = sum_of(to[i], what[i]);
+  *this = std::bit_cast<cell_sums>(to);
 }
 
 void add(bin_counts& to, std::uint16_t bin, std::int64_t count) {
@@ -180,244 +162,15 @@ std::int64_t ns_of(granularity by) {
   return by == granularity::minute ? minute : by == granularity::hour ? 60 * minute : 1440 * minute;
 }
 
+std::int32_t day_of_hour(std::int32_t hour) { return static_cast<std::int32_t>(floor_div(hour, 24)); }
+
 std::int32_t start_of(granularity by, std::int64_t unix_ns) {
   return static_cast<std::int32_t>(floor_div(unix_ns, ns_of(by)));
 }
 
 namespace {
-
-// What cells of many leads have in common is in a row once.
-struct kind_of_cell {
-  name_number model = 0, alias = 0, provider = 0, endpoint = 0;
-  std::int32_t status = 0;
-  bool failed = false;
-  explicit kind_of_cell(const cell_id& id = {})
-    : model(id.model), alias(id.alias), provider(id.provider), endpoint(id.endpoint), status(id.status),
-      failed(id.failed) {}
-  [[nodiscard]] auto order() const { return std::tie(model, alias, provider, endpoint, status, failed); }
-  bool operator<(const kind_of_cell& other) const { return order() < other.order(); }
-  bool operator==(const kind_of_cell& other) const { return order() == other.order(); }
-  void into(cell_id& id) const {
-    std::tie(id.model, id.alias, id.provider, id.endpoint) = std::tie(model, alias, provider, endpoint);
-    id.status = status;
-    id.failed = failed;
-  }
-};
-
-void put(std::string& out, const kind_of_cell& kind) {
-  put_varint(out, kind.model);
-  put_varint(out, kind.alias);
-  put_varint(out, kind.provider);
-  put_varint(out, kind.endpoint);
-  put_varint(out, (static_cast<std::uint64_t>(static_cast<std::uint32_t>(kind.status)) << 1) | (kind.failed ? 1U : 0U));
-}
-
-bool get(std::string_view& in, kind_of_cell& kind) {
-  std::uint64_t outcome = 0;
-  if (!get_varint(in, kind.model) || !get_varint(in, kind.alias) || !get_varint(in, kind.provider)
-      || !get_varint(in, kind.endpoint) || !get_varint(in, outcome) || outcome >> 33 != 0)
-    return false;
-  kind.status = static_cast<std::int32_t>(static_cast<std::uint32_t>(outcome >> 1));
-  kind.failed = (outcome & 1U) != 0;
-  return true;
-}
-
-// Some amounts mostly follow from others: what is left of them is mostly 0, which takes no byte. Sums of what is left
-// are what is left of the sums.
-template <int sign>
-void take_what_follows(cell_sums& s) {
-  const auto change = [](std::int64_t& amount, std::int64_t by) { amount = sum_of(amount, sign * by); };
-  const auto& p = s.parts;
-  const auto input = sum_of(p.uncached_input, sum_of(p.cache_read, p.cache_write));
-  const auto output = sum_of(p.output, p.reasoning);
-  change(s.tokens.input, input);
-  change(s.tokens.output, output);
-  change(s.tokens.reasoning, p.reasoning);
-  change(s.tokens.cached, p.cache_read);
-  change(s.tokens.total, sum_of(sum_of(input, output), p.unclassified));
-  change(s.timed_first, s.requests);
-}
-
-void put(std::string& out, const cell_sums& sums) {
-  auto left = sums;
-  take_what_follows<-1>(left);
-  const auto all = amounts_of(left);
-  std::uint32_t there = 0;
-  for (std::size_t i = 0; i < amounts; ++i)
-    there |= *all[i] != 0 ? 1U << i : 0U;
-  put_varint(out, there);
-  for (std::size_t i = 0; i < amounts; ++i)
-    if (*all[i] != 0)
-      put_zigzag(out, *all[i]);
-}
-
-bool get(std::string_view& in, cell_sums& sums) {
-  sums = {};
-  std::uint32_t there = 0;
-  if (!get_varint(in, there) || there >> amounts != 0)
-    return false;
-  const auto all = amounts_of(sums);
-  for (; there != 0; there &= there - 1)
-    if (!get_zigzag(in, *all[static_cast<std::size_t>(__builtin_ctz(there))]))
-      return false;
-  take_what_follows<1>(sums);
-  return true;
-}
-
-void put(std::string& out, const bin_counts& bins) {
-  put_varint(out, bins.size());
-  std::uint16_t before = 0;
-  for (const auto& [bin, count] : bins) {
-    put_varint(out, static_cast<std::uint64_t>(bin - before));
-    put_zigzag(out, count);
-    before = bin;
-  }
-}
-
-bool get(std::string_view& in, bin_counts& bins) {
-  std::uint64_t count = 0;
-  if (!get_varint(in, count) || count > in.size())
-    return false;
-  bins.clear();
-  bins.reserve(count);
-  std::uint64_t bin = 0;
-  for (std::uint64_t i = 0; i < count; ++i) {
-    std::uint64_t step = 0;
-    std::int64_t many = 0;
-    if (!get_varint(in, step) || !get_zigzag(in, many) || (bin += step) > UINT16_MAX)
-      return false;
-    bins.emplace_back(static_cast<std::uint16_t>(bin), many);
-  }
-  return true;
-}
-
-void put(std::string& out, const cell_distributions& both) {
-  put(out, both.latency);
-  put(out, both.ttft);
-}
-
-bool get(std::string_view& in, cell_distributions& both) { return get(in, both.latency) && get(in, both.ttft); }
-
-constexpr char row_version = 1;
-// With fewer cells than this a lead has no head: adding them up is as quick.
-constexpr std::size_t fewest_with_head = 3;
-
-// The kinds that are in it; then groups by lead: twice its step from the one before, plus 1 with a head; the bytes of
-// the group; its head, which is the sums of those that went well and of those that failed; its cells.
-template <class Row>
-std::string encode_row(const Row& row, cell_view view) {
-  using amounts_type = typename Row::value_type::second_type;
-  std::string out(1, row_version);
-  std::vector<kind_of_cell> kinds;
-  kinds.reserve(row.size());
-  for (const auto& [id, what] : row)
-    kinds.emplace_back(id);
-  std::sort(kinds.begin(), kinds.end());
-  kinds.erase(std::unique(kinds.begin(), kinds.end()), kinds.end());
-  put_varint(out, kinds.size());
-  for (const auto& kind : kinds)
-    put(out, kind);
-  std::string group;
-  name_number before = 0;
-  for (auto at = row.begin(); at != row.end();) {
-    const auto lead = lead_of(at->first, view);
-    auto end = at;
-    while (end != row.end() && lead_of(end->first, view) == lead)
-      ++end;
-    const bool has_head = end - at >= static_cast<std::ptrdiff_t>(fewest_with_head);
-    group.clear();
-    if (has_head) {
-      amounts_type by_outcome[2];
-      for (auto one = at; one != end; ++one)
-        by_outcome[one->first.failed ? 1 : 0].add(one->second);
-      put(group, by_outcome[0]);
-      put(group, by_outcome[1]);
-    }
-    for (; at != end; ++at) {
-      const auto kind = std::lower_bound(kinds.begin(), kinds.end(), kind_of_cell{at->first});
-      put_varint(group, static_cast<std::uint64_t>(kind - kinds.begin()));
-      if (view == cell_view::all)
-        put_varint(group, at->first.account);
-      put(group, at->second);
-    }
-    put_varint(out, std::uint64_t{lead - before} << 1 | (has_head ? 1U : 0U));
-    put_text(out, group);
-    before = lead;
-  }
-  return out;
-}
-
-template <class Amounts, class Visit>
-bool visit_row(std::string_view in, cell_view view, const lead_filter* wanted, bool by_lead_only, Visit&& visit) {
-  if (in.empty() || in[0] != row_version)
-    return false;
-  in.remove_prefix(1);
-  std::uint64_t count = 0;
-  if (!get_varint(in, count) || count > in.size())
-    return false;
-  thread_local std::vector<kind_of_cell> kinds;
-  kinds.resize(count);
-  for (auto& kind : kinds)
-    if (!get(in, kind))
-      return false;
-  std::uint64_t lead = 0;
-  Amounts what;
-  while (!in.empty()) {
-    std::uint64_t step = 0;
-    std::uint64_t size = 0;
-    if (!get_varint(in, step) || !get_varint(in, size) || size > in.size() || (lead += step >> 1) > UINT32_MAX)
-      return false;
-    auto group = in.substr(0, size);
-    in.remove_prefix(size);
-    const auto number = static_cast<name_number>(lead);
-    if (wanted != nullptr && !(*wanted)(number))
-      continue;
-    cell_id id;
-    (has_keys(view) ? id.client_key : id.account) = number;
-    if ((step & 1U) != 0)
-      for (const bool failed : {false, true}) {
-        if (!get(group, what))
-          return false;
-        id.failed = failed;
-        if (by_lead_only && !what.empty())
-          visit(id, what);
-      }
-    if ((step & 1U) != 0 && by_lead_only)
-      continue;
-    while (!group.empty()) {
-      std::uint64_t kind = 0;
-      if (!get_varint(group, kind) || kind >= kinds.size() || (view == cell_view::all && !get_varint(group, id.account))
-          || !get(group, what))
-        return false;
-      if (by_lead_only) {
-        id.failed = kinds[kind].failed;
-        if (view == cell_view::all)
-          id.account = 0;
-      } else {
-        kinds[kind].into(id);
-      }
-      visit(id, what);
-    }
-  }
-  return true;
-}
-
+constexpr char row_version = 1; // of sieves
 } // namespace
-
-std::string encode(const sums_row& row, cell_view view) { return encode_row(row, view); }
-std::string encode(const distributions_row& row, cell_view view) { return encode_row(row, view); }
-
-bool each_cell(std::string_view bytes, cell_view view, const lead_filter* wanted, bool by_lead_only,
-               const std::function<void(const cell_id&, const cell_sums&)>& visit) {
-  return visit_row<cell_sums>(bytes, view, wanted, by_lead_only, visit);
-}
-
-bool each_cell(std::string_view bytes, cell_view view, const lead_filter* wanted, bool by_lead_only,
-               const std::function<void(const cell_id&, cell_distributions&&)>& visit) {
-  return visit_row<cell_distributions>(
-    bytes, view, wanted, by_lead_only,
-    [&](const cell_id& id, cell_distributions& what) { visit(id, std::move(what)); });
-}
 
 // --- the sieve ---------------------------------------------------------------------------------
 
@@ -483,11 +236,20 @@ bool decode(std::string_view in, sieve_row& row, const std::function<bool(const 
 namespace {
 
 template <class Amounts>
+auto taker(std::vector<std::pair<cell_id, Amounts>>& to) {
+  if constexpr (std::is_same_v<Amounts, cell_sums>)
+    return std::function<void(const cell_id&, const cell_sums&)>(
+      [&to](const cell_id& id, const cell_sums& what) { to.emplace_back(id, what); });
+  else
+    return std::function<void(const cell_id&, cell_distributions&&)>(
+      [&to](const cell_id& id, cell_distributions&& what) { to.emplace_back(id, std::move(what)); });
+}
+
+template <class Amounts>
 bool merge_cells(const std::vector<std::string_view>& pieces, cell_view view, std::string& out) {
   std::vector<std::pair<cell_id, Amounts>> all;
   for (const auto piece : pieces)
-    if (!visit_row<Amounts>(piece, view, nullptr, false,
-                            [&](const cell_id& id, Amounts& what) { all.emplace_back(id, std::move(what)); }))
+    if (!each_cell(piece, view, nullptr, taker<Amounts>(all)))
       return false;
   std::vector<std::uint32_t> order(all.size());
   for (std::uint32_t i = 0; i < order.size(); ++i)
@@ -506,30 +268,27 @@ bool merge_cells(const std::vector<std::string_view>& pieces, cell_view view, st
   }
   if (!merged.empty() && merged.back().second.empty())
     merged.pop_back();
-  out = encode_row(merged, view);
+  out = encode(merged, view);
   return true;
 }
 
 // The same entries are always the same bytes: kinds in their order, each once, and entries in theirs.
 sieve_row in_order(const std::vector<sieve_row>& rows) {
-  std::map<sieve_kind, std::uint32_t> numbers;
+  sieve_row out;
   std::size_t entries = 0;
   for (const auto& row : rows) {
     entries += row.entries.size();
-    for (const auto& kind : row.kinds)
-      numbers.emplace(kind, 0);
+    out.kinds.insert(out.kinds.end(), row.kinds.begin(), row.kinds.end());
   }
-  sieve_row out;
+  std::sort(out.kinds.begin(), out.kinds.end());
+  out.kinds.erase(std::unique(out.kinds.begin(), out.kinds.end()), out.kinds.end());
   out.entries.reserve(entries);
-  for (auto& [kind, number] : numbers) {
-    number = static_cast<std::uint32_t>(out.kinds.size());
-    out.kinds.push_back(kind);
-  }
   std::vector<std::uint32_t> renamed;
   for (const auto& row : rows) {
     renamed.clear();
     for (const auto& kind : row.kinds)
-      renamed.push_back(numbers.find(kind)->second);
+      renamed.push_back(
+        static_cast<std::uint32_t>(std::lower_bound(out.kinds.begin(), out.kinds.end(), kind) - out.kinds.begin()));
     for (const auto& entry : row.entries)
       out.entries.push_back({entry.ms, renamed[entry.kind]});
   }
@@ -551,7 +310,7 @@ bool merge_row(std::string_view key, const std::vector<std::string_view>& pieces
   if (decode_key(key, sieve))
     return merge_sieves(pieces, out);
   cells_key cells;
-  if (!decode_key(key, cells) || cells.view > static_cast<std::uint8_t>(cell_view::all))
+  if (!decode_key(key, cells) || cells.view > static_cast<std::uint8_t>(views.back()))
     return false;
   const auto view = static_cast<cell_view>(cells.view);
   return cells.part == static_cast<std::uint8_t>(cell_part::sums) ? merge_cells<cell_sums>(pieces, view, out)
@@ -634,7 +393,7 @@ void drop_minutes_before(std::int32_t first, name_number node, rocksdb::WriteBat
       if (is_kept(granularity::minute, view)) {
         const auto by = static_cast<std::uint8_t>(granularity::minute);
         const auto end =
-          encode_key(cells_key{by, static_cast<std::uint8_t>(view), static_cast<std::uint8_t>(part), node, first});
+          encode_key(cells_key{by, static_cast<std::uint8_t>(view), static_cast<std::uint8_t>(part), node, 0, first});
         batch.DeleteRange(db.handle(family::rollups), end.substr(0, end.size() - sizeof first), end);
       }
 }
@@ -669,7 +428,12 @@ void cell_changes::clear() {
   last_cells_ = nullptr;
 }
 
-std::vector<std::pair<std::string, std::string>> cell_changes::rows() const {
+std::vector<std::pair<std::string, std::string>> cell_changes::rows(const open_hours& open) const {
+  return rows(open, {});
+}
+
+std::vector<std::pair<std::string, std::string>> cell_changes::rows(const open_hours& open,
+                                                                    const carried& before) const {
   using together = cells;
   std::vector<std::pair<std::string, std::string>> out;
   const auto write = [&](granularity by, cell_view view, name_number node, std::int32_t start, const together& those) {
@@ -686,13 +450,25 @@ std::vector<std::pair<std::string, std::string>> cell_changes::rows() const {
     const auto by_id = [](const auto& a, const auto& b) { return a.first < b.first; };
     std::sort(sums.begin(), sums.end(), by_id);
     std::sort(distributions.begin(), distributions.end(), by_id);
-    cells_key key{static_cast<std::uint8_t>(by), static_cast<std::uint8_t>(view),
-                  static_cast<std::uint8_t>(cell_part::sums), node, start};
-    if (!sums.empty())
-      out.emplace_back(encode_key(key), encode(sums, view));
-    key.part = static_cast<std::uint8_t>(cell_part::distributions);
-    if (!distributions.empty())
-      out.emplace_back(encode_key(key), encode(distributions, view));
+    // In the order of ids leads ascend, so what is of one chunk lies together.
+    const auto put = [&](auto& all, cell_part part) {
+      for (auto at = all.begin(); at != all.end();) {
+        const auto chunk = chunk_of(by, view, lead_of(at->first, view));
+        auto end = at;
+        while (end != all.end() && chunk_of(by, view, lead_of(end->first, view)) == chunk)
+          ++end;
+        const cells_key key{static_cast<std::uint8_t>(by),
+                            static_cast<std::uint8_t>(view),
+                            static_cast<std::uint8_t>(part),
+                            node,
+                            chunk,
+                            start};
+        out.emplace_back(encode_key(key), encode(std::remove_reference_t<decltype(all)>(at, end), view));
+        at = end;
+      }
+    };
+    put(sums, cell_part::sums);
+    put(distributions, cell_part::distributions);
   };
   const auto add_to = [](together& to, const together& from, cell_view view) {
     for (const auto& [id, what] : from) {
@@ -701,9 +477,15 @@ std::vector<std::pair<std::string, std::string>> cell_changes::rows() const {
       there.distributions.add(what.distributions);
     }
   };
+  const auto open_hour = [&open](name_number node) {
+    const auto at = open.find(node);
+    return at == open.end() ? INT32_MAX : at->second;
+  };
   // From the finest to the coarsest: each period is made of those below it, which are fewer than the records.
   for (const auto view : views) {
     std::map<minute, together> hours;
+    for (const auto& [where, cells_there] : before.hours)
+      add_to(hours[where], cells_there, view);
     for (const auto& [where, found_there] : places_) {
       const minute hour{where.node, static_cast<std::int32_t>(floor_div(where.start, 60))};
       if (is_kept(granularity::minute, view) && where.start >= first_minute_) {
@@ -715,12 +497,17 @@ std::vector<std::pair<std::string, std::string>> cell_changes::rows() const {
           write(granularity::minute, view, where.node, where.start, of_minute);
         }
       }
-      add_to(hours[hour], found_there, view);
+      if (hour.start < open_hour(hour.node))
+        add_to(hours[hour], found_there, view);
     }
     std::map<minute, together> days;
+    for (const auto& [where, cells_there] : before.days)
+      add_to(days[where], cells_there, view);
     for (const auto& [where, of_hour] : hours) {
       write(granularity::hour, view, where.node, where.start, of_hour);
-      add_to(days[{where.node, static_cast<std::int32_t>(floor_div(where.start, 24))}], of_hour, view);
+      const auto day = day_of_hour(where.start);
+      if (day < day_of_hour(open_hour(where.node)))
+        add_to(days[{where.node, day}], of_hour, view);
     }
     for (const auto& [where, of_day] : days)
       write(granularity::day, view, where.node, where.start, of_day);
@@ -731,32 +518,105 @@ std::vector<std::pair<std::string, std::string>> cell_changes::rows() const {
   return out;
 }
 
-void cell_changes::write_to(rocksdb::WriteBatch& batch, const database& db) const {
-  for (const auto& [key, value] : rows())
+caf::error cell_changes::carry(const database& db, name_number node, std::int32_t before, std::int32_t after,
+                               carried& out) const {
+  const auto add_rows = [&](granularity by, std::int32_t first, std::int32_t end, cells& to) -> caf::error {
+    for (const auto part : {cell_part::sums, cell_part::distributions}) {
+      cells_key at{static_cast<std::uint8_t>(by),
+                   static_cast<std::uint8_t>(cell_view::all),
+                   static_cast<std::uint8_t>(part),
+                   node,
+                   0,
+                   first};
+      auto behind = at;
+      behind.chunk = UINT32_MAX;
+      behind.start = INT32_MAX;
+      const auto upper = encode_key(behind);
+      const rocksdb::Slice upper_slice{upper};
+      rocksdb::ReadOptions options;
+      options.iterate_upper_bound = &upper_slice;
+      const std::unique_ptr<rocksdb::Iterator> row{db.raw().NewIterator(options, db.handle(family::rollups))};
+      for (row->Seek(encode_key(at)); row->Valid();) {
+        cells_key of;
+        if (!decode_key(row->key().ToStringView(), of))
+          return damaged("roll-up");
+        if (of.start < first || of.start >= end) { // of another time: on to the next chunk that may have some of it
+          at.chunk = of.start < first ? of.chunk : of.chunk + 1;
+          if (at.chunk == 0 && of.start >= end)
+            break;
+          row->Seek(encode_key(at));
+          continue;
+        }
+        const auto bytes = row->value().ToStringView();
+        const bool read =
+          part == cell_part::sums
+            ? each_cell(bytes, cell_view::all, nullptr,
+                        [&to](const cell_id& id, const cell_sums& sums) { to[id].sums.add(sums); })
+            : each_cell(bytes, cell_view::all, nullptr,
+                        [&to](const cell_id& id, cell_distributions&& them) { to[id].distributions.add(them); });
+        if (!read)
+          return damaged("roll-up");
+        row->Next();
+      }
+      if (auto failed = to_error(row->status()))
+        return failed;
+    }
+    return {};
+  };
+  if (auto failed = add_rows(granularity::minute, before * 60, (before + 1) * 60, out.hours[{node, before}]))
+    return failed;
+  const auto day = day_of_hour(before);
+  if (day == day_of_hour(after))
+    return {};
+  return add_rows(granularity::hour, day * 24, before, out.days[{node, day}]);
+}
+
+caf::error cell_changes::write_to(rocksdb::WriteBatch& batch, const database& db, open_hours& open) const {
+  // Rows by minute go: by then their hours must be over.
+  auto now = open;
+  for (auto& [node, hour] : now)
+    hour = std::max(hour, static_cast<std::int32_t>(floor_div(first_minute_, 60)));
+  for (const auto& [where, cells_there] : places_) {
+    const auto hour = static_cast<std::int32_t>(floor_div(where.start, 60));
+    const auto [at, fresh] = now.emplace(where.node, hour);
+    at->second = std::max({at->second, hour, static_cast<std::int32_t>(floor_div(first_minute_, 60))});
+  }
+  for (const auto& [node, hour] : over_before_)
+    if (const auto at = now.find(node); at != now.end())
+      at->second = std::max(at->second, hour);
+  carried before;
+  for (const auto& [node, hour] : now)
+    if (const auto was = open.find(node); was != open.end() && was->second != no_hour && was->second < hour)
+      if (auto failed = carry(db, node, was->second, hour, before))
+        return failed;
+  for (const auto& [key, value] : rows(now, before))
     batch.Merge(db.handle(family::rollups), key, value);
+  open = std::move(now);
+  return {};
+}
+
+std::vector<std::pair<name_number, std::int32_t>> cell_changes::days() const {
+  std::vector<std::pair<name_number, std::int32_t>> out;
+  for (const auto& [where, ignored] : places_)
+    out.emplace_back(where.node, static_cast<std::int32_t>(floor_div(where.start, 1440)));
+  std::sort(out.begin(), out.end());
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  return out;
 }
 
 // --- proving and mending -----------------------------------------------------------------------
 
-bool row_span::holds(std::string_view key) const { return key >= first && key < end; }
-
-std::vector<row_span> rows_of_day(name_number node, std::int32_t day) {
-  std::vector<row_span> out;
+std::vector<row_kind> rows_of_day(std::int32_t day) {
+  std::vector<row_kind> out;
   const auto add = [&](granularity by, std::int32_t first, std::int32_t end) {
     for (const auto view : views)
       for (const auto part : {cell_part::sums, cell_part::distributions})
-        if (is_kept(by, view)) {
-          cells_key key{static_cast<std::uint8_t>(by), static_cast<std::uint8_t>(view), static_cast<std::uint8_t>(part),
-                        node, first};
-          auto after = key;
-          after.start = end;
-          out.push_back({encode_key(key), encode_key(after)});
-        }
+        if (is_kept(by, view))
+          out.push_back({by, view, part, first, end});
   };
   add(granularity::minute, day * 1440, (day + 1) * 1440);
   add(granularity::hour, day * 24, (day + 1) * 24);
   add(granularity::day, day, day + 1);
-  out.push_back({encode_key(sieve_key{node, day * 24}), encode_key(sieve_key{node, (day + 1) * 24})});
   return out;
 }
 

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <type_traits>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -31,13 +32,28 @@ class database;
 
 /// On disk.
 enum class granularity : std::uint8_t { minute = 0, hour = 1, day = 2 };
-/// Every attempt is in one cell of each view. What makes cells many is the client key and the account: a question that
-/// asks for neither reads rows without them. On disk; minutes have the views `kinds` and `all` only.
-enum class cell_view : std::uint8_t { kinds = 0, keys = 1, accounts = 2, all = 3 };
+/// Every attempt is in one cell of each view. What makes cells many is the client key and the account, and then the kind
+/// (model, alias, provider, endpoint, status): a question reads rows without what it does not ask for. The last three
+/// tell nothing but the outcome apart, besides the key or the account. On disk; of minutes see is_kept.
+enum class cell_view : std::uint8_t {
+  kinds = 0,
+  keys = 1,
+  accounts = 2,
+  all = 3,
+  total = 4,
+  key_totals = 5,
+  account_totals = 6
+};
 constexpr bool has_keys(cell_view v) { return (static_cast<unsigned>(v) & 1U) != 0; }
 constexpr bool has_accounts(cell_view v) { return (static_cast<unsigned>(v) & 2U) != 0; }
-constexpr cell_view view_with(bool keys, bool accounts) {
-  return static_cast<cell_view>((keys ? 1 : 0) | (accounts ? 2 : 0));
+constexpr bool has_kinds(cell_view v) { return (static_cast<unsigned>(v) & 4U) == 0; }
+/// The smallest one that has these.
+constexpr cell_view view_with(bool keys, bool accounts, bool kinds) {
+  return static_cast<cell_view>((keys ? 1 : 0) | (accounts ? 2 : 0) | (kinds || (keys && accounts) ? 0 : 4));
+}
+/// Whether there are rows of that width in that view.
+constexpr bool is_kept(granularity by, cell_view view) {
+  return by != granularity::minute || view == cell_view::kinds || view == cell_view::all || view == cell_view::total;
 }
 /// The sums and the distributions of a cell are in rows of their own: most questions need no distributions. On disk.
 enum class cell_part : std::uint8_t { sums = 0, distributions = 1 };
@@ -112,26 +128,63 @@ struct cells_key {
   std::uint8_t view = 0; ///< cell_view
   std::uint8_t part = 0; ///< cell_part
   std::uint32_t node = 0;
-  std::int32_t start = 0; ///< minutes, hours or days since 1970, UTC
-  auto fields() { return std::tie(by, view, part, node, start); }
+  std::uint32_t chunk = 0; ///< of leads, see chunk_of
+  std::int32_t start = 0;  ///< minutes, hours or days since 1970, UTC
+  auto fields() { return std::tie(by, view, part, node, chunk, start); }
   bool operator==(const cells_key&) const = default;
 };
 
+/// Neighbouring leads share a row, others do not: one key's year is a few rows side by side.
+constexpr std::uint32_t leads_in_chunk(cell_view view) { return has_kinds(view) ? 16 : 64; }
+constexpr std::uint32_t chunk_of(granularity by, cell_view view, name_number lead) {
+  return by == granularity::minute ? 0 : lead / leads_in_chunk(view);
+}
+
 /// Full minutes, hours or days since 1970 in UTC; before it negative.
 std::int32_t start_of(granularity by, std::int64_t unix_ns);
+std::int32_t day_of_hour(std::int32_t hour);
 std::int64_t ns_of(granularity by);
+
+/// Which leads a question wants. Remembers of chunks whether any of theirs is among them. One thread.
+class lead_filter {
+public:
+  lead_filter() = default;
+  template <class Wants>
+  requires std::is_invocable_r_v<bool, Wants, name_number> lead_filter(Wants wants)
+    : wants_(std::move(wants)) {} // NOLINT: any rule is a filter
+  bool operator()(name_number lead) const { return wants_(lead); }
+  /// `is_lead`: whether there is such a lead.
+  template <class IsLead>
+  bool wants_chunk(cell_view view, std::uint32_t chunk, IsLead is_lead) const {
+    auto& known = chunks_[has_kinds(view) ? 0 : 1];
+    if (chunk >= known.size())
+      known.resize(chunk + std::size_t{1}, -1);
+    if (known[chunk] < 0) {
+      known[chunk] = 0;
+      const auto many = leads_in_chunk(view);
+      for (auto lead = std::uint64_t{chunk} * many; lead < (std::uint64_t{chunk} + 1) * many; ++lead)
+        if (is_lead(static_cast<name_number>(lead)) && wants_(static_cast<name_number>(lead))) {
+          known[chunk] = 1;
+          break;
+        }
+    }
+    return known[chunk] == 1;
+  }
+
+private:
+  std::function<bool(name_number lead)> wants_;
+  mutable std::array<std::vector<signed char>, 2> chunks_; ///< -1: nobody has asked
+};
 
 /// Cells of one row in the order of lead and id, none of them empty.
 using sums_row = std::vector<std::pair<cell_id, cell_sums>>;
 using distributions_row = std::vector<std::pair<cell_id, cell_distributions>>;
 std::string encode(const sums_row& row, cell_view view);
 std::string encode(const distributions_row& row, cell_view view);
-/// Calls `visit` for each cell whose lead `wanted` (null: all) lets pass. `by_lead_only`: only lead and outcome are told
-/// apart, so some cells may come together, others one by one; much quicker. False: the bytes are damaged.
-using lead_filter = std::function<bool(name_number lead)>;
-[[nodiscard]] bool each_cell(std::string_view bytes, cell_view view, const lead_filter* wanted, bool by_lead_only,
+/// Calls `visit` for each cell whose lead `wanted` (null: all) lets pass. False: the bytes are damaged.
+[[nodiscard]] bool each_cell(std::string_view bytes, cell_view view, const lead_filter* wanted,
                              const std::function<void(const cell_id&, const cell_sums&)>& visit);
-[[nodiscard]] bool each_cell(std::string_view bytes, cell_view view, const lead_filter* wanted, bool by_lead_only,
+[[nodiscard]] bool each_cell(std::string_view bytes, cell_view view, const lead_filter* wanted,
                              const std::function<void(const cell_id&, cell_distributions&&)>& visit);
 
 // --- the sieve ---------------------------------------------------------------------------------
@@ -190,17 +243,29 @@ std::int32_t first_minute_at(const position_value& position, moment now);
 /// Removes the rows of minutes before `first`.
 void drop_minutes_before(std::int32_t first, name_number node, rocksdb::WriteBatch& batch, const database& db);
 
+/// The newest hour (since 1970, UTC) of each node, which is in rows by minute only; hours before it have rows of their
+/// own, and so have the days before its day. So a cell is written by hour and by day once, when the hour or the day is
+/// over, and not with each commit. What comes late is merged into the rows that are there.
+using open_hours = std::map<name_number, std::int32_t>;
+constexpr std::int32_t no_hour = INT32_MIN;
+
 /// What one commit adds to roll-ups. One thread.
 class cell_changes {
 public:
-  /// Rows of minutes before this one are gone and stay so.
+  /// Rows of minutes before this one, the first of an hour, are gone and stay so.
   explicit cell_changes(std::int32_t first_minute) : first_minute_(first_minute) {}
   void add(const cell_change& change);
+  /// Nothing of the node will come from before that hour (since 1970, UTC).
+  void over_before(name_number node, std::int32_t hour) { over_before_[node] = hour; }
   void add_to_sieve(name_number node, std::int64_t at_ns, const sieve_kind& kind);
   /// The rows that come of it, keys and values, each key once; as they are in the end if nothing else is added to them.
-  [[nodiscard]] std::vector<std::pair<std::string, std::string>> rows() const;
-  /// Merges the rows into those that are there.
-  void write_to(rocksdb::WriteBatch& batch, const database& db) const;
+  /// Of nodes that are not in `open` everything is over.
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> rows(const open_hours& open) const;
+  /// The nodes and days (since 1970, UTC) that they belong to, each once.
+  [[nodiscard]] std::vector<std::pair<name_number, std::int32_t>> days() const;
+  /// Merges the rows into those that are there. `open`: all nodes as they are; then as they are with this. What is over
+  /// by that is read from the rows by minute and by hour.
+  [[nodiscard]] caf::error write_to(rocksdb::WriteBatch& batch, const database& db, open_hours& open) const;
   void clear();
   [[nodiscard]] bool empty() const { return places_.empty() && sieves_.empty(); }
 
@@ -216,21 +281,33 @@ private:
     bool operator<(const minute& other) const { return std::tie(node, start) < std::tie(other.node, other.start); }
     bool operator==(const minute&) const = default;
   };
+  /// Cells of before that hours and days that are over now are made of as well.
+  struct carried {
+    std::map<minute, cells> hours, days;
+  };
+  [[nodiscard]] caf::error carry(const database& db, name_number node, std::int32_t before, std::int32_t after,
+                                 carried& out) const;
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> rows(const open_hours& open,
+                                                                      const carried& before) const;
+
   std::int32_t first_minute_;
   std::map<minute, cells> places_;
+  open_hours over_before_;
   minute last_{};
   cells* last_cells_ = nullptr;
   std::map<std::pair<name_number, std::int32_t>, std::pair<std::map<sieve_kind, std::uint32_t>, sieve_row>> sieves_;
 };
 
-/// Keys in [first, end).
-struct row_span {
-  std::string first;
-  std::string end;
-  [[nodiscard]] bool holds(std::string_view key) const;
+/// Rows of roll-ups of each chunk whose start is in [first, end).
+struct row_kind {
+  granularity by = granularity::day;
+  cell_view view = cell_view::kinds;
+  cell_part part = cell_part::sums;
+  std::int32_t first = 0;
+  std::int32_t end = 0;
 };
-/// Where all roll-ups of a node and a day (since 1970, UTC) lie, and its sieves.
-std::vector<row_span> rows_of_day(name_number node, std::int32_t day);
+/// All that there are of a day (since 1970, UTC), besides the sieves of its hours.
+std::vector<row_kind> rows_of_day(std::int32_t day);
 
 /// Adds up what was merged into a row; for the family of roll-ups.
 std::shared_ptr<rocksdb::MergeOperator> make_cell_merger();

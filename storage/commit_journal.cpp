@@ -74,6 +74,9 @@ caf::error commit_plan::add(const journal_entry& write) {
       return failed;
   if (auto failed = drop_letters(write.dropped_letters))
     return failed;
+  if (write.retired)
+    if (auto failed = retire(*write.retired))
+      return failed;
   result.events = std::move(*events);
   results_.push_back(std::move(result));
   return {};

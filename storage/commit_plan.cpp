@@ -51,8 +51,12 @@ caf::error commit_plan::add(const collection& write) {
   if (!candidates)
     return candidates.error();
   const auto count = candidates->size();
-  if (auto failed = drop_known(*candidates, **of))
+  std::vector<std::int64_t> refused;
+  if (auto failed = drop_known(*candidates, **of, refused))
     return failed;
+  for (const auto at_ns : refused)
+    (*of)->value.refused.add(at_ns);
+  changed_ = changed_ || !refused.empty();
 
   auto records = std::make_shared<std::vector<stored_record>>();
   records->reserve(candidates->size());
@@ -65,6 +69,8 @@ caf::error commit_plan::add(const collection& write) {
   put_outbox_rows(first, after_.position.last);
   if (auto failed = remember(write, **of))
     return failed;
+  if (write.from_poll && write.forget_marks)
+    forget_gone((*of)->value, refused.size());
   if (auto failed = clear_inbox(write.inbox_done, **of))
     return failed;
   for (const auto& letter : write.dead)
@@ -74,7 +80,9 @@ caf::error commit_plan::add(const collection& write) {
     return failed;
 
   auto result = empty_result();
-  result.duplicates = count - records->size();
+  result.refused = refused.size();
+  result.duplicates = count - records->size() - refused.size();
+  result.at_node.emplace_back(write.node, (*of)->value.at_node());
   if (!records->empty()) {
     changed_ = true;
     result.sums.emplace_back(write.node, (*of)->value.sums);
@@ -122,8 +130,9 @@ caf::expected<std::vector<commit_plan::candidate>> commit_plan::candidates_of(co
 
 // --- which are new ----------------------------------------------------------------
 
-// Leaves those that neither the database nor this commit has.
-caf::error commit_plan::drop_known(std::vector<candidate>& candidates, const node_state& of) {
+// Leaves those that neither the database nor this commit has. Of closed days nobody can tell: those are refused.
+caf::error commit_plan::drop_known(std::vector<candidate>& candidates, const node_state& of,
+                                   std::vector<std::int64_t>& refused) {
   constexpr std::size_t at_once = 256;
   constexpr std::size_t row_bytes = 1 + 4 + 8 + 16;
   std::string rows;
@@ -155,6 +164,10 @@ caf::error commit_plan::drop_known(std::vector<candidate>& candidates, const nod
         known = is_copied_otherwise(one, of);
       if (!known)
         return known.error();
+      if (!*known && one.key.at_ns < of.value.first_ns) {
+        refused.push_back(one.key.at_ns);
+        continue;
+      }
       if (!*known && take_place(one)) {
         if (copies_expected_) {
           const auto taken = attempt_of(one);
@@ -390,6 +403,13 @@ caf::error commit_plan::remember(const collection& write, node_state& of) {
   return {};
 }
 
+// The node is another process and has what its lists say: of the records that are gone here at most those that were
+// refused just now. The others nobody can put back.
+void commit_plan::forget_gone(node_value& value, std::uint64_t refused) {
+  const auto gone = value.gone.plain + value.gone.with_facts - value.gone.copied;
+  value.lost_at_node = gone - std::min(gone, refused);
+}
+
 // --- the end of it ---------------------------------------------------------------------
 
 caf::error commit_plan::close() {
@@ -400,7 +420,13 @@ caf::error commit_plan::close() {
   if (auto failed = close_registry())
     return failed;
   forget_minutes();
-  cells_.write_to(batch_, *db_);
+  open_hours open;
+  for (const auto& [name, state] : after_.nodes)
+    open.emplace(state.number, state.value.open_hour);
+  if (auto failed = cells_.write_to(batch_, *db_, open))
+    return failed;
+  for (auto& [name, state] : after_.nodes)
+    state.value.open_hour = open.at(state.number);
   credentials_.write_to(batch_);
   for (const auto& [name, state] : after_.nodes)
     put(family::meta, node_key{state.number}, state.value);

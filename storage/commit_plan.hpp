@@ -14,6 +14,7 @@
 #include "storage/credentials.hpp"
 #include "storage/ledger.hpp"
 #include "storage/names.hpp"
+#include "storage/retirement.hpp"
 #include "storage/values.hpp"
 
 namespace keyportal::storage {
@@ -47,6 +48,8 @@ public:
   /// Adds the rows that sum up all writes. The batch is complete then.
   [[nodiscard]] caf::error close();
   rocksdb::WriteBatch& batch() { return batch_; }
+  /// Whose roll-ups it changes.
+  [[nodiscard]] std::vector<std::pair<name_number, std::int32_t>> days() const { return cells_.days(); }
   [[nodiscard]] bool changes_anything() const { return changed_; }
 
   /// The batch is on disk: what the ledger is now. Call once.
@@ -91,7 +94,9 @@ private:
   // commit_plan.cpp: records
   [[nodiscard]] caf::expected<node_state*> node(const node_name& name);
   [[nodiscard]] caf::expected<std::vector<candidate>> candidates_of(const collection& write, const node_state& of);
-  [[nodiscard]] caf::error drop_known(std::vector<candidate>& candidates, const node_state& of);
+  [[nodiscard]] caf::error drop_known(std::vector<candidate>& candidates, const node_state& of,
+                                      std::vector<std::int64_t>& refused);
+  static void forget_gone(node_value& value, std::uint64_t refused);
   [[nodiscard]] caf::expected<bool> is_there_otherwise(const candidate& one, const node_state& of);
   [[nodiscard]] caf::expected<bool> is_copied_otherwise(const candidate& one, const node_state& of);
   [[nodiscard]] caf::expected<attempt> attempt_of(const candidate& one);
@@ -102,6 +107,9 @@ private:
   void put_outbox_rows(sequence first, sequence last);
   void forget_minutes();
   [[nodiscard]] caf::error remember(const collection& write, node_state& of);
+
+  // retirement.cpp
+  [[nodiscard]] caf::error retire(const retirement& what);
 
   // commit_registry.cpp
   template <class T>

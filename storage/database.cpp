@@ -69,9 +69,9 @@ rocksdb::ColumnFamilyOptions family_options(family which, const database_setup& 
 
   switch (which) {
     case family::meta: break;
+    // No hints where ranges are deleted (roll-ups, records, arrivals): RocksDB 7.8 keeps one hint for the list of rows and
+    // that of ranges, and writes into the wrong one.
     case family::rollups:
-      // No hints where ranges are deleted: RocksDB 7.8 keeps one hint for the list of rows and that of ranges, and writes
-      // into the wrong one.
       options.merge_operator = make_cell_merger();
       break;
     case family::registry:
@@ -81,17 +81,13 @@ rocksdb::ColumnFamilyOptions family_options(family which, const database_setup& 
       // Each record is looked for before it is written, and mostly is not there: filters answer that, in memory too.
       options.memtable_prefix_bloom_size_ratio = 0.05;
       options.memtable_whole_key_filtering = true;
-      // Records arrive in the order of their keys, node by node: begin where the last one of the node went.
-      options.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(5));
       break;
     case family::outbox:
       options.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(1));
       // A queue: without this, reading its head would wade through what was taken off it.
       options.table_properties_collector_factories.push_back(rocksdb::NewCompactOnDeletionCollectorFactory(4096, 2048));
       break;
-    case family::arrivals:
-      options.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(1));
-      break;
+    case family::arrivals: break;
     case family::inbox:
       // Rows live for milliseconds. Written once and removed with SingleDelete, a row and its removal vanish when the
       // write buffer is flushed; what little is left is sealed already.

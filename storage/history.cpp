@@ -30,8 +30,7 @@ public:
       const auto add = [&](std::int32_t, const cell_id& id, const cell_sums& sums) {
         by_number[id.client_key] += sums.requests;
       };
-      if (auto failed =
-            books->sums(day.node, {granularity::day, cell_view::keys, day.day, day.day + 1, nullptr, true}, add))
+      if (auto failed = books->sums(day.node, {granularity::day, cell_view::key_totals, day.day, day.day + 1}, add))
         return failed;
       std::map<key_id, std::int64_t> counted;
       for (const auto& [number, requests] : by_number) {

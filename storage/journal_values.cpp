@@ -91,14 +91,22 @@ bool decode(std::string_view in, incomplete_record& out) {
 // --- credentials -------------------------------------------------------------------
 
 std::string encode(const credential_value& value) {
-  auto out = begin();
+  const bool retired = value.gone_ok + value.gone_failed > 0;
+  auto out = begin(retired ? 2 : 1);
   put_varint(out, value.ok);
   put_varint(out, value.failed);
+  if (retired) {
+    put_varint(out, value.gone_ok);
+    put_varint(out, value.gone_failed);
+  }
   return out;
 }
 
 bool decode(std::string_view in, credential_value& out) {
-  return take_version_1(in) && get_varint(in, out.ok) && get_varint(in, out.failed) && in.empty();
+  char version = 0;
+  out.gone_ok = out.gone_failed = 0;
+  return take_version(in, 2, version) && get_varint(in, out.ok) && get_varint(in, out.failed)
+         && (version < 2 || (get_varint(in, out.gone_ok) && get_varint(in, out.gone_failed))) && in.empty();
 }
 
 std::string encode(const audit_value& value) {

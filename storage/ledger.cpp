@@ -112,6 +112,17 @@ std::optional<name_number> ledger::parts::number_of(const node_name& node) const
   return found == memory.nodes.end() ? std::nullopt : std::optional{found->second.number};
 }
 
+std::int64_t ledger::parts::first_ns_of(name_number node) const { return first_moments().of(node); }
+
+ledger::parts::moments ledger::parts::first_moments() const {
+  moments out;
+  const std::lock_guard lock{mutex};
+  for (const auto& [name, state] : memory.nodes)
+    if (state.value.first_ns != INT64_MIN)
+      out.by_node.emplace(state.number, state.value.first_ns);
+  return out;
+}
+
 // --- writing ---------------------------------------------------------------------------
 
 namespace {
@@ -138,6 +149,7 @@ caf::error ledger::parts::mend() {
   }
   in_vain = 0;
   dictionary->forget_all();
+  changed->forget();
   credentials = {};
   if (auto failed = load())
     return failed;
@@ -188,10 +200,13 @@ caf::expected<std::vector<committed>> ledger::commit(const std::vector<write>& w
     return plan.take_results();
   if (auto failed = plan.close())
     return failed;
+  const auto days = plan.days();
+  parts_->changed->begin(days);
   if (auto failed = parts_->db->write(plan.batch(), parts_->how.sync)) {
     parts_->broken = true;
     return failed;
   }
+  parts_->changed->end(days);
   auto after = plan.keep();
   parts_->prices = plan.prices();
   {
@@ -279,8 +294,10 @@ ledger_state ledger::state() const {
   const auto& memory = parts_->memory;
   ledger_state out{memory.position.last,  memory.position.records,      memory.position.outbox,
                    memory.position.inbox, memory.position.dead_letters, {}};
-  for (const auto& [name, state] : memory.nodes)
+  for (const auto& [name, state] : memory.nodes) {
     out.sums.emplace_back(name, state.value.sums);
+    out.at_node.emplace_back(name, state.value.at_node());
+  }
   return out;
 }
 

@@ -163,14 +163,13 @@ public:
   [[nodiscard]] caf::expected<totals> sums_since(const node_name& node, moment from_hour) const;
 
   /// Which rows of roll-ups to read: those of a node whose start (minutes, hours or days since 1970, UTC) lies in
-  /// [first, end). Minutes have the views `kinds` and `all` only, and go back two days.
+  /// [first, end). Minutes have all views but `keys` and `accounts`, and go back two days.
   struct cell_question {
     granularity by = granularity::hour;
     cell_view view = cell_view::kinds;
     std::int32_t first = 0;
     std::int32_t end = 0;
-    const lead_filter* leads = nullptr; ///< null: all
-    bool by_lead_only = false;          ///< only lead and outcome are told apart, so cells may come more than once
+    const lead_filter* leads = nullptr; ///< null: all; asked about leads that are in the dictionary only
   };
   using sums_visitor = std::function<void(std::int32_t start, const cell_id& id, const cell_sums& sums)>;
   using distributions_visitor =
@@ -180,12 +179,17 @@ public:
   class reading {
   public:
     ~reading();
-    /// In order of start; each cell of a row once, by lead.
+    /// Of leads that are neighbours in order of start; of the newest hour and its day in any order, maybe in parts.
     [[nodiscard]] caf::error sums(const node_name& node, const cell_question& what, const sums_visitor& visit) const;
     [[nodiscard]] caf::error distributions(const node_name& node, const cell_question& what,
                                            const distributions_visitor& visit) const;
     /// The last sequence that this state has.
     [[nodiscard]] sequence position() const;
+    /// Grows from one reading to the next whenever roll-ups changed in between.
+    [[nodiscard]] std::uint64_t stamp() const;
+    /// Whether the roll-ups of the days (since 1970, UTC) in [first, end) are the same here and in a reading of that
+    /// stamp. False also when it cannot be said. As long as the ledger is open.
+    [[nodiscard]] bool same_as(std::uint64_t stamp, const node_name& node, std::int32_t first, std::int32_t end) const;
     /// In the order of their names.
     [[nodiscard]] std::vector<node_name> nodes() const;
     /// Rows by minute of before (minutes since 1970, UTC) are gone.
@@ -268,6 +272,44 @@ public:
   /// Of each record in [from, to) what budgets count, in order of time.
   [[nodiscard]] caf::expected<std::vector<record_use>> uses_between(const node_name& node, moment from,
                                                                     moment to) const;
+
+  // --- letting records go (retirement.cpp) ---
+
+  /// What the ledger has of a node's records; from memory.
+  struct kept_records {
+    node_name node;
+    std::int64_t first_ns = INT64_MIN; ///< none from before is entered any more; INT64_MIN: nothing went
+    std::uint64_t records = 0;         ///< with a row
+    std::uint64_t gone = 0;            ///< counted, added up, without a row
+    std::uint64_t refused = 0;         ///< tries to enter one from before `first_ns`
+    std::int64_t refused_first_ns = 0, refused_last_ns = 0; ///< between which moments those lay
+    totals sums;                       ///< of those with a row
+  };
+  [[nodiscard]] std::vector<kept_records> kept() const;
+  /// Days before `before` of which a node has records, by node, ascending.
+  [[nodiscard]] caf::expected<std::vector<usage_day>> days_of_records(std::int32_t before) const;
+  /// Lowest sequence that waits in the outbox or that one of these consumers has not read; those the ledger does not know
+  /// have read nothing and hold nothing back.
+  [[nodiscard]] caf::expected<sequence> first_unread(const std::vector<std::string>& consumers) const;
+  /// No record of the node from before that day (UTC) is entered any more. To be committed in a journal_entry.
+  [[nodiscard]] static std::shared_ptr<const retirement> close_before(const usage_day& which);
+  struct day_check {
+    std::shared_ptr<const retirement> ready; ///< to be committed in a journal_entry; null: the day stays
+    bool may_close = false;                  ///< nothing speaks against it but that it is not closed yet
+    std::string why;                         ///< it stays; a sentence
+    bool broken = false;                     ///< since its roll-ups are not what its records come to
+    std::uint64_t records = 0;
+  };
+  /// Whether all records of a day are added up, none of them has a sequence from `unread` on, and it is closed.
+  [[nodiscard]] caf::expected<day_check> check_day(const usage_day& which, sequence unread) const;
+  /// Gives back the disk of what went from [from, to) days of a node, a day at a time; takes its time, holds no write up.
+  [[nodiscard]] caf::error give_back(const node_name& node, std::int32_t from, std::int32_t to) const;
+
+  /// A copy of the database as it is, in a folder that is not there yet, on the same file system: tables are hard links.
+  [[nodiscard]] caf::error checkpoint(const std::filesystem::path& folder) const;
+  /// So many sequences are never given: in a ledger out of a backup, since the stream may have events under them already.
+  /// On disk when it returns. The writing thread.
+  [[nodiscard]] caf::error skip_sequences(sequence count);
 
   /// Adds everything up anew from the records and compares: roll-ups, sums, counts, arrivals, credentials,
   /// outbox, inbox, dead letters, sequences, the registry.

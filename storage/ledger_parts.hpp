@@ -8,6 +8,7 @@
 #include "storage/commit_plan.hpp"
 #include "storage/configs.hpp"
 #include "storage/database.hpp"
+#include "storage/day_changes.hpp"
 #include "storage/ledger.hpp"
 #include "storage/names.hpp"
 #include "storage/sha256.hpp"
@@ -53,6 +54,7 @@ struct ledger::parts {
   /// What readers see of the last commit; the writer changes it under the mutex and reads it without.
   mutable std::mutex mutex;
   ledger_memory memory;
+  std::shared_ptr<day_changes> changed = std::make_shared<day_changes>();
 
   /// Reads `memory` anew from disk.
   [[nodiscard]] caf::error load();
@@ -60,6 +62,17 @@ struct ledger::parts {
   [[nodiscard]] caf::error mend();
   /// The number of a node; nothing for one the ledger has never heard of.
   [[nodiscard]] std::optional<name_number> number_of(const node_name& node) const;
+  /// Records of the node from before this moment may have gone.
+  [[nodiscard]] std::int64_t first_ns_of(name_number node) const;
+  struct moments {
+    std::unordered_map<name_number, std::int64_t> by_node;
+    [[nodiscard]] std::int64_t of(name_number node) const {
+      const auto found = by_node.find(node);
+      return found == by_node.end() ? INT64_MIN : found->second;
+    }
+  };
+  /// The same of all nodes that have such a moment. Read it after a view was taken.
+  [[nodiscard]] moments first_moments() const;
 };
 
 } // namespace keyportal::storage

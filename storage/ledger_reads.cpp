@@ -15,12 +15,15 @@ std::unique_ptr<ledger::reading> ledger::read() const {
   auto with = std::make_unique<reading::parts>();
   with->db = parts_->db;
   with->dictionary = parts_->dictionary;
+  with->changed = parts_->changed;
+  with->stamp = parts_->changed->now();
   with->as_of = std::make_unique<view>(*with->db);
   {
     const std::lock_guard lock{parts_->mutex};
     for (const auto& [name, state] : parts_->memory.nodes)
       with->nodes.emplace(name, state.number);
     with->position = parts_->memory.position.last;
+    with->last_name = parts_->memory.position.last_name;
     with->first_minute = parts_->memory.position.first_minute;
   }
   // Memory may be a commit ahead of the view or behind it: the view's own row is right.
@@ -29,26 +32,109 @@ std::unique_ptr<ledger::reading> ledger::read() const {
   if (row && *row && decode(**row, position)) {
     with->position = position.last;
     with->first_minute = position.first_minute;
+    with->last_name = position.last_name;
   }
   return std::unique_ptr<reading>{new reading(std::move(with))};
 }
 
+namespace {
+
+/// A run of rows, and which period of the question they are part of; not set: each its own.
+struct run {
+  ledger::cell_question rows;
+  std::optional<std::int32_t> part_of;
+};
+
+/// Rows that say what is asked: the hour that goes on has rows by minute only, its day those of its hours.
+std::vector<run> runs_for(const ledger::cell_question& what, std::int32_t open_hour) {
+  const auto by_minute = [&what](std::int32_t first, std::int32_t end) {
+    auto out = what;
+    out.by = granularity::minute;
+    out.first = first;
+    out.end = end;
+    if (!is_kept(granularity::minute, what.view))
+      out.view = cell_view::all;
+    return out;
+  };
+  if (what.by == granularity::minute)
+    return {{by_minute(what.first, what.end), {}}};
+  if (open_hour == no_hour)
+    return {{what, {}}};
+  std::vector<run> out;
+  const auto day = day_of_hour(open_hour);
+  const auto open = what.by == granularity::hour ? open_hour : day;
+  if (what.first < open) {
+    out.push_back({what, {}});
+    out.back().rows.end = std::min(what.end, open);
+  }
+  if (open < what.first || open >= what.end)
+    return out;
+  if (what.by == granularity::day && day * 24 < open_hour) {
+    auto hours = what;
+    hours.by = granularity::hour;
+    hours.first = day * 24;
+    hours.end = open_hour;
+    out.push_back({hours, open});
+  }
+  out.push_back({by_minute(open_hour * 60, (open_hour + 1) * 60), open});
+  return out;
+}
+
+/// Cells of a row as the question wants them, also where the row tells more apart.
+template <class Amounts, class Visit>
+bool each_wanted(std::string_view bytes, cell_view stored, const ledger::cell_question& what, const Visit& visit) {
+  using given = std::conditional_t<std::is_same_v<Amounts, cell_sums>, const cell_sums&, cell_distributions&&>;
+  using visitor = std::function<void(const cell_id&, given)>;
+  if (stored == what.view)
+    return each_cell(bytes, stored, what.leads, visitor{visit});
+  const bool same_leads = has_keys(what.view);
+  return each_cell(bytes, stored, same_leads ? what.leads : nullptr, visitor{[&](const cell_id& id, given amounts) {
+                     if (same_leads || what.leads == nullptr || (*what.leads)(lead_of(id.in(what.view), what.view)))
+                       visit(id.in(what.view), static_cast<given>(amounts));
+                   }});
+}
+
+} // namespace
+
+template <class Amounts, class Visit>
+caf::error ledger::reading::parts::each(const node_name& node, const cell_question& what, const Visit& visit) {
+  const auto number = nodes.find(node);
+  if (number == nodes.end() || what.first >= what.end)
+    return {};
+  const auto open = open_hour(number->second);
+  if (!open)
+    return open.error();
+  constexpr auto part = std::is_same_v<Amounts, cell_sums> ? cell_part::sums : cell_part::distributions;
+  for (const auto& one : runs_for(what, *open)) {
+    auto failed = each_row(number->second, one.rows, part, [&](std::int32_t start, std::string_view bytes) {
+      return each_wanted<Amounts>(bytes, one.rows.view, what, [&](const cell_id& id, auto&& amounts) {
+        visit(one.part_of.value_or(start), id, std::forward<decltype(amounts)>(amounts));
+      });
+    });
+    if (failed)
+      return failed;
+  }
+  return {};
+}
+
 caf::error ledger::reading::sums(const node_name& node, const cell_question& what, const sums_visitor& visit) const {
-  return parts_->each_row(node, what, cell_part::sums, [&](std::int32_t start, std::string_view bytes) {
-    return each_cell(bytes, what.view, what.leads, what.by_lead_only,
-                     [&](const cell_id& id, const cell_sums& sums) { visit(start, id, sums); });
-  });
+  return parts_->each<cell_sums>(node, what, visit);
 }
 
 caf::error ledger::reading::distributions(const node_name& node, const cell_question& what,
                                           const distributions_visitor& visit) const {
-  return parts_->each_row(node, what, cell_part::distributions, [&](std::int32_t start, std::string_view bytes) {
-    return each_cell(bytes, what.view, what.leads, what.by_lead_only,
-                     [&](const cell_id& id, cell_distributions&& them) { visit(start, id, std::move(them)); });
-  });
+  return parts_->each<cell_distributions>(node, what, visit);
 }
 
 sequence ledger::reading::position() const { return parts_->position; }
+
+std::uint64_t ledger::reading::stamp() const { return parts_->stamp; }
+
+bool ledger::reading::same_as(std::uint64_t stamp, const node_name& node, std::int32_t first, std::int32_t end) const {
+  const auto number = parts_->nodes.find(node);
+  return number != parts_->nodes.end()
+         && parts_->changed->last(number->second, first, end) <= std::min(stamp, parts_->stamp);
+}
 
 std::int32_t ledger::reading::first_minute() const { return parts_->first_minute; }
 
@@ -100,7 +186,7 @@ caf::expected<totals> ledger::sums_since(const node_name& node, moment from_hour
     out.parts = all.parts;
   };
   cell_question what;
-  what.by_lead_only = true;
+  what.view = cell_view::total;
   what.first = start_of(granularity::hour, unix_ns(from_hour));
   what.end = INT32_MAX;
   if (auto failed = read()->sums(node, what, add))

@@ -180,20 +180,42 @@ caf::error rewrite_outbox(database& db) {
 
 // --- roll-ups ---------------------------------------------------------------------------------
 
-// Schema 2 had rows of hours and days by key and model only.
+// Schema 2 had rows of hours and days by key and model only, schema 3 cells in rows of another form.
 caf::error make_cells(database& db, const names& dictionary, std::int32_t first_minute) {
   rocksdb::WriteBatch old;
   const std::string hours(1, static_cast<char>(tag::hour));
   const std::string end(1, static_cast<char>(static_cast<char>(tag::day) + 1));
   old.DeleteRange(db.handle(family::rollups), hours, end);
+  old.DeleteRange(db.handle(family::rollups), key_prefix<cells_key>(), prefix_end(key_prefix<sieve_key>()));
   if (auto failed = db.write(old, false))
     return failed;
-  const auto days = days_with_usage(db, nullptr, INT64_MIN);
+  open_hours open;
+  row_writer out{db};
+  auto unread = db.each(family::meta, key_prefix<node_key>(), {},
+                        [&](std::string_view key, std::string_view bytes, bool&) -> caf::error {
+                          node_key of;
+                          node_value value;
+                          if (!decode_key(key, of) || !decode(bytes, value))
+                            return damaged("node");
+                          const auto hour = newest_hour(db, of.node);
+                          if (!hour)
+                            return hour.error();
+                          value.open_hour = open[of.node] = std::max(*hour, first_minute / 60);
+                          return out.put(family::meta, std::string{key}, value);
+                        });
+  if (unread)
+    return unread;
+  if (auto unwritten = out.flush())
+    return unwritten;
+  const auto days = days_with_usage(db, nullptr, {});
   if (!days)
     return days.error();
   for (const auto& one : *days) {
     rocksdb::WriteBatch batch;
-    if (auto wrong = compare_day(db, dictionary, nullptr, one, first_minute, &batch); !wrong)
+    const auto hour = open.find(one.node);
+    if (hour == open.end())
+      return damaged("node");
+    if (auto wrong = compare_day(db, dictionary, nullptr, one, first_minute, hour->second, &batch); !wrong)
       return wrong.error();
     if (auto failed = db.write(batch, false))
       return failed;
@@ -219,6 +241,12 @@ caf::error migrate(database& db, const names& dictionary) {
   position_value position;
   if (*row && !decode(**row, position))
     return damaged("position");
+  // Schema 4 lets records go (retirement.hpp); there is nothing to make anew.
+  if (version == 3) {
+    rocksdb::WriteBatch batch;
+    batch.Put(db.handle(family::meta), key, encode_number(schema_version));
+    return db.write(batch, true);
+  }
   if (version < 2) {
     if (auto failed = make_sums(db, dictionary))
       return failed;

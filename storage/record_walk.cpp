@@ -19,12 +19,90 @@ constexpr std::size_t most_sieve_bytes = std::size_t{200} << 20;
 
 std::int64_t begin_of_hour(std::int32_t hour) { return std::int64_t{hour} * hour_ns; }
 
+/// Which hours of a node may hold what is wanted, as roll-ups say: first of many days, then of the hours of one.
+class likely_hours {
+public:
+  using sums_of =
+    std::function<caf::error(granularity by, std::int32_t first, std::int32_t end, const ledger::sums_visitor& visit)>;
+  /// Hours in [first, last].
+  likely_hours(const walk& what, std::int32_t first, std::int32_t last, sums_of read)
+    : what_(&what), read_(std::move(read)), first_(first), last_(last) {}
+
+  /// The first one at or behind `hour`, in the direction of the walk; asked for ever later ones.
+  caf::expected<std::optional<std::int32_t>> at_or_behind(std::int32_t hour) {
+    if (!what_->possible)
+      return std::optional{hour};
+    const bool down = what_->newest_first;
+    while (hour >= first_ && hour <= last_) {
+      const auto day = day_of(hour);
+      if (day < known_first_ || day >= known_end_)
+        if (auto failed = look_at_days(day))
+          return failed;
+      if (!std::binary_search(days_.begin(), days_.end(), day)) {
+        // To the next one that is likely, or to the end of what is known.
+        const auto next = std::lower_bound(days_.begin(), days_.end(), day);
+        if (down)
+          hour = (next == days_.begin() ? known_first_ : *(next - 1) + 1) * 24 - 1;
+        else
+          hour = (next == days_.end() ? known_end_ : *next) * 24;
+        continue;
+      }
+      if (!hours_of_ || *hours_of_ != day)
+        if (auto failed = look_at_hours(day))
+          return failed;
+      for (; hour >= day * 24 && hour < (day + 1) * 24; hour += down ? -1 : 1)
+        if ((hours_ >> (hour - day * 24) & 1U) != 0)
+          return hour >= first_ && hour <= last_ ? std::optional{hour} : std::nullopt;
+    }
+    return std::optional<std::int32_t>{};
+  }
+
+private:
+  static std::int32_t day_of(std::int32_t hour) { return hour / 24 - (hour % 24 < 0 ? 1 : 0); }
+
+  // Most pages are filled by a few days; where they are not, ever more are looked at in one go.
+  caf::error look_at_days(std::int32_t day) {
+    const auto first_day = day_of(first_), last_day = day_of(last_);
+    known_first_ = what_->newest_first ? std::max(first_day, day - together_ + 1) : day;
+    known_end_ = what_->newest_first ? day + 1 : std::min(last_day, day + together_ - 1) + 1;
+    together_ = std::min(together_ * 4, 2048);
+    days_.clear();
+    auto failed =
+      read_(granularity::day, known_first_, known_end_, [&](std::int32_t start, const cell_id& id, const cell_sums&) {
+        if ((days_.empty() || days_.back() != start) && what_->possible(start, id))
+          days_.push_back(start);
+      });
+    std::sort(days_.begin(), days_.end());
+    return failed;
+  }
+
+  caf::error look_at_hours(std::int32_t day) {
+    hours_ = 0;
+    hours_of_ = day;
+    return read_(granularity::hour, day * 24, (day + 1) * 24,
+                 [&](std::int32_t start, const cell_id& id, const cell_sums&) {
+                   const auto bit = 1U << (start - day * 24);
+                   if ((hours_ & bit) == 0 && what_->possible(day, id))
+                     hours_ |= bit;
+                 });
+  }
+
+  const walk* what_;
+  sums_of read_;
+  std::int32_t first_, last_;
+  std::int32_t known_first_ = 0, known_end_ = 0; ///< days
+  std::vector<std::int32_t> days_;               ///< likely ones, ascending
+  std::int32_t together_ = 4;
+  std::optional<std::int32_t> hours_of_; ///< a day
+  std::uint32_t hours_ = 0;              ///< of it, by bit
+};
+
 /// The hours of one node that may hold records, in the direction of the walk.
 class hours {
 public:
   hours(const database& db, const rocksdb::Snapshot* as_of, const walk& what, const node_name& name, name_number node,
-        std::function<caf::expected<bool>(std::int32_t day)> possible)
-    : name_(name), node_(node), what_(&what), possible_(std::move(possible)) {
+        likely_hours::sums_of sums)
+    : name_(name), node_(node), what_(&what) {
     rocksdb::ReadOptions options;
     options.snapshot = as_of;
     sieves_.reset(db.raw().NewIterator(options, db.handle(family::rollups)));
@@ -36,6 +114,7 @@ public:
       const auto at = start_of(granularity::hour, what.after->at_ns);
       bound = what.newest_first ? std::min(bound, at) : std::max(bound, at);
     }
+    likely_ = std::make_unique<likely_hours>(what, first_, last_, std::move(sums));
   }
 
   [[nodiscard]] caf::error start() { return seek(what_->newest_first ? last_ : first_); }
@@ -44,6 +123,8 @@ public:
   [[nodiscard]] std::size_t bytes() const { return sieves_->value().size(); }
   /// The next hour.
   [[nodiscard]] caf::error go_on() {
+    if (what_->possible)
+      return seek(*hour_ + (what_->newest_first ? -1 : 1));
     if (what_->newest_first)
       sieves_->Prev();
     else
@@ -89,44 +170,37 @@ public:
   }
 
 private:
-  /// At that hour or the next one that has a sieve.
+  /// At that hour or the next one that is likely and has a sieve.
   caf::error seek(std::int32_t hour) {
-    const auto key = encode_key(sieve_key{node_, hour});
-    if (what_->newest_first)
-      sieves_->SeekForPrev(key);
-    else
-      sieves_->Seek(key);
-    return settle();
+    for (;;) {
+      const auto likely = likely_->at_or_behind(hour);
+      if (!likely)
+        return likely.error();
+      hour_.reset();
+      if (!*likely)
+        return {};
+      const auto key = encode_key(sieve_key{node_, **likely});
+      if (what_->newest_first)
+        sieves_->SeekForPrev(key);
+      else
+        sieves_->Seek(key);
+      if (auto failed = settle())
+        return failed;
+      if (!hour_ || *hour_ == **likely)
+        return {};
+      hour = *hour_;
+    }
   }
 
-  /// Past the days that hold nothing of what is wanted.
+  /// Where the iterator is.
   caf::error settle() {
-    for (;;) {
-      hour_.reset();
-      if (!sieves_->Valid())
-        return to_error(sieves_->status());
-      sieve_key of;
-      if (!decode_key(sieves_->key().ToStringView(), of) || of.node != node_ || of.hour < first_ || of.hour > last_)
-        return {};
-      const auto day = of.hour / 24 - (of.hour % 24 < 0 ? 1 : 0);
-      if (!day_ || *day_ != day) {
-        const auto may = possible_(day);
-        if (!may)
-          return may.error();
-        if (!*may) {
-          const auto next = what_->newest_first ? day * 24 - 1 : (day + 1) * 24;
-          const auto key = encode_key(sieve_key{node_, next});
-          if (what_->newest_first)
-            sieves_->SeekForPrev(key);
-          else
-            sieves_->Seek(key);
-          continue;
-        }
-        day_ = day;
-      }
+    hour_.reset();
+    if (!sieves_->Valid())
+      return to_error(sieves_->status());
+    sieve_key of;
+    if (decode_key(sieves_->key().ToStringView(), of) && of.node == node_ && of.hour >= first_ && of.hour <= last_)
       hour_ = of.hour;
-      return {};
-    }
+    return {};
   }
 
   /// Records of [first, behind), which is a millisecond at most.
@@ -194,12 +268,11 @@ private:
   node_name name_;
   name_number node_;
   const walk* what_;
-  std::function<caf::expected<bool>(std::int32_t)> possible_;
+  std::unique_ptr<likely_hours> likely_;
   std::unique_ptr<rocksdb::Iterator> sieves_;
   std::unique_ptr<rocksdb::Iterator> records_;
   std::int32_t first_ = 0, last_ = 0;
   std::optional<std::int32_t> hour_;
-  std::optional<std::int32_t> day_; ///< one that may hold something
   sieve_row row_;
 };
 
@@ -215,16 +288,8 @@ caf::expected<ledger::reading::records_found> ledger::reading::records(const rec
     if (number == parts_->nodes.end())
       continue;
     all.emplace_back(*parts_->db, parts_->as_of->get(), what, name, number->second,
-                     [&what, this, name](std::int32_t day) -> caf::expected<bool> {
-                       if (!what.possible)
-                         return true;
-                       bool any = false;
-                       if (auto failed = sums(name, {granularity::day, what.view, day, day + 1, what.leads},
-                                              [&](std::int32_t, const cell_id& id, const cell_sums&) {
-                                                any = any || what.possible(day, id);
-                                              }))
-                         return failed;
-                       return any;
+                     [&what, this, name](granularity by, std::int32_t begin, std::int32_t end, const auto& visit) {
+                       return sums(name, {by, what.view, begin, end, what.leads}, visit);
                      });
     if (auto failed = all.back().start())
       return failed;
@@ -253,9 +318,8 @@ caf::expected<ledger::reading::records_found> ledger::reading::records(const rec
       if (auto failed = one.go_on())
         return failed;
     }
-    std::sort(of_hour.begin(), of_hour.end(), [&](const auto& a, const auto& b) {
-      return what.newest_first ? b.first < a.first : a.first < b.first;
-    });
+    std::sort(of_hour.begin(), of_hour.end(),
+              [&](const auto& a, const auto& b) { return what.newest_first ? b.first < a.first : a.first < b.first; });
     for (auto& [at, record] : of_hour)
       if (out.records.size() <= what.limit)
         out.records.push_back(std::move(record));

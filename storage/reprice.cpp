@@ -117,11 +117,18 @@ caf::expected<ledger::reprice_done> ledger::reprice(const reprice_step& what) {
   }
   if (batch.Count() == 0)
     return out;
-  cells.write_to(batch, db);
+  open_hours open;
+  for (const auto& [name, state] : parts_->memory.nodes)
+    open.emplace(state.number, state.value.open_hour);
+  if (auto failed = cells.write_to(batch, db, open)) // nothing is over by it: there is no newer record
+    return failed;
+  const auto days = cells.days();
+  parts_->changed->begin(days);
   if (auto failed = parts_->db->write(batch, parts_->how.sync)) {
     parts_->broken = true;
     return failed;
   }
+  parts_->changed->end(days);
   return out;
 }
 

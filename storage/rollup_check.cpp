@@ -12,10 +12,11 @@ namespace {
 
 constexpr std::int64_t day_ns = 86'400'000'000'000;
 
-std::int64_t begin_of(std::int32_t day) {
-  std::int64_t ns = 0;
-  return __builtin_mul_overflow(std::int64_t{day}, day_ns, &ns) ? INT64_MIN : ns;
-}
+/// Keys in [first, end).
+struct row_span {
+  std::string first;
+  std::string end;
+};
 
 // Calls `visit(key, value)` for the rows of a span.
 template <class Visit>
@@ -33,21 +34,76 @@ caf::error each_row(const database& db, family where, const row_span& span, cons
   return to_error(row->status());
 }
 
+// The same for the roll-ups of a day.
+template <class Visit>
+caf::error each_rollup(const database& db, const numbered_day& which, const rocksdb::Snapshot* as_of, Visit&& visit) {
+  for (const auto& one : rows_of_day(which.day)) {
+    cells_key from{static_cast<std::uint8_t>(one.by),
+                   static_cast<std::uint8_t>(one.view),
+                   static_cast<std::uint8_t>(one.part),
+                   which.node,
+                   0,
+                   one.first};
+    auto last = from;
+    last.chunk = UINT32_MAX;
+    last.start = INT32_MAX;
+    const auto end_text = encode_key(last);
+    const rocksdb::Slice end{end_text};
+    rocksdb::ReadOptions options;
+    options.snapshot = as_of;
+    options.iterate_upper_bound = &end;
+    options.fill_cache = false;
+    const std::unique_ptr<rocksdb::Iterator> row{db.raw().NewIterator(options, db.handle(family::rollups))};
+    for (row->Seek(encode_key(from)); row->Valid();) {
+      cells_key of;
+      if (!decode_key(row->key().ToStringView(), of))
+        return damaged("roll-up");
+      if (of.chunk == from.chunk && of.start >= one.first && of.start < one.end) {
+        if (auto failed = visit(row->key().ToStringView(), row->value().ToStringView()))
+          return failed;
+        row->Next();
+        continue;
+      }
+      // To the same day of the next chunk that there is.
+      if (of.chunk == from.chunk && of.start >= one.end && ++from.chunk == 0)
+        break;
+      from.chunk = std::max(from.chunk, of.chunk);
+      row->Seek(encode_key(from));
+    }
+    if (auto failed = to_error(row->status()))
+      return failed;
+  }
+  return each_row(
+    db, family::rollups,
+    {encode_key(sieve_key{which.node, which.day * 24}), encode_key(sieve_key{which.node, (which.day + 1) * 24})}, as_of,
+    visit);
+}
+
 row_span records_of(const numbered_day& which) {
-  record_key first;
-  first.node = which.node;
-  first.at_ns = begin_of(which.day);
-  record_key last = first;
-  last.id.bytes.fill(0xff);
-  // The last day ends where 64 bits do.
-  last.at_ns = first.at_ns > INT64_MAX - day_ns ? INT64_MAX : begin_of(which.day + 1) - 1;
-  return {encode_key(first), encode_key(last) + '\xff'};
+  auto span = records_of_day(which.node, which.day);
+  return {std::move(span.first), std::move(span.end)};
 }
 
 } // namespace
 
+std::int64_t begin_of_day(std::int32_t day) {
+  std::int64_t ns = 0;
+  return !__builtin_mul_overflow(std::int64_t{day}, day_ns, &ns) ? ns : day < 0 ? INT64_MIN : INT64_MAX;
+}
+
+record_span_of_day records_of_day(name_number node, std::int32_t day) {
+  record_key first;
+  first.node = node;
+  first.at_ns = begin_of_day(day);
+  record_key last = first;
+  last.id.bytes.fill(0xff);
+  // The last day ends where 64 bits do.
+  last.at_ns = first.at_ns > INT64_MAX - day_ns ? INT64_MAX : begin_of_day(day + 1) - 1;
+  return {encode_key(first), encode_key(last) + '\xff'};
+}
+
 caf::expected<std::vector<numbered_day>> days_with_usage(const database& db, const rocksdb::Snapshot* as_of,
-                                                         std::int64_t first_ns) {
+                                                         const std::map<name_number, std::int64_t>& first_ns) {
   std::set<numbered_day> out;
   rocksdb::ReadOptions options;
   options.snapshot = as_of;
@@ -64,7 +120,6 @@ caf::expected<std::vector<numbered_day>> days_with_usage(const database& db, con
   }
   if (auto failed = to_error(record->status()))
     return failed;
-  const auto first_day = first_ns == INT64_MIN ? INT32_MIN : start_of(granularity::day, first_ns);
   auto failed =
     each_row(db, family::rollups, {key_prefix<cells_key>(), prefix_end(key_prefix<sieve_key>())}, as_of,
              [&](std::string_view key, std::string_view) -> caf::error {
@@ -80,7 +135,9 @@ caf::expected<std::vector<numbered_day>> days_with_usage(const database& db, con
                } else {
                  return damaged("roll-up");
                }
-               if (day.day >= first_day)
+               // Of closed days only those that have records still.
+               const auto first = first_ns.find(day.node);
+               if (first == first_ns.end() || begin_of_day(day.day) >= first->second)
                  out.insert(day);
                return {};
              });
@@ -89,9 +146,20 @@ caf::expected<std::vector<numbered_day>> days_with_usage(const database& db, con
   return std::vector<numbered_day>(out.begin(), out.end());
 }
 
+caf::expected<std::int32_t> newest_hour(const database& db, name_number node) {
+  const std::unique_ptr<rocksdb::Iterator> record{db.raw().NewIterator({}, db.handle(family::records))};
+  record->SeekForPrev(prefix_end(key_prefix<record_key>(node)));
+  if (auto failed = to_error(record->status()))
+    return failed;
+  record_key of;
+  if (!record->Valid() || !decode_key(record->key().ToStringView(), of) || of.node != node)
+    return no_hour;
+  return start_of(granularity::hour, of.at_ns);
+}
+
 caf::expected<std::uint64_t> compare_day(const database& db, const names& dictionary, const rocksdb::Snapshot* as_of,
-                                         const numbered_day& which, std::int32_t first_minute,
-                                         rocksdb::WriteBatch* mended) {
+                                         const numbered_day& which, std::int32_t first_minute, std::int32_t open_hour,
+                                         rocksdb::WriteBatch* mended, const day_visitor& visit) {
   known_names met{dictionary};
   cell_changes made{first_minute};
   auto failed = each_row(db, family::records, records_of(which), as_of,
@@ -103,34 +171,34 @@ caf::expected<std::uint64_t> compare_day(const database& db, const names& dictio
                            const auto model = met.get(name_kind::model, record.model);
                            if (!model)
                              return model.error();
-                           made.add(change_by(of, record, parts_of(record, (*model)->text)));
+                           const auto parts = parts_of(record, (*model)->text);
+                           made.add(change_by(of, record, parts));
+                           if (visit)
+                             visit(of, record, parts);
                            made.add_to_sieve(of.node, of.at_ns, kind_of(record));
                            return {};
                          });
   if (failed)
     return failed;
   std::map<std::string, std::string> expected;
-  for (auto& [key, value] : made.rows())
+  for (auto& [key, value] : made.rows({{which.node, open_hour}}))
     expected.emplace(std::move(key), std::move(value));
   std::uint64_t wrong = 0;
-  for (const auto& span : rows_of_day(which.node, which.day)) {
-    failed =
-      each_row(db, family::rollups, span, as_of, [&](std::string_view key, std::string_view value) -> caf::error {
-        const auto found = expected.find(std::string{key});
-        if (found != expected.end() && found->second == value) {
-          expected.erase(found);
-          return {};
-        }
-        ++wrong;
-        if (found == expected.end() && mended != nullptr)
-          mended->Delete(db.handle(family::rollups), rocksdb::Slice{key.data(), key.size()});
-        else if (found != expected.end() && mended == nullptr)
-          expected.erase(found);
-        return {};
-      });
-    if (failed)
-      return failed;
-  }
+  failed = each_rollup(db, which, as_of, [&](std::string_view key, std::string_view value) -> caf::error {
+    const auto found = expected.find(std::string{key});
+    if (found != expected.end() && found->second == value) {
+      expected.erase(found);
+      return {};
+    }
+    ++wrong;
+    if (found == expected.end() && mended != nullptr)
+      mended->Delete(db.handle(family::rollups), rocksdb::Slice{key.data(), key.size()});
+    else if (found != expected.end() && mended == nullptr)
+      expected.erase(found);
+    return {};
+  });
+  if (failed)
+    return failed;
   if (mended == nullptr)
     return wrong + expected.size();
   std::uint64_t missing = 0;
@@ -146,15 +214,39 @@ caf::expected<std::uint64_t> compare_day(const database& db, const names& dictio
 
 // --- the ledger's own ------------------------------------------------------------------------
 
+namespace {
+
+/// Whether a day is closed and has no records any more: what its roll-ups say nobody can compare then.
+caf::expected<bool> has_gone(const database& db, const rocksdb::Snapshot* as_of, const numbered_day& which,
+                             std::int64_t first_ns) {
+  if (begin_of_day(which.day) >= first_ns)
+    return false;
+  bool any = false;
+  const auto rows = records_of(which);
+  const rocksdb::Slice end{rows.end};
+  rocksdb::ReadOptions options;
+  options.snapshot = as_of;
+  options.iterate_upper_bound = &end;
+  const std::unique_ptr<rocksdb::Iterator> row{db.raw().NewIterator(options, db.handle(family::records))};
+  row->Seek(rows.first);
+  any = row->Valid();
+  if (auto failed = to_error(row->status()))
+    return failed;
+  return !any;
+}
+
+} // namespace
+
 caf::expected<std::vector<ledger::usage_day>> ledger::days_of_rollups() const {
   std::vector<usage_day> out;
   std::map<name_number, node_name> nodes;
-  std::int64_t first_ns = 0;
+  std::map<name_number, std::int64_t> first_ns;
   {
     const std::lock_guard lock{parts_->mutex};
-    first_ns = parts_->memory.position.first_ns;
-    for (const auto& [name, state] : parts_->memory.nodes)
+    for (const auto& [name, state] : parts_->memory.nodes) {
       nodes.emplace(state.number, name);
+      first_ns.emplace(state.number, state.value.first_ns);
+    }
   }
   const auto days = days_with_usage(*parts_->db, nullptr, first_ns);
   if (!days)
@@ -179,8 +271,19 @@ caf::expected<std::uint64_t> ledger::check_rollups(const usage_day& which) const
     return row.error();
   if (*row && !decode(**row, position))
     return damaged("position");
+  const auto gone = has_gone(*parts_->db, as_of.get(), {*number, which.day}, parts_->first_ns_of(*number));
+  if (!gone)
+    return gone.error();
+  if (*gone)
+    return std::uint64_t{0}; // nothing is left to compare with
+  node_value node;
+  const auto node_row = parts_->db->get(family::meta, encode_key(node_key{*number}), as_of.get());
+  if (!node_row)
+    return node_row.error();
+  if (*node_row && !decode(**node_row, node))
+    return damaged("node");
   return compare_day(*parts_->db, *parts_->dictionary, as_of.get(), {*number, which.day}, position.first_minute,
-                     nullptr);
+                     node.open_hour, nullptr);
 }
 
 caf::expected<std::uint64_t> ledger::mend_rollups(const usage_day& which) {
@@ -189,15 +292,24 @@ caf::expected<std::uint64_t> ledger::mend_rollups(const usage_day& which) {
   const auto number = parts_->number_of(which.node);
   if (!number)
     return std::uint64_t{0};
+  const auto gone = has_gone(*parts_->db, nullptr, {*number, which.day}, parts_->first_ns_of(*number));
+  if (!gone)
+    return gone.error();
+  if (*gone)
+    return std::uint64_t{0};
   rocksdb::WriteBatch batch;
-  auto wrong = compare_day(*parts_->db, *parts_->dictionary, nullptr, {*number, which.day},
-                           parts_->memory.position.first_minute, &batch);
+  auto wrong =
+    compare_day(*parts_->db, *parts_->dictionary, nullptr, {*number, which.day}, parts_->memory.position.first_minute,
+                parts_->memory.nodes.find(which.node)->second.value.open_hour, &batch);
   if (!wrong || batch.Count() == 0)
     return wrong;
+  const std::vector days{day_changes::node_day{*number, which.day}};
+  parts_->changed->begin(days);
   if (auto failed = parts_->db->write(batch, parts_->how.sync)) {
     parts_->broken = true;
     return failed;
   }
+  parts_->changed->end(days);
   return wrong;
 }
 

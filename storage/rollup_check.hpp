@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <vector>
 
 #include <caf/expected.hpp>
@@ -10,6 +12,7 @@
 #include "storage/database.hpp"
 #include "storage/ledger.hpp"
 #include "storage/names.hpp"
+#include "storage/retirement.hpp"
 
 namespace keyportal::storage {
 
@@ -19,13 +22,18 @@ struct numbered_day {
   auto operator<=>(const numbered_day&) const = default;
 };
 
-/// The days of which there are records or roll-ups, ascending; none before `first_ns`.
+/// The days of which there are records, or roll-ups of not before `first_ns` of their node, ascending.
 caf::expected<std::vector<numbered_day>> days_with_usage(const database& db, const rocksdb::Snapshot* as_of,
-                                                         std::int64_t first_ns);
+                                                         const std::map<name_number, std::int64_t>& first_ns);
 
-/// How many rows are missing, too many or wrong. With `mended` not null: what makes them right goes there.
+/// The hour of the node's newest record; no_hour: it has none.
+caf::expected<std::int32_t> newest_hour(const database& db, name_number node);
+
+using day_visitor = std::function<void(const record_key&, const record_value&, const token_parts&)>;
+/// How many rows are missing, too many or wrong. With `mended` not null: what makes them right goes there. Not for days
+/// whose records have gone. `visit`, if set, is called for each record.
 caf::expected<std::uint64_t> compare_day(const database& db, const names& dictionary, const rocksdb::Snapshot* as_of,
-                                         const numbered_day& which, std::int32_t first_minute,
-                                         rocksdb::WriteBatch* mended);
+                                         const numbered_day& which, std::int32_t first_minute, std::int32_t open_hour,
+                                         rocksdb::WriteBatch* mended, const day_visitor& visit = {});
 
 } // namespace keyportal::storage

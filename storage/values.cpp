@@ -160,7 +160,8 @@ bool take_kind(std::string_view& in, event_kind& out) {
   out = static_cast<event_kind>(byte);
   return out <= event_kind::open_access || (out >= event_kind::key_assigned && out <= event_kind::key_renewal_refused)
          || (out >= event_kind::user_registered && out <= event_kind::user_budget)
-         || (out >= event_kind::policy_changed && out <= event_kind::policy_budget);
+         || (out >= event_kind::policy_changed && out <= event_kind::policy_budget)
+         || (out >= event_kind::backup_made && out <= event_kind::backup_restored);
 }
 
 } // namespace
@@ -235,8 +236,7 @@ bool take(std::string_view& in, record_span& span) {
 } // namespace
 
 std::string encode(const node_value& value) {
-  const bool copies = value.copied.count > 0; // without them older programs can read it
-  auto out = begin(copies ? 3 : 2);
+  auto out = begin(4);
   out.push_back(value.known ? 1 : 0);
   put_fixed(out, value.last_seen_ns);
   put(out, value.counters);
@@ -246,20 +246,35 @@ std::string encode(const node_value& value) {
   put_varint(out, value.incompletes);
   put(out, value.plain);
   put(out, value.with_facts);
-  if (copies)
-    put(out, value.copied);
+  put(out, value.copied);
+  put_fixed(out, value.open_hour);
+  put_fixed(out, value.first_ns);
+  put(out, value.refused);
+  put(out, value.gone.sums);
+  for (const auto number : {value.gone.plain, value.gone.with_facts, value.gone.copied, value.lost_at_node})
+    put_varint(out, number);
   return out;
 }
 
 bool decode(std::string_view in, node_value& out) {
   char version = 0;
   out.copied = {};
-  if (!take_version(in, 3, version) || !take_bool(in, out.known) || !get_fixed(in, out.last_seen_ns)
+  out.open_hour = INT32_MIN;
+  out.first_ns = INT64_MIN;
+  out.refused = {};
+  out.gone = {};
+  out.lost_at_node = 0;
+  if (!take_version(in, 4, version) || !take_bool(in, out.known) || !get_fixed(in, out.last_seen_ns)
       || !take(in, out.counters) || !take(in, out.sums, version) || !get_varint(in, out.restarts)
       || !get_varint(in, out.gaps))
     return false;
   return (version == 1 || (get_varint(in, out.incompletes) && take(in, out.plain) && take(in, out.with_facts)))
-         && (version < 3 || take(in, out.copied)) && in.empty();
+         && (version < 3 || take(in, out.copied))
+         && (version < 4
+             || (get_fixed(in, out.open_hour) && get_fixed(in, out.first_ns) && take(in, out.refused) && take(in, out.gone.sums, version)
+                 && get_varint(in, out.gone.plain) && get_varint(in, out.gone.with_facts)
+                 && get_varint(in, out.gone.copied) && get_varint(in, out.lost_at_node)))
+         && in.empty();
 }
 
 std::string encode(const mark_value& value) {
@@ -275,6 +290,10 @@ std::string encode(const mark_value& value) {
 bool decode(std::string_view in, mark_value& out) {
   return take_version_1(in) && get_varint(in, out.count) && get_varint(in, out.raw_bytes) && get_bytes(in, out.raw_hash)
          && get_bytes(in, out.ids_hash) && get_zigzag(in, out.total_requests) && in.empty();
+}
+
+std::int64_t node_value::at_node() const {
+  return sums.requests - static_cast<std::int64_t>(copied.count) - static_cast<std::int64_t>(lost_at_node);
 }
 
 std::string encode_number(std::uint32_t value) {

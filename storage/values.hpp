@@ -30,7 +30,7 @@ struct position_value {
   std::uint64_t last_letter = 0;         ///< highest number of a dead letter given
   std::uint64_t dead_letters = 0;        ///< rows under tag::dead_letter
   std::int32_t first_minute = INT32_MIN; ///< since 1970; roll-ups by minute of those before are gone
-  std::int64_t first_ns = INT64_MIN;     ///< records before this moment are gone; their roll-ups are not
+  std::int64_t first_ns = INT64_MIN;     ///< rows of records before this moment may be gone, at some node
   bool operator==(const position_value&) const = default;
 };
 
@@ -116,9 +116,24 @@ struct node_value {
   std::uint64_t restarts = 0; ///< numbers given
   std::uint64_t gaps = 0;
   std::uint64_t incompletes = 0;
-  record_span plain;      ///< records without facts: from `/usage` or a file
-  record_span with_facts; ///< records from the usage queue
-  record_span copied{};   ///< records out of other tools' databases, which are counted above as well
+  record_span plain;                  ///< records without facts: from `/usage` or a file
+  record_span with_facts;             ///< records from the usage queue
+  record_span copied{};               ///< records out of other tools' databases, which are counted above as well
+  std::int32_t open_hour = INT32_MIN; ///< since 1970; the only one that has roll-ups by minute only. No record is newer
+  // Since then rows of records have gone (retirement.hpp); all of the above counts them on.
+  std::int64_t first_ns = INT64_MIN; ///< none from before this moment is entered any more; a full day (UTC)
+  record_span refused{};             ///< those that came all the same
+  /// Records without a row, all from before `first_ns`.
+  struct gone_records {
+    totals sums;
+    std::uint64_t plain = 0;
+    std::uint64_t with_facts = 0;
+    std::uint64_t copied = 0;
+    bool operator==(const gone_records&) const = default;
+  } gone{};
+  std::uint64_t lost_at_node = 0; ///< of those: were gone when the node lost its own (copies aside)
+  /// Records that a node which takes statistics back must hold.
+  [[nodiscard]] std::int64_t at_node() const;
   bool operator==(const node_value&) const = default;
 };
 
@@ -135,6 +150,8 @@ struct mark_value {
 struct credential_value {
   std::uint64_t ok = 0;
   std::uint64_t failed = 0;
+  std::uint64_t gone_ok = 0; ///< of those, without a row any more
+  std::uint64_t gone_failed = 0;
   bool operator==(const credential_value&) const = default;
 };
 

@@ -53,11 +53,14 @@ caf::error count_records(const database& db, const view& as_of, const names& dic
     as_of.get());
 }
 
-// Every record is in one row of arrivals, under its own sequence.
-caf::error check_arrivals(const database& db, const view& as_of, const names& dictionary, const recount& counted) {
+using first_moments = std::map<name_number, std::int64_t>;
+
+// Every record is in one row of arrivals, under its own sequence. Rows may also name records that have gone.
+caf::error check_arrivals(const database& db, const view& as_of, const names& dictionary, const recount& counted,
+                          const first_moments& first) {
   std::uint64_t items = 0;
   sequence before = 0;
-  std::vector<std::pair<record_key, record_value>> found;
+  std::vector<found_record> found;
   auto failed = db.each(
     family::arrivals, key_prefix<arrivals_key>(), {},
     [&](std::string_view key, std::string_view bytes, bool&) -> caf::error {
@@ -68,9 +71,11 @@ caf::error check_arrivals(const database& db, const view& as_of, const names& di
       if (row.records.front().seq <= before || row.records.back().seq != of.last)
         return differs(fmt::format("arrivals up to {} are out of place", of.last));
       before = of.last;
-      items += row.records.size();
-      if (auto missing = read_records(db, as_of, row.node, row.records, found))
+      const auto at = first.find(row.node);
+      if (auto missing =
+            read_records(db, as_of, row.node, at == first.end() ? INT64_MIN : at->second, row.records, found))
         return missing;
+      items += found.size();
       const auto extras = extras_of(of, row, dictionary.seal());
       return extras ? caf::error{} : extras.error();
     },
@@ -88,10 +93,16 @@ caf::error compare_credentials(const database& db, const view& as_of, recount& c
       credential_value held;
       if (!decode_key(key, of) || !decode(value, held))
         return damaged("credential");
-      const auto found = counted.credentials.find({of.node, of.auth_index});
-      if (found == counted.credentials.end() || found->second != held)
+      const credential_place place{of.node, of.auth_index};
+      const auto found = counted.credentials.find(place);
+      auto own = found == counted.credentials.end() ? credential_value{} : found->second;
+      own.ok += held.gone_ok;
+      own.failed += held.gone_failed;
+      own.gone_ok = held.gone_ok;
+      own.gone_failed = held.gone_failed;
+      if (own != held || (found == counted.credentials.end() && held.gone_ok + held.gone_failed == 0))
         return differs(fmt::format("credential {} of node {} says what its records do not", of.auth_index, of.node));
-      counted.credentials.erase(found);
+      counted.credentials.erase(place);
       return {};
     },
     as_of.get());
@@ -120,7 +131,14 @@ caf::error check_numbered(const database& db, const view& as_of, family where, s
   return failed;
 }
 
-caf::error compare_nodes(const database& db, const view& as_of, recount& counted) {
+// What a span says of its records, some of which may have gone: exactly how many there are, and where at the most.
+bool agrees(const record_span& held, const record_span& counted, std::uint64_t gone) {
+  return gone == 0 ? held == counted
+                   : held.count == counted.count + gone && held.first_ns <= counted.first_ns
+                       && held.last_ns >= counted.last_ns;
+}
+
+caf::error compare_nodes(const database& db, const view& as_of, recount& counted, first_moments& first) {
   auto failed = db.each(
     family::meta, key_prefix<node_key>(), {},
     [&](std::string_view key, std::string_view value, bool&) -> caf::error {
@@ -128,11 +146,17 @@ caf::error compare_nodes(const database& db, const view& as_of, recount& counted
       node_value node;
       if (!decode_key(key, of) || !decode(value, node))
         return damaged("node");
-      const auto& own = counted.nodes[of.node];
-      if (node.sums != own.sums || node.plain != own.plain || node.with_facts != own.with_facts
-          || node.copied != own.copied)
+      auto& own = counted.nodes[of.node];
+      own.sums.add(node.gone.sums);
+      if (node.sums != own.sums || !agrees(node.plain, own.plain, node.gone.plain)
+          || !agrees(node.with_facts, own.with_facts, node.gone.with_facts)
+          || !agrees(node.copied, own.copied, node.gone.copied))
         return differs(
           fmt::format("node {} says {} requests, its records {}", of.node, node.sums.requests, own.sums.requests));
+      if (node.gone.plain + node.gone.with_facts < node.lost_at_node + node.gone.copied)
+        return differs(fmt::format("node {} lost more than went", of.node));
+      if (node.first_ns != INT64_MIN)
+        first.emplace(of.node, node.first_ns);
       counted.nodes.erase(of.node);
       return {};
     },
@@ -202,11 +226,12 @@ caf::error ledger::verify() const {
       return differs(fmt::format("{} roll-ups of node {} of day {} since 1970 say what the records do not", *wrong,
                                  one.node, one.day));
   }
-  if (auto failed = compare_nodes(db, as_of, counted))
+  first_moments first;
+  if (auto failed = compare_nodes(db, as_of, counted, first))
     return failed;
   if (auto failed = compare_credentials(db, as_of, counted))
     return failed;
-  if (auto failed = check_arrivals(db, as_of, *parts_->dictionary, counted))
+  if (auto failed = check_arrivals(db, as_of, *parts_->dictionary, counted, first))
     return failed;
   if (auto failed = check_outbox(db, as_of, counted, position.outbox))
     return failed;

@@ -8,13 +8,14 @@
 #include "actors/analyst/record_cursor.hpp"
 #include "actors/analyst/record_filter.hpp"
 #include "actors/analyst/usage_fold.hpp"
+#include "actors/analyst/usage_pieces.hpp"
 #include "messages/errors.hpp"
 
 namespace keyportal {
 
 namespace {
 
-constexpr std::uint32_t most_gaps = 10'000;      ///< looked at, of a node
+constexpr std::uint32_t most_gaps = 10'000; ///< looked at, of a node
 constexpr std::size_t most_gaps_told = 1'000;
 constexpr std::size_t most_unused_told = 1'000;
 constexpr std::uint32_t entries_at_once = 1'000;
@@ -135,58 +136,40 @@ caf::expected<usage_report> analysis::answer(const ask_usage& asked, moment now)
   const auto plan = plan_usage(question, *zone, limits);
   if (!plan)
     return plan.error();
-  const name_reader names = [&](storage::name_kind kind, storage::name_number number) {
-    return books->text(kind, number);
-  };
-  usage_fold fold{question, *plan, *zone, names, owners_};
-
+  books_ = books.get();
   std::vector<node_name> nodes;
   for (const auto& node : books->nodes())
-    if (fold.wants_node(node))
+    if (const auto wanted = question.where.find(usage_by::node);
+        wanted == question.where.end()
+        || std::find(wanted->second.begin(), wanted->second.end(), node) != wanted->second.end())
       nodes.push_back(node);
-  std::int32_t row = 0;
-  bool fresh = true;
-  const auto enter = [&](const node_name& node, storage::granularity by, std::int32_t start, bool earlier) {
-    if (fresh || start != row)
-      fold.begin_row(node, by, start, earlier);
-    row = start;
-    fresh = false;
-  };
-  const auto each_run = [&](auto&& visit) -> caf::error {
-    for (const auto& node : nodes)
-      for (const auto* runs : {&plan->rows, &plan->before})
-        for (const auto& run : *runs) {
-          fresh = true;
-          const auto view = plan->view_of(run.by);
-          if (auto failed =
-                visit(node, storage::ledger::cell_question{run.by, view, run.first, run.end, fold.leads(view)},
-                      runs == &plan->before))
-            return failed;
-        }
+  auto& kept = kept_.of(question, nodes, *zone, names_, owners_);
+  usage_fold fold{question, *plan, kept.shape()};
+  const auto pieces = pieces_of(*plan, question.step);
+  const auto add_all = [&]() -> caf::error {
+    for (const auto& piece : pieces) {
+      const auto sums = kept.sums(*books, plan->view_of(piece.rows.by), piece.rows);
+      if (!sums)
+        return sums.error();
+      if (auto failed = fold.add(piece, **sums))
+        return failed;
+    }
+    if (auto failed = fold.rank())
+      return failed;
+    for (const auto& piece : pieces)
+      if (question.with_percentiles && !piece.earlier) {
+        const auto bins = kept.bins(*books, plan->view_of(piece.rows.by), piece.rows, fold.ranked());
+        if (!bins)
+          return bins.error();
+        fold.add(piece, **bins);
+      }
     return {};
   };
-  auto failed = each_run([&](const node_name& node, const auto& what, bool earlier) {
-    return books->sums(node, what, [&](std::int32_t start, const auto& id, const auto& sums) {
-      enter(node, what.by, start, earlier);
-      fold.add(id, sums);
-    });
-  });
-  if (!failed)
-    failed = fold.rank();
-  if (!failed && question.with_percentiles)
-    failed = each_run([&](const node_name& node, const auto& what, bool earlier) {
-      if (earlier)
-        return caf::error{};
-      return books->distributions(node, what, [&](std::int32_t start, const auto& id, auto&& distributions) {
-        enter(node, what.by, start, false);
-        fold.add(id, distributions);
-      });
-    });
-  if (failed)
+  if (auto failed = add_all()) {
+    kept_.drop_last();
     return failed;
-  auto report = fold.report();
-  if (!report)
-    return report;
+  }
+  auto report = std::optional(fold.report());
   report->position = books->position();
   auto gaps = gaps_in(nodes, report->from, report->to);
   if (!gaps)
@@ -198,7 +181,7 @@ caf::expected<usage_report> analysis::answer(const ask_usage& asked, moment now)
         show(one.of[i], report->names);
   if (question.with_unused)
     tell_unused(question, *report, fold.texts_of_first());
-  return report;
+  return std::move(*report);
 }
 
 // --- records -----------------------------------------------------------------------------------
@@ -269,12 +252,12 @@ caf::expected<record_page> analysis::answer(const ask_records& asked, moment now
   const auto place_of = [](const stored_record& r) { return place{r.at.unix_ns, r.node, r.id}; };
   // Towards where the walk went there is more if it said so; where it came from there is the page that led here.
   const auto& records = found->records;
-  const auto ahead = found->reached ? *found->reached
+  const auto ahead = found->reached    ? *found->reached
                      : records.empty() ? place{}
                                        : place_of(back ? records.front() : records.back());
   const auto behind = !records.empty() ? place_of(back ? records.back() : records.front())
-                      : cursor          ? cursor->place
-                                        : place{};
+                      : cursor         ? cursor->place
+                                       : place{};
   if (found->more)
     (back ? out.previous : out.next) = at(ahead, back);
   if (cursor)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "actors/analyst/usage_plan.hpp"
 #include "messages/errors.hpp"
 
 namespace keyportal {
@@ -78,7 +79,7 @@ void record_filter::aim(storage::ledger::reading::record_walk& walk) {
       return false;
     return std::all_of(where_.begin(), where_.end(), [&](auto& one) { return one.place_of(kind.id) >= 0; });
   };
-  walk.view = storage::view_with(keys_, accounts_);
+  walk.view = storage::view_with(keys_, accounts_, true);
   walk.possible = [this](std::int32_t, const storage::cell_id& id) {
     if (has_text_ && !beyond_cells_ && !has(id.model) && !has(id.alias) && !has(id.account))
       return false;

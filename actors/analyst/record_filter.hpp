@@ -8,7 +8,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "actors/analyst/usage_fold.hpp"
+#include "actors/analyst/usage_shape.hpp"
 #include "storage/ledger.hpp"
 
 namespace keyportal {
@@ -38,8 +38,8 @@ private:
   std::vector<usage_dimension> where_;
   name_reader names_;
   bool has_text_ = false;
-  bool beyond_cells_ = false;                           ///< the text is in a name that cells do not tell apart
-  std::unordered_set<storage::name_number> named_;      ///< names that the text is in
+  bool beyond_cells_ = false;                      ///< the text is in a name that cells do not tell apart
+  std::unordered_set<storage::name_number> named_; ///< names that the text is in
   bool keys_ = false, accounts_ = false;
   std::int32_t hour_ = INT32_MIN; ///< that kinds are of
   storage::lead_filter leads_;

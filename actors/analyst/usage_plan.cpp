@@ -21,9 +21,7 @@ constexpr std::size_t most_pieces = 40'000;
 /// Minutes since 1970: what all borders are counted in here.
 using minutes = std::int64_t;
 
-minutes floor_to(minutes value, minutes width) {
-  return value - (value % width + width) % width;
-}
+minutes floor_to(minutes value, minutes width) { return value - (value % width + width) % width; }
 minutes ceil_to(minutes value, minutes width) { return -floor_to(-value, width); }
 minutes minute_of(moment t) { return floor_to(unix_ns(t), minute_ns) / minute_ns; }
 moment moment_at(minutes t) { return moment_of(t * minute_ns); }
@@ -154,18 +152,19 @@ caf::error check(const usage_filter& where) {
 }
 
 storage::cell_view usage_plan::view_of(granularity by) const {
-  if (by == granularity::minute) // which has two views only
-    return with_keys || with_accounts ? storage::cell_view::all : storage::cell_view::kinds;
-  return storage::view_with(with_keys, with_accounts);
+  if (by == granularity::minute && with_kinds && (with_keys || with_accounts)) // which has no smaller one
+    return storage::cell_view::all;
+  return storage::view_with(with_keys, with_accounts, with_kinds);
 }
 
-caf::expected<usage_plan> plan_usage(const usage_question& question, const calendar& zone,
-                                     const plan_limits& limits) {
+caf::expected<usage_plan> plan_usage(const usage_question& question, const calendar& zone, const plan_limits& limits) {
   if (auto wrong = check(question))
     return wrong;
   usage_plan out;
   out.with_keys = asks(question, usage_by::key) || asks(question, usage_by::user) || asks(question, usage_by::group);
   out.with_accounts = asks(question, usage_by::account);
+  for (const auto by : {usage_by::model, usage_by::alias, usage_by::provider, usage_by::endpoint, usage_by::status})
+    out.with_kinds = out.with_kinds || asks(question, by);
   rounding round{limits.first_minute};
   const auto from = round.down(question.from), to = std::max(from, round.up(question.to));
   if (from < limits.first_minute && question.step != usage_step::none && question.step < usage_step::hour && from < to)

@@ -26,6 +26,7 @@ struct usage_plan {
   std::vector<moment> starts;
   bool with_keys = false; ///< the question needs to know the key or its owner
   bool with_accounts = false;
+  bool with_kinds = false; ///< the model or what goes with it
   /// No row lies across a border of a bucket, nor of what else the question tells apart by time. Ascending.
   std::vector<row_run> rows;
   std::vector<row_run> before; ///< of the same span of time before; none unless that is asked for

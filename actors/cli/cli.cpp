@@ -65,6 +65,8 @@ int run(const invocation& asked, const loaded_settings& loaded, const console& i
     case command::snapshot_restore: return restore(here);
     case command::usage: return show_usage(here);
     case command::records: return show_records(here);
+    case command::ledger_verify:
+    case command::ledger_rebuild: return check_ledger(here, borrowed);
     case command::export_rows: return export_rows(here);
     case command::incompletes: return list_incompletes(here);
     case command::deadletters_list: return list_letters(here);
@@ -109,6 +111,13 @@ int run(const invocation& asked, const loaded_settings& loaded, const console& i
     case command::node_config_show: return show_config(here);
     case command::node_config_diff: return diff_configs(here);
     case command::node_config_restore: return restore_config(here);
+    case command::backup_create: return create_backup(here);
+    case command::backup_list: return list_backups(here);
+    case command::backup_verify: return verify_backups(here);
+    case command::backup_restore: return restore_backup(here);
+    case command::backup_prune: return prune_backups(here);
+    case command::retention_show: return show_retention(here);
+    case command::retention_run: return run_retention(here);
     case command::import_user_keys:
     case command::import_key_pool:
     case command::import_user_mapping: return move_in(here);

@@ -5,6 +5,9 @@
 #include <iosfwd>
 #include <string>
 
+#include <caf/expected.hpp>
+#include <nlohmann/json_fwd.hpp>
+
 #include "config/command_line.hpp"
 #include "config/load.hpp"
 #include "messages/errors.hpp"
@@ -43,6 +46,11 @@ struct tailed_event {
 struct hooks {
   /// Calls the function with every event until it returns false. Empty: `events tail` is not there.
   std::function<caf::error(const tail_request&, const std::function<bool(const tailed_event&)>&)> tail;
+  /// Compares roll-ups with records in the data folder, where no service runs, and mends them or not; tells after each
+  /// day how many of how many are done. The answer is that of `GET /api/v1/ledger/check`. Empty: only the service can.
+  std::function<caf::expected<nlohmann::json>(const settings&, bool mends,
+                                              const std::function<void(std::uint64_t done, std::uint64_t days)>&)>
+    check_ledger;
 };
 
 /// Does what the command line asks for and returns the exit code: 0 done, 1 failed, 2 wrong usage, 3 not reachable.

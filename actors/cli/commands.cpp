@@ -84,6 +84,10 @@ void print_status(const context& here, const std::string& url, const json& summa
     if (auto restart = restart_sentence(node); !restart.empty())
       remarks.push_back(std::move(restart));
   }
+  const auto& alarms = at(summary, {"alarms"});
+  for (const auto& one : alarms.is_array() ? alarms : json::array())
+    if (one.is_string())
+      remarks.push_back(one.get<std::string>());
   if (const auto dead = integer(summary, {"ledger", "dead_letters"}); dead > 0)
     remarks.push_back(
       fmt::format("{} dead letters wait for being replayed or dropped; see keyportal deadletters list", grouped(dead)));

@@ -23,6 +23,8 @@ int tail_events(const context& here, const hooks& borrowed);
 int show_usage(const context& here);
 int show_records(const context& here);
 
+// ledger.cpp
+int check_ledger(const context& here, const hooks& borrowed); ///< exit_failed where something is wrong and stays so
 // exports.cpp
 int export_rows(const context& here);
 
@@ -89,6 +91,15 @@ int move_in(const context& here);
 // moving_usage.cpp: usage out of other tools' files, and the days among it
 int move_usage_in(const context& here);
 int list_history(const context& here);
+
+// backups.cpp
+int create_backup(const context& here);
+int list_backups(const context& here);
+int verify_backups(const context& here);
+int restore_backup(const context& here);
+int prune_backups(const context& here);
+int show_retention(const context& here);
+int run_retention(const context& here);
 
 // transfer.cpp: usage in and out
 int export_usage(const context& here);

@@ -30,6 +30,7 @@ constexpr std::size_t most_shown_json = 1000; ///< in one for programs
 struct tally {
   std::uint64_t read = 0;
   std::uint64_t added = 0;
+  std::uint64_t too_old = 0; ///< of days whose raw records are gone: nobody can tell whether they were counted
   std::uint64_t changed = 0; ///< days with other sums than before
   std::uint64_t known = 0;   ///< also those that stand twice in the file
   std::uint64_t refused = 0;
@@ -113,7 +114,9 @@ public:
     const auto other = static_cast<std::uint64_t>(integer(*report, {"changed"}));
     counted_.added += added;
     counted_.changed += other;
-    counted_.known += count - std::min<std::uint64_t>(count, added + other);
+    const auto too_old = static_cast<std::uint64_t>(integer(*report, {"refused"}));
+    counted_.too_old += too_old;
+    counted_.known += count - std::min<std::uint64_t>(count, added + other + too_old);
     return {};
   }
 
@@ -146,7 +149,7 @@ caf::error add_people(const context& here, const service& portal, tally& counted
 
 json to_json(const context& here, const node_name& node, const usage_source& source, const tally& done) {
   json out = {{"file", here.asked.file.string()}, {"node", node}, {"dry_run", here.asked.registry.dry_run}};
-  json counts = {{"read", done.read}, {"added", done.added}, {"known", done.known}, {"refused", done.refused}};
+  json counts = {{"read", done.read}, {"added", done.added}, {"known", done.known}, {"refused", done.refused}, {"too_old", done.too_old}};
   if (source.has_days())
     counts["changed"] = done.changed;
   out[source.has_days() ? "days" : "records"] = std::move(counts);
@@ -174,6 +177,10 @@ void report(const context& here, const node_name& node, const usage_source& sour
                      source.has_days() ? "days" : "records", shown(done.added),
                      source.has_days() ? shown(done.changed) + " changed, " : std::string{}, shown(done.known),
                      shown(done.refused));
+  if (done.too_old > 0)
+    out << fmt::format("{} records were not taken: they are of days whose single records are gone, so nobody can tell "
+                       "whether they were counted\n",
+                       shown(done.too_old));
   if (!done.people.empty())
     out << fmt::format("people: {} added, {} known already\n", shown(done.people_added), shown(done.people_known));
   if (const auto& p = done.prices; p.added + p.known + p.by_hand + p.refused > 0)

@@ -125,12 +125,15 @@ int import_usage(const context& here) {
   if (!answer)
     return fail(here, answer.error());
   const auto report = json::parse(*answer, nullptr, false);
-  const auto records = count(report, "records"), added = count(report, "added");
+  const auto records = count(report, "records"), added = count(report, "added"), refused = count(report, "refused");
   if (here.asked.json)
     here.io.out << dump(report) << "\n";
   else
-    here.io.out << fmt::format("{}: {} records in the file, {} added, {} known already\n", *node, grouped(records),
-                               grouped(added), grouped(records - added));
+    here.io.out << fmt::format("{}: {} records in the file, {} added, {} known already{}\n", *node, grouped(records),
+                               grouped(added), grouped(records - added - refused),
+                               refused == 0 ? std::string{}
+                                            : fmt::format(", {} of days whose records are gone and not taken",
+                                                          grouped(refused)));
   return exit_done;
 }
 

@@ -85,6 +85,7 @@ struct collector_core {
   bool draining = false;
   caf::typed_response_promise<drained> drain_promise;
 
+  [[nodiscard]] std::int64_t first_ns() const { return settings.first_ns ? settings.first_ns() : INT64_MIN; }
   void recall_inbox(self_ptr self, std::uint64_t after);
   void act(self_ptr self);
   void run(self_ptr self, queue_mode mode);
@@ -255,7 +256,7 @@ void collector_core::decode_next(self_ptr self) {
   std::uint64_t payloads = 0;
   while (!slots.empty() && slots.front()->number != 0 && slots.front()->payloads && out.records < records_at_once) {
     const auto& one = *slots.front();
-    unpack(settings.node, one.at, one.channel, *one.payloads, out);
+    unpack(settings.node, one.at, one.channel, *one.payloads, out, first_ns());
     message->inbox_done.push_back(one.number);
     payloads += one.payloads->size();
     slots.pop_front();
@@ -398,12 +399,12 @@ void collector_core::replay(self_ptr self, std::shared_ptr<replay_run> run, std:
           payload_batch one;
           one.add(letter.payload.reveal());
           unpacked alone;
-          unpack(settings.node, letter.at, letter.channel, one, alone);
+          unpack(settings.node, letter.at, letter.channel, one, alone, first_ns());
           if (!alone.dead.empty()) {
             ++run->report.still_dead;
             continue;
           }
-          unpack(settings.node, letter.at, letter.channel, one, run->out);
+          unpack(settings.node, letter.at, letter.channel, one, run->out, first_ns());
           run->message.replayed_letters.push_back(letter.number);
         }
         if (letters.empty() && run->which.numbers.empty())

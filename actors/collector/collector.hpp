@@ -18,6 +18,7 @@ struct collector_settings {
   collect_setting setting = collect_setting::automatic;
   std::chrono::milliseconds pop_interval{1'000}; ///< over HTTP, where each pop costs the node a management call
   std::function<moment()> now;                   ///< wall clock
+  std::function<std::int64_t()> first_ns = {};   ///< records from before are too old; not set: none are
 };
 
 /// Whom a collector talks to.

@@ -14,8 +14,8 @@ namespace {
 
 class unpacker {
 public:
-  unpacker(const node_name& node, moment at, inbox_channel channel, unpacked& into)
-    : at_(at), channel_(channel), into_(into) {
+  unpacker(const node_name& node, moment at, inbox_channel channel, std::int64_t first_ns, unpacked& into)
+    : at_(at), channel_(channel), first_ns_(first_ns), into_(into) {
     rule_.node = node;
     rule_.how = channel == inbox_channel::beside_usage ? cpa::decode_rule::identity::as_detail
                                                        : cpa::decode_rule::identity::as_queue_record;
@@ -30,6 +30,8 @@ public:
       ++into_.notices;
       return;
     }
+    if (got->what.at.unix_ns < first_ns_)
+      return bury(payload, make_error(errc::record_too_old, rule_.node));
     ++into_.records;
     place_.assign(std::to_string(got->model.size())).append(1, ':').append(got->model).append(got->client_key.reveal());
     auto [place, is_new] = into_.places.try_emplace(place_, into_.groups.size());
@@ -70,6 +72,7 @@ public:
 private:
   moment at_;
   inbox_channel channel_;
+  std::int64_t first_ns_;
   unpacked& into_;
   cpa::decode_rule rule_;
   std::string place_; ///< keeps its room from record to record
@@ -77,8 +80,10 @@ private:
 
 } // namespace
 
-void unpack(const node_name& node, moment at, inbox_channel channel, const payload_batch& payloads, unpacked& into) {
-  unpacker out{node, at, channel, into};
+void unpack(const node_name& node, moment at, inbox_channel channel, const payload_batch& payloads, unpacked& into,
+            std::int64_t first_ns) {
+  // Where the same records come by `/usage` too, it is said there.
+  unpacker out{node, at, channel, channel == inbox_channel::beside_usage ? INT64_MIN : first_ns, into};
   for (std::size_t i = 0; i < payloads.size(); ++i) {
     const auto payload = payloads[i];
     if (channel == inbox_channel::errors) {

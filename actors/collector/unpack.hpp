@@ -18,7 +18,9 @@ struct unpacked {
   std::unordered_map<std::string, std::size_t> places; ///< in `groups`, by size of the model's name, model and key
 };
 
-/// Adds the payloads of one message to `into`. Whatever cannot be understood becomes a dead letter.
-void unpack(const node_name& node, moment at, inbox_channel channel, const payload_batch& payloads, unpacked& into);
+/// Adds the payloads of one message to `into`. Whatever cannot be understood becomes a dead letter, and so does a record
+/// from before `first_ns`, which the ledger would refuse: of a node whose clock is wrong nothing is lost.
+void unpack(const node_name& node, moment at, inbox_channel channel, const payload_batch& payloads, unpacked& into,
+            std::int64_t first_ns = INT64_MIN);
 
 } // namespace keyportal

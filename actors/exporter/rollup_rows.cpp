@@ -85,7 +85,7 @@ public:
       look(one);
       where_.emplace_back(one, &wanted, names_, view_->people->owners);
     }
-    kind_ = storage::view_with(keys, accounts);
+    kind_ = storage::view_with(keys, accounts, true);
     const auto days = view_->books->starts(granularity::day);
     if (!days)
       return days.error();
@@ -152,7 +152,7 @@ private:
       std::int32_t row = 0;
       bool fresh = true;
       auto failed =
-        view_->books->sums(node, {width, kind_, number(first), number(end), nullptr, false},
+        view_->books->sums(node, {width, kind_, number(first), number(end), nullptr},
                            [&](std::int32_t start, const storage::cell_id& id, const storage::cell_sums& sums) {
                              if (fresh || start != row) {
                                fresh = false;

@@ -30,6 +30,7 @@ void registry_book::load(registry_image image) {
   by_email_.clear();
   by_owner_.clear();
   schedule_.clear();
+  scheduled_until_ = moment::max();
   keys_.clear();
   users_.clear();
   policies_.clear();
@@ -112,7 +113,7 @@ void registry_book::put(client_key key) {
   if (there.why_suspended == suspension::by_budget)
     over_budget_.insert(there.id);
   if (const auto at = due(there))
-    schedule_.emplace(*at, &there);
+    schedule_at(*at, there);
   if (const auto* owner = find_user(there.owner)) {
     auto& mine = by_owner_[owner];
     if (std::find(mine.begin(), mine.end(), &there) == mine.end())
@@ -226,7 +227,33 @@ caf::expected<command_done> registry_book::answer_again(const registry_entry& en
 std::optional<moment> registry_book::due_at() const {
   if (rules_.pool_size > 0 && pool_.size() < rules_.pool_low_water)
     return moment{};
-  return schedule_.empty() ? std::nullopt : std::optional{schedule_.begin()->first};
+  const auto& next = upcoming();
+  return next.empty() ? std::nullopt : std::optional{next.begin()->first};
+}
+
+void registry_book::schedule_at(moment at, const client_key& key) const {
+  constexpr std::size_t nearest = 16'384;
+  if (at >= scheduled_until_)
+    return;
+  schedule_.emplace(at, &key);
+  if (schedule_.size() < 2 * nearest)
+    return;
+  const auto until = std::next(schedule_.begin(), nearest)->first;
+  if (until == schedule_.begin()->first)
+    return; // all at once: they are all the nearest
+  while (schedule_.rbegin()->first >= until)
+    schedule_.erase(std::prev(schedule_.end()));
+  scheduled_until_ = until;
+}
+
+const registry_book::schedule& registry_book::upcoming() const {
+  if (schedule_.empty() && scheduled_until_ != moment::max()) {
+    scheduled_until_ = moment::max();
+    for (const auto& key : keys_)
+      if (const auto at = due(key))
+        schedule_at(*at, key);
+  }
+  return schedule_;
 }
 
 const client_key* registry_book::find(const key_id& id) const {

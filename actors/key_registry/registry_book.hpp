@@ -149,7 +149,12 @@ private:
   std::unordered_map<const user*, std::vector<const client_key*>> by_owner_;
   std::unordered_map<std::string, log_position> commands_;
   std::set<key_id> pool_; ///< ids are hashes: their order tells nothing
-  std::set<std::pair<moment, const client_key*>, earlier> schedule_;
+  using schedule = std::set<std::pair<moment, const client_key*>, earlier>;
+  void schedule_at(moment at, const client_key& key) const;
+  /// In the order in which something is due; of many keys the nearest ones only.
+  [[nodiscard]] const schedule& upcoming() const;
+  mutable schedule schedule_;                      ///< what is due before `scheduled_until_`
+  mutable moment scheduled_until_ = moment::max(); ///< the rest is looked for when these are done
   std::set<key_id> over_budget_;
   std::array<std::uint64_t, 7> counts_{};
   std::array<std::uint64_t, 3> origins_{};

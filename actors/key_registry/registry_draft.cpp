@@ -676,7 +676,7 @@ void registry_book::draft::pass_time_of(client_key& key) {
 
 caf::error registry_book::draft::work(const pass_time&) {
   std::size_t count = 0;
-  for (const auto& [at, due] : book_.schedule_) {
+  for (const auto& [at, due] : book_.upcoming()) {
     if (at > now_ || ++count > most_due_at_once)
       break;
     pass_time_of(*key(due->id));

@@ -61,8 +61,7 @@ caf::expected<key_registry_start> registry_start(const storage::ledger& store, c
       const bool daily = by == storage::granularity::day;
       storage::ledger::cell_question what;
       what.by = by;
-      what.view = storage::cell_view::keys;
-      what.by_lead_only = true;
+      what.view = storage::cell_view::key_totals;
       what.first = daily ? INT32_MIN : by_hour_from * 24;
       what.end = daily ? by_hour_from : INT32_MAX;
       const auto add = [&](std::int32_t start, const storage::cell_id& id, const storage::cell_sums& sums) {

@@ -23,7 +23,7 @@ namespace keyportal {
 namespace {
 
 using ledger_impl =
-  ledger_actor::extend<caf::reacts_to<flush>, caf::reacts_to<totals_tick>, caf::reacts_to<reprice_next>>;
+  mendable_ledger_actor::extend<caf::reacts_to<flush>, caf::reacts_to<totals_tick>, caf::reacts_to<reprice_next>>;
 struct ledger_state_holder;
 using self_ptr = ledger_impl::stateful_pointer<ledger_state_holder>;
 
@@ -129,6 +129,7 @@ committed merged(std::vector<committed> parts) {
   for (std::size_t i = 1; i < parts.size(); ++i) {
     auto& p = parts[i];
     out.last = std::max(out.last, p.last);
+    out.refused += p.refused;
     out.restart_number = std::max(out.restart_number, p.restart_number);
     if (!p.events->empty())
       out.events = p.events;
@@ -147,7 +148,9 @@ caf::expected<appended> answer_to(const caf::expected<committed>& done, appended
   return appended{done->appended};
 }
 
-copy_report report_of(const committed& done) { return {done.records->size() + done.duplicates, done.records->size()}; }
+copy_report report_of(const committed& done) {
+  return {done.records->size() + done.duplicates + done.refused, done.records->size(), done.refused};
+}
 
 caf::expected<copy_report> answer_to(const caf::expected<committed>& done, copy_report*) {
   if (!done)
@@ -433,6 +436,9 @@ ledger_impl::behavior_type ledger_behavior(self_ptr self, bool own_thread, std::
         return would.error();
       return report_of(would->front());
     },
+    [core](const mend_day& m) {
+      return pass(core->store->mend_rollups({m.node, m.day}));
+    },
     [core](const keep_history& m) { return pass(core->store->keep_history(m)); },
     [core](const read_history& m) { return pass(core->store->history(m)); },
     [core, self](const drain&) -> caf::result<drained> {
@@ -452,8 +458,8 @@ ledger_impl::behavior_type ledger_behavior(self_ptr self, bool own_thread, std::
 
 } // namespace
 
-ledger_actor spawn_ledger(caf::actor_system& system, bool own_thread, std::shared_ptr<storage::ledger> store,
-                          std::function<moment()> now, metrics& numbers) {
+mendable_ledger_actor spawn_ledger(caf::actor_system& system, bool own_thread, std::shared_ptr<storage::ledger> store,
+                                   std::function<moment()> now, metrics& numbers) {
   return own_thread
            ? system.spawn<caf::detached>(ledger_behavior, own_thread, std::move(store), std::move(now), &numbers)
            : system.spawn(ledger_behavior, own_thread, std::move(store), std::move(now), &numbers);

@@ -8,12 +8,16 @@
 
 #include "actors/telemetry/metrics.hpp"
 #include "messages/actors.hpp"
+#include "messages/ledger_check.hpp"
 #include "storage/ledger.hpp"
 
 namespace keyportal {
 
+/// What others know of it, and who checks it.
+using mendable_ledger_actor = ledger_actor::extend_with<mender_actor>;
+
 /// All that waits is committed together: while one batch is being synced, the next one gathers in the mailbox.
-ledger_actor spawn_ledger(caf::actor_system& system, bool own_thread, std::shared_ptr<storage::ledger> store,
-                          std::function<moment()> now, metrics& numbers);
+mendable_ledger_actor spawn_ledger(caf::actor_system& system, bool own_thread, std::shared_ptr<storage::ledger> store,
+                                   std::function<moment()> now, metrics& numbers);
 
 } // namespace keyportal

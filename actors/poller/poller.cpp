@@ -52,7 +52,7 @@ void poller_core::start(self_ptr self) {
                     self->request(peers.ledger, ledger_patience, read_ledger_state{})
                       .then(
                         [this, self](const ledger_state& state) {
-                          note_held(state.sums);
+                          note_held(state.at_node);
                           recall_audits(self);
                         },
                         [self](const caf::error& e) { self->quit(e); });

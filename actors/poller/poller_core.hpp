@@ -50,7 +50,7 @@ struct poller_core {
   node_condition condition;
   node_counters before; ///< at the last poll that was made durable
   moment last_seen_at{};
-  std::int64_t held = 0; ///< records of this node in the ledger
+  std::int64_t held = 0; ///< records that the node must hold: ledger_state::at_node
   std::int64_t held_at_fetch = 0;
   std::int64_t shortfall = 0; ///< how many of them the node lacked when the keeper was last told
   std::uint64_t restarts = 0;
@@ -86,7 +86,7 @@ struct poller_core {
   // poller_usage.cpp: a node that has `/usage`
   void judge(self_ptr self, usage_answer answer);
   void commit(self_ptr self, std::shared_ptr<cpa::usage_reading> reading, verdict judged);
-  void note_held(const std::vector<std::pair<node_name, totals>>& sums);
+  void note_held(const std::vector<std::pair<node_name, std::int64_t>>& at_node);
   void compare_with_ledger(self_ptr self, const cpa::usage_reading& reading);
 
   // poller_audit.cpp: a node without it

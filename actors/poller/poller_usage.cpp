@@ -78,11 +78,14 @@ void poller_core::commit(self_ptr self, std::shared_ptr<cpa::usage_reading> read
         before = reading->counters;
         last_seen_at = seen_at;
         plan.poll_succeeded(now);
-        note_held(done.sums);
+        note_held(done.at_node);
         gaps += has_gap;
         numbers.polls_ok.Increment();
         numbers.records.Increment(static_cast<double>(done.records->size()));
         numbers.duplicates.Increment(static_cast<double>(done.duplicates));
+        if (done.refused > 0)
+          log::info("poller", "too-old", "{}: {} records of days whose raw records are gone were not entered",
+                    settings.node, done.refused);
         if (anew) {
           tell_restart(self, *restart);
           shortfall = 0;
@@ -104,13 +107,13 @@ void poller_core::commit(self_ptr self, std::shared_ptr<cpa::usage_reading> read
       [this, self](const caf::error& e) { failed(self, e); });
 }
 
-void poller_core::note_held(const std::vector<std::pair<node_name, totals>>& sums) {
-  for (const auto& [node, s] : sums)
+void poller_core::note_held(const std::vector<std::pair<node_name, std::int64_t>>& at_node) {
+  for (const auto& [node, records] : at_node)
     if (node == settings.node)
-      held = s.requests;
+      held = records;
 }
 
-/// All that the ledger holds of a node, the node must hold. Told once per shortfall: a node that cannot be filled (a
+/// All that the ledger counted of a node, the node must hold, but for what had gone here when the node lost it. Told once per shortfall: a node that cannot be filled (a
 /// version that caps its lists) is not tried at every poll.
 void poller_core::compare_with_ledger(self_ptr self, const cpa::usage_reading& reading) {
   // Held when the node was asked: its queue may have brought newer ones since.

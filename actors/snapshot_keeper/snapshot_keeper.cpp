@@ -232,10 +232,11 @@ void keeper_core::leave_marker(self_ptr self) {
 
 // --- snapshots ----------------------------------------------------------------------------------------------------
 
+/// Of the records that a snapshot would hold now.
 totals keeper_core::sums() const {
-  for (const auto& [node, sums] : store->state().sums)
-    if (node == settings.node)
-      return sums;
+  for (const auto& one : store->kept())
+    if (one.node == settings.node)
+      return one.sums;
   return {};
 }
 
@@ -341,7 +342,8 @@ void send_chunks(self_ptr self, keeper_core* core, std::shared_ptr<file_import> 
     .then(
       [self, core, file](const committed& done) {
         file->report.added += done.records->size();
-        file->report.records += done.records->size() + done.duplicates;
+        file->report.records += done.records->size() + done.duplicates + done.refused;
+        file->report.refused += done.refused;
         send_chunks(self, core, file);
       },
       [file](const caf::error& e) { file->answer.deliver(e); });

@@ -75,7 +75,10 @@ void supervisor_core::start(self_ptr self) {
   self->monitor(shared.feed);
   self->monitor(shared.registry);
   self->monitor(shared.analyst);
+  self->monitor(shared.checker);
   self->monitor(shared.exporter);
+  self->monitor(shared.backups);
+  self->monitor(shared.retention);
   self->monitor(shared.gateway);
   for (const auto& node : around->configured.nodes) {
     nodes.push_back(spawn_node(system, *around, node, shared));
@@ -147,7 +150,10 @@ void supervisor_core::on_down(self_ptr self, const caf::down_msg& down) {
                     : is(shared.feed)      ? "feed"
                     : is(shared.registry)  ? "key registry"
                     : is(shared.analyst)   ? "analyst"
+                    : is(shared.checker)   ? "checker"
                     : is(shared.exporter)  ? "exporter"
+                    : is(shared.backups)   ? "backup keeper"
+                    : is(shared.retention) ? "retention keeper"
                     : is(shared.gateway)   ? "gateway"
                                            : nullptr;
   if (who)
@@ -231,7 +237,10 @@ void supervisor_core::finish(self_ptr self) {
   caf::anon_send_exit(shared.gateway, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(shared.auditor, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(shared.analyst, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(shared.checker, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(shared.exporter, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(shared.backups, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(shared.retention, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(shared.registry, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(shared.feed, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(shared.publisher, caf::exit_reason::user_shutdown);

@@ -23,6 +23,9 @@ enum class fail_at : std::uint8_t {
   ordered,   ///< a change of a node's keys is about to be sent
   written,   ///< the node answered it, nothing was tried
   seen,      ///< the key was seen to be as it should, the registry does not know
+  closed,    ///< a day of raw records is closed, and still there
+  retired,   ///< it went, its disk is not given back
+  copied,    ///< a backup's file is written, the backup is not listed
 };
 
 namespace fail_point_detail {

@@ -108,6 +108,15 @@ public:
   prometheus::Counter& frames_sent;      ///< keyportal_websocket_frames_total: broadcast, each counted once
   prometheus::Gauge& exports_held;       ///< keyportal_exports_held: views of the ledger that exports hold
   prometheus::Counter& export_bytes;     ///< keyportal_export_bytes_total: given out by exports
+  prometheus::Gauge& backup_made_at;     ///< keyportal_backup_made_timestamp_seconds: newest one, Unix time; 0: none
+  prometheus::Gauge& backup_bytes;       ///< keyportal_backup_bytes: all of them, as they lie there
+  prometheus::Gauge& backup_failing;     ///< keyportal_backup_failing: 1 while the last try to make one failed
+  prometheus::Gauge& data_bytes;         ///< keyportal_data_bytes: the data folder
+  prometheus::Gauge& data_limit;         ///< keyportal_data_limit_bytes: retention.max_bytes; 0: none
+  prometheus::Gauge& disk_alarm;         ///< keyportal_disk_alarm: 1 while the limit is near or reached
+  prometheus::Counter& records_retired;  ///< keyportal_records_retired_total: raw records that went
+  prometheus::Gauge& records_refused;    ///< keyportal_records_refused: came when those of their day had gone
+  prometheus::Gauge& retention_held;     ///< keyportal_retention_held_back: days that should have gone and stay
 };
 
 } // namespace keyportal

@@ -1,35 +1,36 @@
 // What questions about usage cost, and what it costs to be able to answer them: a ledger of so many records over 90 days.
-// Usage: usage_bench [RECORDS] [FOLDER]; an existing ledger in FOLDER is used as it is.
+// Usage: usage_bench [RECORDS] [FOLDER [RECORDS_A_COMMIT]]; an existing ledger in FOLDER is used as it is.
+// USAGE_BENCH_PEER=1: the same is asked of SQLite, in FOLDER/peer.db. Only questions
+// that have it in their name: USAGE_BENCH_ONLY=text. Only pages of records: USAGE_BENCH_PAGES_ONLY=1.
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <random>
 #include <stdexcept>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include <fmt/core.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "actors/analyst/analysis.hpp"
 #include "figure.hpp"
 #include "storage/ledger.hpp"
+#include "usage_peer.hpp"
+#include "usage_traffic.hpp"
 
 namespace {
 
 using namespace keyportal;
+using bench::begin_ns;
+using bench::day_ns;
+using bench::days;
 using bench::figure;
+using bench::text_of_key;
+using bench::traffic;
 using clock_type = std::chrono::steady_clock;
-
-constexpr std::int64_t days = 90;
-constexpr std::int64_t day_ns = 86'400'000'000'000;
-constexpr std::int64_t begin_ns = 1'767'225'600'000'000'000; // 2026-01-01
-constexpr std::uint64_t keys = 500;
-constexpr std::uint64_t models = 25;
-constexpr std::uint64_t accounts = 40;
 
 double seconds_since(clock_type::time_point start) {
   return std::chrono::duration<double>(clock_type::now() - start).count();
@@ -49,63 +50,6 @@ public:
   }
 };
 
-// People work by day and some more than others; a model has a provider, an account too; one attempt in twenty fails.
-class traffic {
-public:
-  explicit traffic(std::uint64_t records) : apart_ns_(days * day_ns / static_cast<std::int64_t>(records)) {}
-
-  std::vector<record_group> next(std::uint64_t count) {
-    std::vector<record_group> groups;
-    std::unordered_map<std::uint64_t, std::size_t> place;
-    for (std::uint64_t i = 0; i < count; ++i) {
-      const auto key = std::min(random_() % keys, random_() % keys);
-      const auto model = std::min((key + random_() % 4) % models, random_() % models);
-      const auto [at, fresh] = place.emplace(key * models + model, groups.size());
-      if (fresh)
-        groups.push_back({secret{fmt::format("sk-portal-{:032}", key)}, fmt::format("model-{}", model), {}});
-      detail d;
-      now_ns_ += static_cast<std::int64_t>(random_() % static_cast<std::uint64_t>(2 * apart_ns_));
-      d.at = {now_ns_, 480};
-      const auto account = model % 3 + 3 * (random_() % (accounts / 3));
-      d.source = fmt::format("account{}@example.com", account);
-      d.auth_index = fmt::format("{:016x}", account);
-      d.latency_ms = static_cast<std::int64_t>(200 + random_() % 2'000 * (1 + random_() % 10));
-      d.failed = random_() % 20 == 0;
-      attempt_facts facts;
-      facts.provider = fmt::format("provider-{}", model % 3);
-      facts.alias = fmt::format("model-{}", model);
-      facts.endpoint = model % 3 == 0 ? "POST /v1/messages" : "POST /v1/responses";
-      facts.ttft_ms = d.latency_ms / 4;
-      facts.status_code = d.failed ? (random_() % 2 == 0 ? 429 : 500) : 200;
-      if (d.failed)
-        facts.error = facts.status_code == 429 ? "usage limit reached" : "upstream overloaded";
-      if (!d.failed) {
-        d.parts = {static_cast<std::int64_t>(random_() % 5'000),
-                   static_cast<std::int64_t>(random_() % 30'000),
-                   static_cast<std::int64_t>(random_() % 3'000),
-                   static_cast<std::int64_t>(random_() % 4'000),
-                   0,
-                   0};
-        d.tokens.input = d.parts.uncached_input + d.parts.cache_read + d.parts.cache_write;
-        d.tokens.cached = d.parts.cache_read;
-        d.tokens.output = d.parts.output;
-        d.tokens.total = d.parts.total();
-      }
-      d.facts = std::make_shared<const attempt_facts>(std::move(facts));
-      for (auto& byte : d.id.bytes)
-        byte = static_cast<std::uint8_t>(random_());
-      groups[at->second].details.push_back(std::move(d));
-    }
-    return groups;
-  }
-  std::int64_t now_ns() const { return now_ns_; }
-
-private:
-  std::int64_t apart_ns_;
-  std::mt19937_64 random_{42};
-  std::int64_t now_ns_ = begin_ns;
-};
-
 std::uintmax_t bytes_in(const std::filesystem::path& folder) {
   std::uintmax_t out = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
@@ -114,95 +58,42 @@ std::uintmax_t bytes_in(const std::filesystem::path& folder) {
   return out;
 }
 
-/// First: nothing of it is in any cache of ours. Processor time beside, which tells the same on a busy machine.
-void measure(const std::string& name, std::uint64_t records, const std::function<void()>& ask) {
-  const auto first = clock_type::now();
-  const auto first_cpu = bench::cpu_ms();
-  ask();
-  figure("usage." + name + ".first", seconds_since(first) * 1000, "ms", records);
-  figure("usage." + name + ".first.cpu", bench::cpu_ms() - first_cpu, "ms", records);
+/// The slowest of some questions, for a figure over all of them.
+struct worst {
+  std::string name = {};
+  double ms = 0;
+  void see(const std::string& which, double value) {
+    if (value > ms) {
+      ms = value;
+      name = which;
+    }
+  }
+};
+
+/// Out of the caches of the system, so that the next one to read waits for the disk.
+void drop_from_caches(const std::filesystem::path& folder) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
+    if (entry.is_regular_file())
+      if (const int file = ::open(entry.path().c_str(), O_RDONLY); file >= 0) {
+        ::fdatasync(file);
+        ::posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+        ::close(file);
+      }
+}
+
+/// Processor time beside, which tells the same on a busy machine.
+double measure(const std::string& name, std::uint64_t records, const std::function<void()>& ask, int times = 100) {
   std::vector<double> waits;
-  constexpr int times = 20;
   const auto cpu = bench::cpu_ms();
   for (int i = 0; i < times; ++i) {
     const auto start = clock_type::now();
     ask();
     waits.push_back(seconds_since(start) * 1000);
   }
-  figure("usage." + name + ".p99", bench::percentile(waits, 0.99), "ms", records);
   figure("usage." + name + ".cpu", (bench::cpu_ms() - cpu) / times, "ms", records);
-}
-
-/// The questions of pages, over the last 30 and 90 days.
-void ask_questions(const std::shared_ptr<const storage::ledger>& books, std::uint64_t records) {
-  const auto now = moment_of(begin_ns + days * day_ns);
-  analysis desk{books, "UTC"};
-  const auto ask = [&](const std::string& name, usage_question question) {
-    for (const int span : {30, 90})
-      for (const auto* zone : {"UTC", "Asia/Shanghai"}) {
-        question.zone = zone;
-        question.from = now - std::chrono::hours{24 * span};
-        question.to = now;
-        measure(fmt::format("ask.{}.{}d.{}", name, span, zone), records, [&] {
-          const auto report = desk.answer(ask_usage{question, {}, {}}, now);
-          if (!report)
-            must(report.error());
-        });
-      }
-  };
-  const auto step_day = [](std::vector<usage_by> by, usage_filter where = {}) {
-    usage_question out;
-    out.step = usage_step::day;
-    out.by = std::move(by);
-    out.where = std::move(where);
-    return out;
-  };
-  const auto whole = [&](std::vector<usage_by> by, usage_filter where = {}) {
-    auto out = step_day(std::move(by), std::move(where));
-    out.step = usage_step::none;
-    return out;
-  };
-  const auto key = books->id_of_key(fmt::format("sk-portal-{:032}", 7));
-  ask("totals", whole({}));
-  ask("series", step_day({}));
-  ask("by_model", step_day({usage_by::model}));
-  ask("weekday_hour", whole({usage_by::weekday, usage_by::hour}));
-  auto timed = step_day({usage_by::model});
-  timed.with_percentiles = true;
-  ask("latency", timed);
-  ask("ranking", whole({usage_by::key}));
-  ask("by_key", step_day({usage_by::key}));
-  auto compared = step_day({usage_by::key});
-  compared.compare = true;
-  ask("by_key_compared", compared);
-  ask("key_model", whole({usage_by::key, usage_by::model}));
-  ask("one_key", step_day({usage_by::model}, {{usage_by::key, {key}}}));
-  ask("by_key_of_model", step_day({usage_by::key}, {{usage_by::model, {"model-3"}}}));
-  ask("by_account", step_day({usage_by::account}));
-  ask("account_status", whole({usage_by::account, usage_by::status}));
-  ask("key_account", whole({usage_by::key, usage_by::account}));
-
-  const auto page = [&](const std::string& name, usage_filter where, const std::string& text = {}) {
-    record_question question;
-    question.from = now - std::chrono::hours{24 * days};
-    question.to = now;
-    question.where = std::move(where);
-    question.text = text;
-    measure("records." + name, records, [&] {
-      const auto found = desk.answer(ask_records{question, {}, {}, {}}, now);
-      if (!found)
-        must(found.error());
-    });
-  };
-  page("newest", {});
-  page("one_key", {{usage_by::key, {key}}});
-  page("one_account", {{usage_by::account, {fmt::format("{:016x}", 7)}}});
-  page("failed", {{usage_by::outcome, {"failed"}}});
-  page("rare_key_failed", {{usage_by::key, {books->id_of_key(fmt::format("sk-portal-{:032}", 499))}},
-                           {usage_by::outcome, {"failed"}}});
-  page("key_and_model", {{usage_by::key, {key}}, {usage_by::model, {"model-3"}}});
-  page("text", {}, "overloaded");
-  page("nothing", {{usage_by::key, {key}}, {usage_by::model, {"model-3"}}, {usage_by::status, {"503"}}});
+  const auto slow = bench::percentile(waits, 0.99);
+  figure("usage." + name + ".p99", slow, "ms", records);
+  return slow;
 }
 
 std::unique_ptr<storage::ledger> open_in(const std::filesystem::path& folder) {
@@ -212,16 +103,201 @@ std::unique_ptr<storage::ledger> open_in(const std::filesystem::path& folder) {
   return std::move(*opened);
 }
 
-void fill(const std::filesystem::path& folder, std::uint64_t records) {
-  constexpr std::uint64_t batch = 1000;
+struct dashboard_question {
+  std::string name;
+  usage_question what;
+};
+
+/// What pages ask, over the last 30 and 90 days.
+std::vector<dashboard_question> dashboard(const storage::ledger& books) {
+  std::vector<dashboard_question> out;
+  const auto now = moment_of(begin_ns + days * day_ns);
+  const auto* only = std::getenv("USAGE_BENCH_ONLY");
+  const auto ask = [&](const std::string& name, const usage_question& asked) {
+    for (const int span : {30, 90})
+      for (const auto* zone : {"UTC", "Asia/Shanghai"}) {
+        auto question = asked;
+        question.zone = zone;
+        question.from = now - std::chrono::hours{24 * span};
+        question.to = now;
+        if (auto named = fmt::format("{}.{}d.{}", name, span, zone); only == nullptr || named.find(only) != named.npos)
+          out.push_back({std::move(named), question});
+      }
+  };
+  const auto whole = [](std::vector<usage_by> by, usage_filter where = {}) {
+    usage_question question;
+    question.by = std::move(by);
+    question.where = std::move(where);
+    return question;
+  };
+  const auto daily = [&](std::vector<usage_by> by, usage_filter where = {}) {
+    auto question = whole(std::move(by), std::move(where));
+    question.step = usage_step::day;
+    return question;
+  };
+  const auto key = books.id_of_key(text_of_key(7));
+  auto compared = whole({});
+  compared.compare = true;
+  ask("totals", compared);
+  ask("series", daily({}));
+  ask("by_model", daily({usage_by::model}));
+  ask("weekday_hour", whole({usage_by::weekday, usage_by::hour}));
+  auto timed = daily({usage_by::model});
+  timed.with_percentiles = true;
+  ask("latency", timed);
+  compared = whole({usage_by::key});
+  compared.compare = true;
+  ask("ranking", compared);
+  ask("by_key", daily({usage_by::key}));
+  ask("key_model", whole({usage_by::key, usage_by::model}));
+  ask("one_key", daily({usage_by::model}, {{usage_by::key, {key}}}));
+  ask("by_key_of_model", daily({usage_by::key}, {{usage_by::model, {"model-3"}}}));
+  ask("by_account", daily({usage_by::account}));
+  ask("account_status", whole({usage_by::account, usage_by::status}));
+  // Of the last day: health in pieces of ten and fifteen minutes, rates over half an hour.
+  const auto recent = [&](const std::string& name, usage_question question, std::chrono::minutes span) {
+    question.zone = "UTC";
+    question.from = now - span;
+    question.to = now;
+    out.push_back({name, question});
+  };
+  auto health = whole({usage_by::account});
+  health.step = usage_step::ten_minutes;
+  recent("health_10m", health, std::chrono::hours{24});
+  health.step = usage_step::quarter;
+  recent("health_15m", health, std::chrono::hours{24});
+  recent("rates", whole({}), std::chrono::minutes{30});
+  return out;
+}
+
+/// `books` is opened anew for each question from the disk.
+void ask_questions(std::shared_ptr<storage::ledger>& books, std::uint64_t records,
+                   const std::filesystem::path& folder) {
+  const auto now = moment_of(begin_ns + days * day_ns);
+  const auto ask_at = [&](analysis& desk, const usage_question& question) {
+    const auto report = desk.answer(ask_usage{question, {}, {}}, now);
+    if (!report)
+      must(report.error());
+  };
+  worst slowest, coldest;
+  const auto all = dashboard(*books);
+  {
+    analysis desk{books, "UTC"};
+    for (const auto& one : all) {
+      ask_at(desk, one.what);
+      slowest.see(one.name, measure("ask." + one.name, records, [&] { ask_at(desk, one.what); }));
+    }
+  }
+  figure("usage.dashboard.p99 (" + slowest.name + ")", slowest.ms, "ms", records);
+  // From the disk: nothing in the caches of the system nor in ours.
+  for (const auto& one : all) {
+    books.reset();
+    drop_from_caches(folder);
+    books = open_in(folder);
+    analysis desk{books, "UTC"};
+    const auto cpu = bench::cpu_ms();
+    const auto start = clock_type::now();
+    ask_at(desk, one.what);
+    const auto ms = seconds_since(start) * 1000;
+    figure("usage.cold." + one.name, ms, "ms", records);
+    figure("usage.cold." + one.name + ".cpu", bench::cpu_ms() - cpu, "ms", records);
+    coldest.see(one.name, ms);
+  }
+  figure("usage.dashboard.cold (" + coldest.name + ")", coldest.ms, "ms", records);
+}
+
+void ask_pages(const std::shared_ptr<const storage::ledger>& books, std::uint64_t records) {
+  const auto now = moment_of(begin_ns + days * day_ns);
+  analysis desk{books, "UTC"};
+  const auto key = books->id_of_key(text_of_key(7));
+  worst one_filter, two_filters;
+  const auto page = [&](const std::string& name, usage_filter where, const std::string& text = {}) {
+    record_question question;
+    question.from = now - std::chrono::hours{24 * days};
+    question.to = now;
+    question.where = std::move(where);
+    question.text = text;
+    const bool two = question.where.size() + (text.empty() ? 0 : 1) > 1;
+    const auto ms = measure("records." + name, records, [&] {
+      const auto found = desk.answer(ask_records{question, {}, {}, {}}, now);
+      if (!found)
+        must(found.error());
+    });
+    (two ? two_filters : one_filter).see(name, ms);
+  };
+  page("newest", {});
+  page("one_node", {{usage_by::node, {"node-2"}}});
+  page("one_key", {{usage_by::key, {key}}});
+  page("rare_key", {{usage_by::key, {books->id_of_key(text_of_key(bench::keys - 1))}}});
+  page("one_model", {{usage_by::model, {"model-3"}}});
+  page("rare_model", {{usage_by::model, {fmt::format("model-{}", bench::models - 1)}}});
+  page("one_account", {{usage_by::account, {fmt::format("{:016x}", 7)}}});
+  page("failed", {{usage_by::outcome, {"failed"}}});
+  page("status", {{usage_by::status, {"429"}}});
+  page("endpoint", {{usage_by::endpoint, {"POST /v1/messages"}}});
+  page("provider", {{usage_by::provider, {"provider-1"}}});
+  page("alias", {{usage_by::alias, {"model-11"}}});
+  page("unknown", {{usage_by::status, {"503"}}});
+  page("text", {}, "overloaded");
+  page("key_failed", {{usage_by::key, {key}}, {usage_by::outcome, {"failed"}}});
+  page("rare_key_failed",
+       {{usage_by::key, {books->id_of_key(text_of_key(bench::keys - 1))}}, {usage_by::outcome, {"failed"}}});
+  page("key_model", {{usage_by::key, {key}}, {usage_by::model, {"model-3"}}});
+  page("key_account", {{usage_by::key, {key}}, {usage_by::account, {fmt::format("{:016x}", 7)}}});
+  page("rare_key_text", {{usage_by::key, {books->id_of_key(text_of_key(bench::keys - 1))}}}, "overloaded");
+  page("model_status", {{usage_by::model, {"model-3"}}, {usage_by::status, {"500"}}});
+  figure("usage.records.one_filter.p99 (" + one_filter.name + ")", one_filter.ms, "ms", records);
+  figure("usage.records.two_filters.p99 (" + two_filters.name + ")", two_filters.ms, "ms", records);
+}
+
+/// A few of the same questions; as often as can be waited for.
+void ask_peer(bench::usage_peer& peer, std::uint64_t records) {
+  const auto end = begin_ns + days * day_ns;
+  const auto ask = [&](const std::string& name, const char* sql) {
+    const auto start = clock_type::now();
+    peer.ask(sql, begin_ns, end);
+    figure("usage.peer." + name, seconds_since(start) * 1000, "ms", records);
+  };
+  ask("totals.90d", "SELECT count(*), sum(failed * requests), sum(requests), sum(total), sum(cost) FROM hourly"
+                    " WHERE hour >= ?1 / 3600000000000 AND hour < ?2 / 3600000000000");
+  ask("by_model.90d",
+      "SELECT hour / 24, model, sum(requests), sum(input), sum(output), sum(total), sum(cost) FROM hourly"
+      " WHERE hour >= ?1 / 3600000000000 AND hour < ?2 / 3600000000000 GROUP BY 1, 2");
+  ask("weekday_hour.90d", "SELECT (hour / 24 + 3) % 7, hour % 24, sum(requests), sum(total), sum(cost) FROM hourly"
+                          " WHERE hour >= ?1 / 3600000000000 AND hour < ?2 / 3600000000000 GROUP BY 1, 2");
+  ask("ranking.90d",
+      "SELECT key, sum(requests), sum(total), sum(cost) FROM hourly"
+      " WHERE hour >= ?1 / 3600000000000 AND hour < ?2 / 3600000000000 GROUP BY 1 ORDER BY 2 DESC LIMIT 10");
+  ask("key_model.90d", "SELECT key, model, sum(requests), sum(total), sum(cost) FROM hourly"
+                       " WHERE hour >= ?1 / 3600000000000 AND hour < ?2 / 3600000000000 GROUP BY 1, 2");
+  ask("one_key.90d", "SELECT hour / 24, model, sum(requests), sum(total), sum(cost) FROM hourly"
+                     " WHERE key = 'sk-portal-00000000000000000000000000000007'"
+                     " AND hour >= ?1 / 3600000000000 AND hour < ?2 / 3600000000000 GROUP BY 1, 2");
+  ask("latency.90d",
+      "SELECT day, model, max(CASE WHEN r <= n * 0.5 THEN latency END),"
+      " max(CASE WHEN r <= n * 0.99 THEN latency END) FROM (SELECT at / 86400000000000 AS day, model, latency,"
+      " row_number() OVER w AS r, count(*) OVER (PARTITION BY at / 86400000000000, model) AS n FROM events"
+      " WHERE at >= ?1 AND at < ?2 WINDOW w AS (PARTITION BY at / 86400000000000, model ORDER BY latency))"
+      " GROUP BY 1, 2");
+  ask("records.one_key", "SELECT * FROM events WHERE key = 'sk-portal-00000000000000000000000000000007' AND at >= ?1"
+                         " AND at < ?2 ORDER BY at DESC LIMIT 100");
+  ask("records.status", "SELECT * FROM events WHERE status = 429 AND at >= ?1 AND at < ?2 ORDER BY at DESC LIMIT 100");
+  ask("records.unknown", "SELECT * FROM events WHERE status = 503 AND at >= ?1 AND at < ?2 ORDER BY at DESC LIMIT 100");
+  ask("records.rare_key_text", "SELECT * FROM events WHERE key = 'sk-portal-00000000000000000000000000000299'"
+                               " AND (model LIKE '%overloaded%' OR error LIKE '%overloaded%') AND at >= ?1 AND at < ?2"
+                               " ORDER BY at DESC LIMIT 100");
+}
+
+
+void fill(const std::filesystem::path& folder, std::uint64_t records, std::uint64_t batch) {
   auto books = open_in(folder);
   books->use_prices(std::make_shared<const flat_price>());
   traffic source{records};
   double spent = 0;
   const auto cpu = bench::cpu_ms();
-  for (std::uint64_t done = 0; done < records; done += batch) {
+  for (std::uint64_t done = 0, node = 0; done < records; done += batch, ++node) {
     collection poll;
-    poll.node = "node-1";
+    poll.node = bench::node_of(node);
     poll.groups = std::make_shared<const std::vector<record_group>>(source.next(batch));
     poll.from_poll = false;
     const auto now = moment_of(source.now_ns());
@@ -240,11 +316,19 @@ void fill(const std::filesystem::path& folder, std::uint64_t records) {
   figure("usage.disk", static_cast<double>(bytes_in(folder)) / static_cast<double>(records), "bytes/record", records);
 }
 
+void fill(bench::usage_peer& peer, std::uint64_t records) {
+  constexpr std::uint64_t batch = 10'000;
+  traffic source{records};
+  const auto start = clock_type::now();
+  for (std::uint64_t done = 0, node = 0; done < records; done += batch, ++node)
+    peer.insert(bench::node_of(node), source.next(batch));
+  peer.finish();
+  figure("usage.peer.filled", static_cast<double>(records) / seconds_since(start), "records/s", records);
+}
+
 } // namespace
 
 int main(int count, char** arguments) {
-  using storage::cell_view;
-  using storage::granularity;
   const auto records = count > 1 ? std::strtoull(arguments[1], nullptr, 10) : 1'000'000;
   const std::filesystem::path parent = count > 2 ? arguments[2] : fmt::format("usage_bench.{}", ::getpid());
   const auto folder = parent / "ledger";
@@ -252,39 +336,23 @@ int main(int count, char** arguments) {
   try {
     std::filesystem::create_directories(parent);
     if (!std::filesystem::exists(folder))
-      fill(folder, records);
+      fill(folder, records, count > 3 ? std::strtoull(arguments[3], nullptr, 10) : 1000);
     const auto start = clock_type::now();
     std::shared_ptr<storage::ledger> books = open_in(folder);
     figure("usage.start", seconds_since(start), "s", records);
-    const auto first_day = static_cast<std::int32_t>(begin_ns / day_ns);
-    const auto sums = [&](granularity by, cell_view view, const storage::lead_filter* leads, bool by_lead_only) {
-      const int width = by == granularity::day ? 1 : 24;
-      std::uint64_t cells = 0;
-      storage::ledger::cell_question what{
-        by, view, first_day * width, static_cast<std::int32_t>((first_day + days + 1) * width), leads, by_lead_only};
-      storage::cell_sums all;
-      must(books->read()->sums("node-1", what, [&](std::int32_t, const storage::cell_id&, const storage::cell_sums& s) {
-        ++cells;
-        all.add(s);
-      }));
-      return cells;
-    };
-    const auto show = [&](const std::string& name, granularity by, cell_view view,
-                          const storage::lead_filter* leads = nullptr, bool by_lead_only = false) {
-      measure(name, records, [&] { sums(by, view, leads, by_lead_only); });
-      figure("usage." + name + ".cells", static_cast<double>(sums(by, view, leads, by_lead_only)), "cells", records);
-    };
-    show("kinds_by_day", granularity::day, cell_view::kinds);
-    show("kinds_by_hour", granularity::hour, cell_view::kinds);
-    show("total_by_hour", granularity::hour, cell_view::kinds, nullptr, true);
-    show("keys_only_by_day", granularity::day, cell_view::keys, nullptr, true);
-    show("keys_by_day", granularity::day, cell_view::keys);
-    show("keys_by_hour", granularity::hour, cell_view::keys);
-    show("accounts_by_hour", granularity::hour, cell_view::accounts);
-    show("all_by_day", granularity::day, cell_view::all);
-    const storage::lead_filter one = [](storage::name_number lead) { return lead == 5; };
-    show("one_key_by_hour", granularity::hour, cell_view::keys, &one);
-    ask_questions(books, records);
+    if (std::getenv("USAGE_BENCH_PAGES_ONLY") == nullptr)
+      ask_questions(books, records, folder);
+    ask_pages(books, records);
+    if (std::getenv("USAGE_BENCH_PEER") != nullptr) {
+      const bool there = std::filesystem::exists(parent / "peer.db");
+      bench::usage_peer peer{parent / "peer.db"};
+      if (!there)
+        fill(peer, records);
+      figure("usage.peer.disk",
+             static_cast<double>(std::filesystem::file_size(parent / "peer.db")) / static_cast<double>(records),
+             "bytes/record", records);
+      ask_peer(peer, records);
+    }
     const auto proving = clock_type::now();
     std::uint64_t checked = 0;
     const auto all_days = books->days_of_rollups();

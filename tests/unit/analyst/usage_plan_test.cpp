@@ -53,7 +53,9 @@ TEST_CASE("Days are read whole, hours at the edges, minutes where there are any"
 TEST_CASE("A question that needs no keys reads rows without them") {
   auto question = asked("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z");
   const auto view = [&] { return must(planned(question, "UTC")).view_of(granularity::day); };
-  CHECK(view() == storage::cell_view::kinds);
+  CHECK(view() == storage::cell_view::total);
+  question.by = {usage_by::key};
+  CHECK(view() == storage::cell_view::key_totals);
   question.by = {usage_by::model, usage_by::status};
   CHECK(view() == storage::cell_view::kinds);
   question.by = {usage_by::model, usage_by::user};
@@ -70,8 +72,8 @@ TEST_CASE("Rows cover the range once, and none lies across a border, whatever is
   const auto seed = std::random_device{}();
   INFO("seed " << seed);
   std::mt19937 random{seed};
-  const char* zones[] = {"UTC", "Asia/Shanghai", "Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe",
-                         "America/Havana"};
+  const char* zones[] = {"UTC",          "Asia/Shanghai",       "Europe/Berlin",
+                         "Asia/Kolkata", "Australia/Lord_Howe", "America/Havana"};
   for (int round = 0; round < 300; ++round) {
     const std::string name = zones[random() % std::size(zones)];
     usage_question question;
@@ -84,8 +86,8 @@ TEST_CASE("Rows cover the range once, and none lies across a border, whatever is
       if (random() % 3 == 0)
         question.by.push_back(by);
     plan_limits limits;
-    limits.first_minute =
-      static_cast<std::int32_t>(unix_ns(at("2026-03-20T00:00:00Z")) / minute_ns) + 60 * static_cast<int>(random() % 500);
+    limits.first_minute = static_cast<std::int32_t>(unix_ns(at("2026-03-20T00:00:00Z")) / minute_ns)
+                          + 60 * static_cast<int>(random() % 500);
     const auto first_day = static_cast<std::int32_t>(unix_ns(question.from) / minute_ns / 1440);
     for (int i = 0; i < 3; ++i)
       limits.days_to_divide.push_back(first_day + static_cast<int>(random() % 40));
@@ -121,7 +123,8 @@ TEST_CASE("Rows cover the range once, and none lies across a border, whatever is
               && std::binary_search(limits.days_to_divide.begin(), limits.days_to_divide.end(), row))
             FAIL("a day that is to be divided");
           if (&runs == &plan->rows) {
-            const auto border = std::upper_bound(plan->starts.begin(), plan->starts.end(), moment_of(begin * minute_ns));
+            const auto border =
+              std::upper_bound(plan->starts.begin(), plan->starts.end(), moment_of(begin * minute_ns));
             if (border != plan->starts.end() && *border < moment_of(end * minute_ns))
               FAIL("a row across a border");
           }

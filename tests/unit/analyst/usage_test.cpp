@@ -175,12 +175,26 @@ void ask_much(const char* from, const char* to) {
   INFO("seed " << seed);
   world w{seed};
   fill(w, from, to);
+  std::vector<usage_question> asked;
   for (int round = 0; round < 250; ++round) {
     if (round == 120) { // records that come late, into rows that were asked for before
       w.use(40, at(from), at(to));
       w.give(3, "u-bob", at(from) + (at(to) - at(from)) / 4);
     }
-    const auto question = random_question(w, from, to);
+    if (round % 30 == 29)
+      w.use(1 + w.pick(3), at(from), at(to));
+    // Some are asked again, also in another way: what was kept of them must be as good as new.
+    auto question = random_question(w, from, to);
+    if (!asked.empty() && w.pick(3) == 0) {
+      const auto& again = asked[w.pick(asked.size())];
+      question.from = again.from + std::chrono::hours{w.pick(2) * w.pick(30)};
+      question.to = std::max(question.from, again.to);
+      question.zone = again.zone;
+      question.step = again.step;
+      question.by = again.by;
+      question.where = again.where;
+    }
+    asked.push_back(question);
     std::string told;
     for (const auto by : question.by)
       told += " by " + std::string(name_of(by));
@@ -336,9 +350,10 @@ TEST_CASE("What is known to be missing is told with the answer") {
   w.use(20, begin, begin + std::chrono::hours{10});
   journal_entry facts;
   facts.gap = gap_record{"alpha", 0, begin + std::chrono::hours{2}, begin + std::chrono::hours{3}, 17, "it restarted"};
-  facts.incompletes.push_back({"beta", 0, "account-1", begin + std::chrono::hours{5}, begin + std::chrono::hours{6}, 2, 1, {}});
   facts.incompletes.push_back(
-    {"beta", 0, "account-2", begin + std::chrono::hours{5}, begin + std::chrono::hours{6}, 9, 9, begin + std::chrono::hours{7}});
+    {"beta", 0, "account-1", begin + std::chrono::hours{5}, begin + std::chrono::hours{6}, 2, 1, {}});
+  facts.incompletes.push_back({"beta", 0, "account-2", begin + std::chrono::hours{5}, begin + std::chrono::hours{6}, 9,
+                               9, begin + std::chrono::hours{7}});
   must(w.store->commit({facts}, w.now));
   usage_question question;
   question.from = begin;

@@ -1,4 +1,5 @@
 #include <catch2/catch_test_macros.hpp>
+#include <fmt/format.h>
 
 #include "tests/unit/registry/world.hpp"
 
@@ -177,6 +178,40 @@ TEST_CASE("Keys made elsewhere are left alone until they are adopted; those remo
   CHECK(w.book.find(mine)->why_suspended == suspension::by_hand);
   CHECK(w.ask(resume_key{mine}));
   CHECK(w.book.find(mine)->state == key_state::live);
+}
+
+TEST_CASE("Of very many keys each ends when its time has come, and none before") {
+  constexpr std::size_t count = 50'000;
+  world w;
+  registry_image image;
+  const auto begin = w.now;
+  for (std::size_t i = 0; i < count; ++i) {
+    client_key key;
+    key.id = fmt::format("k{:026x}", i);
+    key.sealed = "sealed";
+    key.shown = "sk-kp";
+    key.state = key_state::live;
+    key.owner = "u";
+    // In an order of its own; some together, a third of all at once.
+    key.expires_at = begin + std::chrono::minutes{i % 3 == 0 ? 30'000 : (i * 7'919) % 60'000};
+    image.keys.push_back(std::move(key));
+  }
+  w.book.load(std::move(image));
+  std::size_t ended = 0;
+  for (int minutes = 0; minutes <= 60'000; minutes += 3'000) {
+    w.now = begin + std::chrono::minutes{minutes};
+    std::size_t wanted = 0;
+    for (std::size_t i = 0; i < count; ++i)
+      wanted += static_cast<int>(i % 3 == 0 ? 30'000 : (i * 7'919) % 60'000) <= minutes ? 1 : 0;
+    while (ended < wanted) {
+      REQUIRE(w.book.due_at());
+      REQUIRE(*w.book.due_at() <= w.now);
+      REQUIRE(w.ask(pass_time{}));
+      ended = w.book.state().keys[static_cast<std::size_t>(key_state::expired)];
+    }
+    REQUIRE(ended == wanted);
+  }
+  REQUIRE(ended == count);
 }
 
 TEST_CASE("The pool fills itself to its size when it is below its low water") {

@@ -40,7 +40,7 @@ std::map<place, cell_sums> cells_of(const ledger& books, granularity by, cell_vi
                                     std::int32_t end, const node_name& node = "alpha") {
   std::map<place, cell_sums> out;
   const auto read = books.read();
-  ledger::cell_question what{by, view, first, end, nullptr, false};
+  ledger::cell_question what{by, view, first, end, nullptr};
   const auto take = [&](std::int32_t start, const cell_id& id, const cell_sums& sums) {
     place where{start, has_keys(view) ? must(read->text(name_kind::client_key, id.client_key)) : "",
                 must(read->text(name_kind::model, id.model)), id.failed};
@@ -110,7 +110,7 @@ TEST_CASE("Every view and every period adds up to the same, whatever the order i
       std::int64_t requests = 0;
       std::int64_t counted = 0;
       const auto read = books->read();
-      const ledger::cell_question all{by, view, INT32_MIN, INT32_MAX, nullptr, false};
+      const ledger::cell_question all{by, view, INT32_MIN, INT32_MAX, nullptr};
       must(read->sums("alpha", all, [&](std::int32_t, const cell_id& id, const cell_sums& sums) {
         CHECK(id.in(view) == id);
         requests += sums.requests;
@@ -121,11 +121,14 @@ TEST_CASE("Every view and every period adds up to the same, whatever the order i
       }));
       CHECK(requests == sent);
       CHECK(counted == sent);
-      // By lead and outcome only: the same again.
+      // In the view that tells nothing but lead and outcome apart: the same again.
+      if (view == cell_view::all)
+        continue;
       std::map<std::pair<name_number, bool>, std::pair<cell_sums, std::int64_t>> one_by_one, together;
       for (const bool only : {false, true}) {
         auto& to = only ? together : one_by_one;
-        const ledger::cell_question what{by, view, INT32_MIN, INT32_MAX, nullptr, only};
+        const ledger::cell_question what{by, view_with(has_keys(view), has_accounts(view), !only), INT32_MIN, INT32_MAX,
+                                         nullptr};
         must(read->sums("alpha", what, [&](std::int32_t, const cell_id& id, const cell_sums& sums) {
           to[{lead_of(id, view), id.failed}].first.add(sums);
         }));
@@ -149,7 +152,7 @@ TEST_CASE("Only the keys asked for are read") {
   const auto wanted = names[1].first;
   const lead_filter only = [&](name_number lead) { return lead == wanted; };
   int met = 0;
-  must(read->sums("alpha", {granularity::hour, cell_view::keys, INT32_MIN, INT32_MAX, &only, false},
+  must(read->sums("alpha", {granularity::hour, cell_view::keys, INT32_MIN, INT32_MAX, &only},
                   [&](std::int32_t, const cell_id& id, const cell_sums&) {
                     ++met;
                     CHECK(id.client_key == wanted);
@@ -188,10 +191,10 @@ TEST_CASE("Roll-ups that are not what the records come to are found, told and me
     const auto db =
       must(database::open_store({how.folder / "db", how.block_cache_bytes, how.write_buffer_bytes, nullptr}));
     rocksdb::WriteBatch batch;
-    const auto hour_row = encode_key(cells_key{1, 1, 0, 1, new_year_hour});
+    const auto hour_row = encode_key(cells_key{1, 1, 0, 1, 0, new_year_hour});
     REQUIRE(must(db->get(family::rollups, hour_row)));
     batch.Delete(db->handle(family::rollups), hour_row);
-    batch.Put(db->handle(family::rollups), encode_key(cells_key{1, 1, 0, 1, new_year_hour + 5}),
+    batch.Put(db->handle(family::rollups), encode_key(cells_key{1, 1, 0, 1, 0, new_year_hour + 5}),
               encode(sums_row{{{}, {7, {}, {}, 0, 0, 0, 0, 0}}}, cell_view::keys));
     must(db->write(batch, true));
   }
