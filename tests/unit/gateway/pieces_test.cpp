@@ -169,7 +169,7 @@ TEST_CASE("a server that stops does not wait for a body without an end") {
   REQUIRE(it);
   client c((*it)->port());
   c.send(get("/"));
-  CHECK(c.answer(true).status == 200); // only its head
+  REQUIRE(c.take(200'000).size() == 200'000);
   (*it)->stop();
-  CHECK(c.rest().size() > 100'000);
+  CHECK(c.rest().find("\r\n0\r\n") == std::string::npos);
 }
