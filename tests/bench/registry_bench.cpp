@@ -4,6 +4,7 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <stdexcept>
 
 #include <malloc.h>
@@ -12,6 +13,7 @@
 #include <caf/all.hpp>
 #include <fmt/format.h>
 
+#include "actors/key_registry/registry_book.hpp"
 #include "actors/ledger/ledger.hpp"
 #include "figure.hpp"
 #include "storage/ledger.hpp"
@@ -115,7 +117,7 @@ void run_start(const std::filesystem::path& folder, std::uint64_t users) {
   const auto before_kb = status_kb("VmRSS");
   const auto start = clock_type::now();
   const auto books = open_in(folder);
-  const auto image = must(books->load_registry());
+  auto image = must(books->load_registry());
   const auto spent = seconds_since(start);
   if (image.users.size() != users || image.keys.size() != users * keys_per_user)
     throw std::runtime_error("users or keys are missing");
@@ -129,6 +131,27 @@ void run_start(const std::filesystem::path& folder, std::uint64_t users) {
   if (const auto broken = books->verify_registry())
     throw std::runtime_error(render(broken));
   figure("registry.verify." + suffix, seconds_since(proving), "s", image.position);
+
+  // From a key's text to the key and its owner, each time another one.
+  registry_book book{{},
+                     {[&](std::string_view text) { return books->id_of_key(text); },
+                      [&](std::string_view text, const key_id& id) { return books->seal_key(text, id); },
+                      [&](std::string_view sealed, const key_id& id) { return books->open_key(sealed, id); },
+                      [](std::span<std::uint8_t>) {}}};
+  book.load(std::move(image));
+  std::vector<double> waits;
+  constexpr std::uint64_t lookups = 100'000;
+  for (std::uint64_t i = 0; i < lookups; ++i) {
+    const auto text = fmt::format("sk-kp1-{:048x}", i * 7'919 % (users * keys_per_user));
+    const auto asked = clock_type::now();
+    const auto found = book.find_text(text);
+    const auto* owner = found ? book.find_user((*found)->owner) : nullptr;
+    waits.push_back(seconds_since(asked) * 1e6);
+    if (owner == nullptr)
+      throw std::runtime_error("a key or its owner is not found");
+  }
+  figure("registry.lookup." + suffix, percentile(waits, 0.5), "us", lookups);
+  figure("registry.lookup." + suffix + ".p99", percentile(waits, 0.99), "us", lookups);
 }
 
 // Assignments, each answered when it is on disk.
