@@ -7,6 +7,7 @@
 
 #include "sample.hpp"
 #include "storage/cells.hpp"
+#include "storage/database.hpp"
 #include "tests/support/seed.hpp"
 
 namespace keyportal::storage::test {
@@ -221,6 +222,42 @@ TEST_CASE("Nothing goes that waits for the stream or for a consumer") {
   must_commit(*books, consumer_progress{"slow", 80});
   CHECK(let_go(*books, new_year_day + 2, {"slow"}) == 1);
   must(books->verify());
+}
+
+TEST_CASE("A day whose roll-ups are not what its records come to stays until they are mended") {
+  const scratch_folder folder;
+  const auto how = small_settings(folder.path());
+  auto books = must_open(how);
+  must_commit(*books, polled("alpha", day_of_records(0, 40)));
+  must_commit(*books, polled("alpha", day_of_records(3, 40)));
+  ship_all(*books);
+  const auto before = roll_ups(*books, "alpha");
+  books.reset();
+  {
+    const auto db =
+      must(database::open_store({how.folder / "db", how.block_cache_bytes, how.write_buffer_bytes, nullptr}));
+    std::string row; // of the first day
+    must(db->each(family::rollups, key_prefix<cells_key>(static_cast<std::uint8_t>(granularity::day)), {},
+                  [&](std::string_view key, std::string_view, bool& stop) -> caf::error {
+                    row = key;
+                    stop = true;
+                    return {};
+                  }));
+    REQUIRE_FALSE(row.empty());
+    rocksdb::WriteBatch batch;
+    batch.Delete(db->handle(family::rollups), row);
+    must(db->write(batch, true));
+  }
+  books = must_open(how);
+  close_before(*books, "alpha", new_year_day + 1);
+  const auto checked = must(books->check_day({"alpha", new_year_day}, 1000));
+  CHECK(checked.broken);
+  CHECK_FALSE(checked.ready);
+  CHECK(let_go(*books, new_year_day + 1) == 0);
+  CHECK(must(books->mend_rollups({"alpha", new_year_day})) == 1);
+  CHECK(let_go(*books, new_year_day + 1) == 1);
+  must(books->verify());
+  CHECK(roll_ups(*books, "alpha") == before);
 }
 
 TEST_CASE("A day that is not closed, or has gone, is not let go") {
