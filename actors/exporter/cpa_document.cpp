@@ -197,7 +197,8 @@ private:
         starts_.push_back(all);
         all += std::min(here, most_gathered_);
       }
-      held_.assign(all, {});
+      held_ = {}; // never two of them at a time
+      held_.resize(all);
       auto next = starts_;
       std::uint64_t skipped = 0;
       auto failed = choice_.books().each_record(

@@ -11,6 +11,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include <malloc.h>
+
 #include <fmt/core.h>
 #include <nlohmann/json.hpp>
 #include <unistd.h>
@@ -117,6 +119,7 @@ struct written {
 };
 
 written export_all(export_desk& desk, const export_question& asked) {
+  malloc_trim(0); // what was freed before must not serve what comes
   const auto before = bench::status_kb("VmRSS");
   bench::forget_peak_memory();
   written out;
