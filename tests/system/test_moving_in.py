@@ -49,7 +49,7 @@ class MovingIn(unittest.TestCase):
                 return json.loads(portal.command("import", "cpa-usage-keeper", path, "--json", *more)[1])
 
             self.assertEqual(importing("--dry-run")["records"],
-                             {"read": total + 50, "added": total, "known": 50, "refused": 0})
+                             {"read": total + 50, "added": total, "known": 50, "refused": 0, "too_old": 0})
             self.assertEqual(portal.requests(), 50)
             command = [find_program("keyportal"), "import", "cpa-usage-keeper", path, "--config", portal.config]
             half = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -62,7 +62,7 @@ class MovingIn(unittest.TestCase):
             self.assertEqual(would["known"], portal.requests())
             self.assertEqual(importing()["records"], would)
             self.assertEqual(portal.requests(), total + 50)
-            self.assertEqual(importing()["records"], {"read": total + 50, "added": 0, "known": total + 50, "refused": 0})
+            self.assertEqual(importing()["records"], {"read": total + 50, "added": 0, "known": total + 50, "refused": 0, "too_old": 0})
             self.assertEqual(sorted(os.listdir(place.folder)).count("app.db"), 1)
             self.assertFalse([name for name in os.listdir(place.folder) if name.startswith("app.db-")])
             # Nothing of it goes back to the node.
@@ -99,7 +99,7 @@ class MovingIn(unittest.TestCase):
                 db.execute("INSERT INTO user_usage VALUES('2025-11-03','ada/pc@example.com','usr_pool_0001_a1',3,2,1,40,30,10)")
             db.close()
             first = json.loads(portal.command("import", "usage-db", path, "--json")[1])
-            self.assertEqual(first["days"], {"read": 2, "added": 2, "changed": 0, "known": 0, "refused": 0})
+            self.assertEqual(first["days"], {"read": 2, "added": 2, "changed": 0, "known": 0, "refused": 0, "too_old": 0})
             self.assertEqual(first["people"], {"added": 1, "known": 0})
             again = json.loads(portal.command("import", "usage-db", path, "--json")[1])
             self.assertEqual(again["days"]["known"], 2)
