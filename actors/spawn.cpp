@@ -135,8 +135,17 @@ shared_actors spawn_shared(caf::actor_system& system, const surroundings& around
   a.retention =
     spawn_retention_keeper(system, own_thread, retention_of(around), a.ledger, around.store, *around.numbers);
   a.gateway = system.spawn(gateway::gateway,
-                           gateway::gateway_handles{a.feed, a.ledger, a.publisher, {}, a.registry, a.auditor, a.analyst,
-                                                    a.checker, a.exporter, a.backups, a.retention},
+                           gateway::gateway_handles{a.feed,
+                                                    a.ledger,
+                                                    a.publisher,
+                                                    {},
+                                                    a.registry,
+                                                    a.auditor,
+                                                    a.analyst,
+                                                    a.checker,
+                                                    a.exporter,
+                                                    a.backups,
+                                                    a.retention},
                            around.gateway_hooks);
   caf::anon_send(a.ledger, add_listener{a.feed});
   caf::anon_send(a.ledger, add_listener{a.registry});

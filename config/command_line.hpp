@@ -165,7 +165,7 @@ struct backup_words {
   std::string id;     ///< empty: the newest
   std::string folder; ///< empty: backup.folder; else its key too has to be said
   std::string key_file, passphrase_file;
-  std::string to;       ///< empty: data_dir
+  std::string to; ///< empty: data_dir
   bool full = false;
   bool restore = false; ///< of verify
   bool replace = false; ///< sets the old folder aside

@@ -47,8 +47,7 @@ http_response summary_answer(const summary_parts& all) {
   body["publisher"] = all.publisher ? to_json(*all.publisher) : nlohmann::json(nullptr);
   body["ledger"] = all.ledger ? figures(*all.ledger) : nlohmann::json(nullptr);
   body["demo"] = all.demo;
-  body["alarms"] =
-    alarms_of(all.backups ? &*all.backups : nullptr, all.retention ? &*all.retention : nullptr);
+  body["alarms"] = alarms_of(all.backups ? &*all.backups : nullptr, all.retention ? &*all.retention : nullptr);
   body["money"] = {{"currency", all.currency}, {"rate", all.currency_rate}};
   return json_answer(body);
 }

@@ -45,13 +45,13 @@ void list(const visit& here) {
   here.ask<backup_state>(whom, read_backup_state{}, short_wait, [here, whom](const backup_state& now) {
     if (!now.configured)
       return here.answer(json_answer({{"state", to_json(now)}, {"items", json::array()}}));
-    here.ask<std::vector<backup_info>>(whom, list_backups{}, file_wait,
-                                       [here, now](const std::vector<backup_info>& all) {
-                                         auto items = json::array();
-                                         for (const auto& one : all)
-                                           items.push_back(to_json(one));
-                                         here.answer(json_answer({{"state", to_json(now)}, {"items", std::move(items)}}));
-                                       });
+    here.ask<std::vector<backup_info>>(
+      whom, list_backups{}, file_wait, [here, now](const std::vector<backup_info>& all) {
+        auto items = json::array();
+        for (const auto& one : all)
+          items.push_back(to_json(one));
+        here.answer(json_answer({{"state", to_json(now)}, {"items", std::move(items)}}));
+      });
   });
 }
 
@@ -86,7 +86,8 @@ void about_store(const visit& here) {
       return begin(here, std::move(what));
     }
     case topic::prune_backups: return begin(here, prune_backups{});
-    case topic::retention: return here.relay<retention_state>(handles.retention, read_retention_state{}, file_wait, shown);
+    case topic::retention:
+      return here.relay<retention_state>(handles.retention, read_retention_state{}, file_wait, shown);
     default: return here.relay<retention_state>(handles.retention, run_retention{}, file_wait, shown);
   }
 }

@@ -17,7 +17,7 @@ struct make_backup {
   bool full = false; ///< rests on no file that an earlier one kept
 };
 struct verify_backups {
-  std::string id;      ///< empty: all
+  std::string id;       ///< empty: all
   bool restore = false; ///< besides: restores the newest of them into a folder, opens it and proves the ledger in it
 };
 struct prune_backups {};
@@ -53,11 +53,10 @@ struct backup_state {
   std::uint64_t stored_bytes = 0;    ///< of all of them, as they lie there
 };
 
-using backup_actor = caf::typed_actor<caf::replies_to<make_backup>::with<backup_state>,
-                                      caf::replies_to<verify_backups>::with<backup_state>,
-                                      caf::replies_to<prune_backups>::with<backup_state>,
-                                      caf::replies_to<list_backups>::with<std::vector<backup_info>>,
-                                      caf::replies_to<read_backup_state>::with<backup_state>>;
+using backup_actor = caf::typed_actor<
+  caf::replies_to<make_backup>::with<backup_state>, caf::replies_to<verify_backups>::with<backup_state>,
+  caf::replies_to<prune_backups>::with<backup_state>, caf::replies_to<list_backups>::with<std::vector<backup_info>>,
+  caf::replies_to<read_backup_state>::with<backup_state>>;
 
 // --- RETENTION KEEPER: lets raw records go, watches the size of the data folder --------------------------------
 
@@ -69,18 +68,18 @@ struct retention_state {
     node_name name;
     std::optional<moment> first; ///< none from before is entered any more
     std::uint64_t records = 0;
-    std::uint64_t gone = 0;    ///< counted and added up, without a row
-    std::uint64_t refused = 0; ///< tries to enter one from before `first`
+    std::uint64_t gone = 0;                         ///< counted and added up, without a row
+    std::uint64_t refused = 0;                      ///< tries to enter one from before `first`
     std::optional<moment> refused_from, refused_to; ///< between which moments those lay
   };
-  std::int64_t keep_s = 0;  ///< 0: for ever
-  std::uint64_t limit = 0;  ///< bytes of the data folder; 0: none
-  std::uint64_t size = 0;   ///< as last measured
-  std::uint64_t free = 0;   ///< left on its disk
+  std::int64_t keep_s = 0; ///< 0: for ever
+  std::uint64_t limit = 0; ///< bytes of the data folder; 0: none
+  std::uint64_t size = 0;  ///< as last measured
+  std::uint64_t free = 0;  ///< left on its disk
   bool running = false;
   std::optional<moment> ran_at;
-  std::uint64_t days = 0;    ///< of nodes: went at the last run
-  std::uint64_t records = 0; ///< in them
+  std::uint64_t days = 0;             ///< of nodes: went at the last run
+  std::uint64_t records = 0;          ///< in them
   std::vector<std::string> held_back; ///< what should have gone and stays, and why; sentences
   std::string alarm;                  ///< a sentence while the limit is near or reached; else empty
   std::vector<node> nodes;

@@ -13,8 +13,13 @@ json when(const std::optional<moment>& at) { return at ? json(to_rfc3339_ms(*at)
 json to_json(const backup_info& i) {
   if (!i.problem.empty())
     return {{"id", i.id}, {"problem", i.problem}};
-  return {{"id", i.id},       {"made_at", to_rfc3339_ms(i.made_at)}, {"position", i.position}, {"records", i.records},
-          {"files", i.files}, {"bytes", i.bytes},                    {"new_bytes", i.new_bytes}};
+  return {{"id", i.id},
+          {"made_at", to_rfc3339_ms(i.made_at)},
+          {"position", i.position},
+          {"records", i.records},
+          {"files", i.files},
+          {"bytes", i.bytes},
+          {"new_bytes", i.new_bytes}};
 }
 
 json to_json(const backup_state& s) {
@@ -41,16 +46,11 @@ json to_json(const backup_state& s) {
 }
 
 json to_json(const retention_state& s) {
-  json out = {{"keep_s", s.keep_s},
-              {"limit_bytes", s.limit},
-              {"bytes", s.size},
-              {"free_bytes", s.free},
-              {"running", s.running},
-              {"ran_at", when(s.ran_at)},
-              {"days", s.days},
-              {"records", s.records},
-              {"held_back", s.held_back},
-              {"alarm", s.alarm.empty() ? json(nullptr) : json(s.alarm)}};
+  json out = {{"keep_s", s.keep_s},       {"limit_bytes", s.limit},
+              {"bytes", s.size},          {"free_bytes", s.free},
+              {"running", s.running},     {"ran_at", when(s.ran_at)},
+              {"days", s.days},           {"records", s.records},
+              {"held_back", s.held_back}, {"alarm", s.alarm.empty() ? json(nullptr) : json(s.alarm)}};
   auto nodes = json::array();
   for (const auto& one : s.nodes) {
     json n = {{"node", one.name},

@@ -8,7 +8,11 @@ namespace {
 
 /// Whose events these are; empty: a node's.
 std::string_view about_of(event_kind kind) {
-  return is_of_key(kind) ? "key" : is_of_user(kind) ? "user" : is_of_policy(kind) ? "policy" : is_of_store(kind) ? "store" : "";
+  return is_of_key(kind)      ? "key"
+         : is_of_user(kind)   ? "user"
+         : is_of_policy(kind) ? "policy"
+         : is_of_store(kind)  ? "store"
+                              : "";
 }
 
 } // namespace

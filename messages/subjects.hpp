@@ -14,8 +14,9 @@ inline constexpr std::string_view root = "keyportal.v1";
 inline constexpr std::string_view usage_stream = "KEYPORTAL_USAGE";
 inline constexpr std::string_view usage_all = "keyportal.v1.usage.>";
 inline constexpr std::string_view events_stream = "KEYPORTAL_EVENTS";
-inline constexpr std::string_view events_all[] = {"keyportal.v1.totals.>", "keyportal.v1.node.>", "keyportal.v1.key.>",
-                                                  "keyportal.v1.user.>", "keyportal.v1.policy.>", "keyportal.v1.store.>"};
+inline constexpr std::string_view events_all[] = {"keyportal.v1.totals.>", "keyportal.v1.node.>",
+                                                  "keyportal.v1.key.>",    "keyportal.v1.user.>",
+                                                  "keyportal.v1.policy.>", "keyportal.v1.store.>"};
 
 /// keyportal.v1.usage.<node>.<key_id>: one record.
 std::string usage(const node_name& node, const key_id& key);

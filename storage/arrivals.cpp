@@ -229,7 +229,8 @@ caf::expected<std::vector<arrival>> ledger::arrivals(const read_arrivals& asked)
       return damaged("arrivals");
     if (node && row.node != *node)
       return {};
-    auto failed = append_arrivals(out, what, key, row, db, as_of, first_ns.of(row.node), parts_->dictionary->seal(), met);
+    auto failed =
+      append_arrivals(out, what, key, row, db, as_of, first_ns.of(row.node), parts_->dictionary->seal(), met);
     stop = out.size() == what.limit;
     return failed;
   };

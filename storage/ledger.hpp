@@ -283,7 +283,7 @@ public:
     std::uint64_t gone = 0;            ///< counted, added up, without a row
     std::uint64_t refused = 0;         ///< tries to enter one from before `first_ns`
     std::int64_t refused_first_ns = 0, refused_last_ns = 0; ///< between which moments those lay
-    totals sums;                       ///< of those with a row
+    totals sums;                                            ///< of those with a row
   };
   [[nodiscard]] std::vector<kept_records> kept() const;
   /// Days before `before` of which a node has records, by node, ascending.

@@ -138,8 +138,7 @@ namespace {
 class arrivals_sweep {
 public:
   arrivals_sweep(const database& db, const view& as_of, const numbered_day& which, std::int64_t first_ns)
-    : db_(&db), which_(which), first_ns_(first_ns), begin_(begin_of_day(which.day)),
-      end_(begin_of_day(which.day + 1)) {
+    : db_(&db), which_(which), first_ns_(first_ns), begin_(begin_of_day(which.day)), end_(begin_of_day(which.day + 1)) {
     options_.snapshot = as_of.get();
     options_.fill_cache = false;
     row_.reset(db.raw().NewIterator(options_, db.handle(family::arrivals)));
@@ -343,8 +342,8 @@ caf::error ledger::give_back(const node_name& node, std::int32_t from, std::int3
     if (auto failed = compact(family::records, rows.first, rows.end))
       return failed;
   }
-  if (auto failed = compact(family::rollups, encode_key(sieve_key{*number, from * 24}),
-                            encode_key(sieve_key{*number, to * 24})))
+  if (auto failed =
+        compact(family::rollups, encode_key(sieve_key{*number, from * 24}), encode_key(sieve_key{*number, to * 24})))
     return failed;
   // What went of the arrivals begins at their beginning, but for what came late.
   arrivals_key first;

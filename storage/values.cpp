@@ -271,9 +271,10 @@ bool decode(std::string_view in, node_value& out) {
   return (version == 1 || (get_varint(in, out.incompletes) && take(in, out.plain) && take(in, out.with_facts)))
          && (version < 3 || take(in, out.copied))
          && (version < 4
-             || (get_fixed(in, out.open_hour) && get_fixed(in, out.first_ns) && take(in, out.refused) && take(in, out.gone.sums, version)
-                 && get_varint(in, out.gone.plain) && get_varint(in, out.gone.with_facts)
-                 && get_varint(in, out.gone.copied) && get_varint(in, out.lost_at_node)))
+             || (get_fixed(in, out.open_hour) && get_fixed(in, out.first_ns) && take(in, out.refused)
+                 && take(in, out.gone.sums, version) && get_varint(in, out.gone.plain)
+                 && get_varint(in, out.gone.with_facts) && get_varint(in, out.gone.copied)
+                 && get_varint(in, out.lost_at_node)))
          && in.empty();
 }
 

@@ -133,9 +133,9 @@ caf::error check_numbered(const database& db, const view& as_of, family where, s
 
 // What a span says of its records, some of which may have gone: exactly how many there are, and where at the most.
 bool agrees(const record_span& held, const record_span& counted, std::uint64_t gone) {
-  return gone == 0 ? held == counted
-                   : held.count == counted.count + gone && held.first_ns <= counted.first_ns
-                       && held.last_ns >= counted.last_ns;
+  return gone == 0
+           ? held == counted
+           : held.count == counted.count + gone && held.first_ns <= counted.first_ns && held.last_ns >= counted.last_ns;
 }
 
 caf::error compare_nodes(const database& db, const view& as_of, recount& counted, first_moments& first) {

@@ -11,7 +11,7 @@
 namespace keyportal {
 
 struct record_cursor {
-  bool back = false;     ///< towards the beginning of the list
+  bool back = false; ///< towards the beginning of the list
   bool newest_first = true;
   sequence position = 0; ///< of the first page: what came later stays out
   moment from{}, to{};   ///< of the first page: words such as "now" mean the same on all

@@ -269,8 +269,7 @@ void backup_core::work(self_ptr self, backup_job job) {
   const auto ended = [this, self] {
     ++state.jobs;
     state.did = std::exchange(state.doing, {});
-    state.took_ms =
-      std::chrono::duration_cast<std::chrono::milliseconds>(self->clock().now() - began).count();
+    state.took_ms = std::chrono::duration_cast<std::chrono::milliseconds>(self->clock().now() - began).count();
   };
   self->request(worker, caf::infinite, std::move(job))
     .then(

@@ -18,7 +18,7 @@ namespace keyportal {
 struct backup_keeper_settings {
   std::filesystem::path folder; ///< empty: no backups
   backup::key_source key;
-  std::filesystem::path ledger; ///< its folder
+  std::filesystem::path ledger;          ///< its folder
   std::chrono::milliseconds interval{0}; ///< 0: only when asked
   backup::keep_rules keep;
   std::function<moment()> now;

@@ -113,13 +113,18 @@ int create_backup(const context& here) {
   if (!to)
     return fail(here, to.error());
   const auto state = (*store)->state();
-  const auto made =
-    to->make({how.folder, [&](const std::filesystem::path& folder) { return (*store)->checkpoint(folder); }, state.last,
-              state.records, wall_clock(), here.asked.backup.full, {}});
+  const auto made = to->make({how.folder,
+                              [&](const std::filesystem::path& folder) { return (*store)->checkpoint(folder); },
+                              state.last,
+                              state.records,
+                              wall_clock(),
+                              here.asked.backup.full,
+                              {}});
   if (!made)
     return fail(here, made.error());
-  return said(here, fmt::format("backup {} is made: {} files, {} bytes, {} of them new", made->id, made->files,
-                                made->bytes, made->new_bytes),
+  return said(here,
+              fmt::format("backup {} is made: {} files, {} bytes, {} of them new", made->id, made->files, made->bytes,
+                          made->new_bytes),
               to_json(*made));
 }
 
@@ -151,7 +156,8 @@ int list_backups(const context& here) {
     return exit_done;
   }
   using side = table::side;
-  table list({{"BACKUP"}, {"MADE"}, {"RECORDS", side::right}, {"SIZE", side::right}, {"NEW", side::right}, {"PROBLEM"}});
+  table list(
+    {{"BACKUP"}, {"MADE"}, {"RECORDS", side::right}, {"SIZE", side::right}, {"NEW", side::right}, {"PROBLEM"}});
   for (const auto& one : items_of(all))
     list.add({text(one, {"id"}), local_time(text(one, {"made_at"})), number(one, {"records"}),
               bytes_text(static_cast<std::uint64_t>(integer(one, {"bytes"}))),
@@ -263,7 +269,8 @@ void print_retention(const context& here, const json& state) {
       << fmt::format("; the data folder has {}", bytes_text(static_cast<std::uint64_t>(integer(state, {"bytes"}))));
   if (const auto limit = integer(state, {"limit_bytes"}); limit > 0)
     out << fmt::format(" of {}", bytes_text(static_cast<std::uint64_t>(limit)));
-  out << fmt::format(", {} are free on its disk\n", bytes_text(static_cast<std::uint64_t>(integer(state, {"free_bytes"}))));
+  out << fmt::format(", {} are free on its disk\n",
+                     bytes_text(static_cast<std::uint64_t>(integer(state, {"free_bytes"}))));
   if (const auto ran = text(state, {"ran_at"}); !ran.empty())
     out << fmt::format("last looked {}: {} records of {} days went\n", local_time(ran), number(state, {"records"}),
                        number(state, {"days"}));
@@ -271,8 +278,8 @@ void print_retention(const context& here, const json& state) {
   table nodes({{"NODE"}, {"FROM"}, {"RECORDS", side::right}, {"GONE", side::right}, {"REFUSED", side::right}, {"OF"}});
   const auto& list = at(state, {"nodes"});
   for (const auto& one : list.is_array() ? list : json::array())
-    nodes.add({text(one, {"node"}), text(one, {"first"}).substr(0, 10), number(one, {"records"}),
-               number(one, {"gone"}), number(one, {"refused"}),
+    nodes.add({text(one, {"node"}), text(one, {"first"}).substr(0, 10), number(one, {"records"}), number(one, {"gone"}),
+               number(one, {"refused"}),
                integer(one, {"refused"}) == 0
                  ? std::string{}
                  : text(one, {"refused_from"}).substr(0, 10) + " to " + text(one, {"refused_to"}).substr(0, 10)});

@@ -72,7 +72,8 @@ void print_budgets(const context& here, const service& portal, const json& key) 
   table list({{"BUDGET"}, {"OF"}, {"USED", table::side::right}, {"AMOUNT", table::side::right}, {"SINCE"}});
   for (const auto& one : items_of(*uses))
     list.add({text(one, {"unit"}) + "/" + text(one, {"window"}), text(one, {"of"}), budget_amount(one, "used"),
-              budget_amount(one, "amount"), text(one, {"window"}) == "lifetime" ? "" : local_time(text(one, {"since"}))});
+              budget_amount(one, "amount"),
+              text(one, {"window"}) == "lifetime" ? "" : local_time(text(one, {"since"}))});
   here.io.out << list.text();
 }
 

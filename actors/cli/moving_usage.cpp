@@ -149,7 +149,11 @@ caf::error add_people(const context& here, const service& portal, tally& counted
 
 json to_json(const context& here, const node_name& node, const usage_source& source, const tally& done) {
   json out = {{"file", here.asked.file.string()}, {"node", node}, {"dry_run", here.asked.registry.dry_run}};
-  json counts = {{"read", done.read}, {"added", done.added}, {"known", done.known}, {"refused", done.refused}, {"too_old", done.too_old}};
+  json counts = {{"read", done.read},
+                 {"added", done.added},
+                 {"known", done.known},
+                 {"refused", done.refused},
+                 {"too_old", done.too_old}};
   if (source.has_days())
     counts["changed"] = done.changed;
   out[source.has_days() ? "days" : "records"] = std::move(counts);

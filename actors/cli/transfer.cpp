@@ -131,9 +131,9 @@ int import_usage(const context& here) {
   else
     here.io.out << fmt::format("{}: {} records in the file, {} added, {} known already{}\n", *node, grouped(records),
                                grouped(added), grouped(records - added - refused),
-                               refused == 0 ? std::string{}
-                                            : fmt::format(", {} of days whose records are gone and not taken",
-                                                          grouped(refused)));
+                               refused == 0
+                                 ? std::string{}
+                                 : fmt::format(", {} of days whose records are gone and not taken", grouped(refused)));
   return exit_done;
 }
 

@@ -149,11 +149,11 @@ void retention_core::measured(self_ptr self) {
   room = plan.measured(state.size);
   numbers->disk_alarm.Set(room == retention_plan::room::fine ? 0 : 1);
   const auto percent = state.limit == 0 ? 0 : state.size * 100 / state.limit;
-  state.alarm = room == retention_plan::room::fine
-                  ? std::string{}
-                  : fmt::format("the data folder has {} % of retention.max_bytes{}", percent,
-                                room == retention_plan::room::full ? "; the oldest days of single records go earlier"
-                                                                   : "");
+  state.alarm =
+    room == retention_plan::room::fine
+      ? std::string{}
+      : fmt::format("the data folder has {} % of retention.max_bytes{}", percent,
+                    room == retention_plan::room::full ? "; the oldest days of single records go earlier" : "");
   if (room == before)
     return;
   if (state.alarm.empty())
@@ -311,8 +311,9 @@ void retention_core::end(self_ptr) {
   run.reset();
 }
 
-retention_impl::behavior_type retention(self_ptr self, bool own_thread, retention_settings settings, ledger_actor ledger,
-                                        std::shared_ptr<const storage::ledger> store, metrics* numbers) {
+retention_impl::behavior_type retention(self_ptr self, bool own_thread, retention_settings settings,
+                                        ledger_actor ledger, std::shared_ptr<const storage::ledger> store,
+                                        metrics* numbers) {
   self->state.core = std::make_unique<retention_core>();
   auto* core = self->state.core.get();
   core->plan = retention_plan{settings.rules};

@@ -17,9 +17,9 @@ namespace keyportal {
 
 struct retention_settings {
   retention_rules rules;
-  std::vector<std::string> consumers;     ///< what they have not read stays
-  std::function<std::uint64_t()> size;    ///< of the data folder, bytes
-  std::function<std::uint64_t()> free;    ///< left on its disk, bytes
+  std::vector<std::string> consumers;  ///< what they have not read stays
+  std::function<std::uint64_t()> size; ///< of the data folder, bytes
+  std::function<std::uint64_t()> free; ///< left on its disk, bytes
   std::function<moment()> now;
 };
 

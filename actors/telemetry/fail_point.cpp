@@ -10,9 +10,8 @@ namespace {
 
 std::atomic<std::uint64_t> passings_left{0};
 
-constexpr std::string_view names[] = {"",        "received", "kept",    "decoded", "committed", "published",
-                                      "decided", "appended", "ordered", "written", "seen",
-                                      "closed",  "retired",  "copied"};
+constexpr std::string_view names[] = {"",         "received", "kept",    "decoded", "committed", "published", "decided",
+                                      "appended", "ordered",  "written", "seen",    "closed",    "retired",   "copied"};
 
 } // namespace
 

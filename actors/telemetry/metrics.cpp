@@ -77,13 +77,14 @@ metrics::metrics()
     backup_made_at(one(gauges(*registry_, "keyportal_backup_made_timestamp_seconds",
                               "When the newest backup was made, Unix time; 0: there is none."))),
     backup_bytes(one(gauges(*registry_, "keyportal_backup_bytes", "All backups as they lie in their folder."))),
-    backup_failing(one(gauges(*registry_, "keyportal_backup_failing", "1 while the last try to make a backup failed."))),
+    backup_failing(
+      one(gauges(*registry_, "keyportal_backup_failing", "1 while the last try to make a backup failed."))),
     data_bytes(one(gauges(*registry_, "keyportal_data_bytes", "Size of the data folder."))),
     data_limit(one(gauges(*registry_, "keyportal_data_limit_bytes", "retention.max_bytes; 0: no limit."))),
     disk_alarm(one(gauges(*registry_, "keyportal_disk_alarm", "1 while the limit is near or reached."))),
     records_retired(one(counters(*registry_, "keyportal_records_retired_total", "Raw records that went."))),
-    records_refused(one(gauges(*registry_, "keyportal_records_refused",
-                               "Tries to enter records of days whose raw records are gone."))),
+    records_refused(one(
+      gauges(*registry_, "keyportal_records_refused", "Tries to enter records of days whose raw records are gone."))),
     retention_held(one(gauges(*registry_, "keyportal_retention_held_back",
                               "Days of nodes whose raw records should have gone and stay."))) {
   plain_.Add({{"version", KEYPORTAL_VERSION}}).Set(1);

@@ -464,8 +464,7 @@ caf::expected<std::uint64_t> repository::verify(const std::string& id, std::set<
   return bytes;
 }
 
-caf::error repository::unpack(const std::string& id, const fs::path& folder,
-                              const told_progress& progress) const {
+caf::error repository::unpack(const std::string& id, const fs::path& folder, const told_progress& progress) const {
   const auto lock = folder_lock::take(folder_, false);
   if (!lock)
     return lock.error();

@@ -57,7 +57,7 @@ public:
     std::filesystem::path ledger; ///< its folder
     /// Copies the database into a folder that is not there yet: storage::ledger::checkpoint.
     std::function<caf::error(const std::filesystem::path&)> checkpoint;
-    sequence position = 0; ///< the least that is in it, and
+    sequence position = 0;     ///< the least that is in it, and
     std::uint64_t records = 0; ///< about so many, where the ledger is written to meanwhile
     moment now{};
     bool full = false;

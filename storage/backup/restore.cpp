@@ -99,9 +99,8 @@ caf::expected<restored> restore(const repository& from, const std::string& id, c
     if (!opened)
       return opened.error();
     if ((*opened)->state().last < info->position)
-      return make_error(errc::backup_broken,
-                        fmt::format("{}: its ledger is at {}, not at {}", info->id, (*opened)->state().last,
-                                    info->position));
+      return make_error(errc::backup_broken, fmt::format("{}: its ledger is at {}, not at {}", info->id,
+                                                         (*opened)->state().last, info->position));
     // Events of the stream are known by their sequences, and those behind the backup were given already.
     if (auto failed = (*opened)->skip_sequences(sequences_skipped))
       return failed;

@@ -97,7 +97,8 @@ TEST_CASE("Costs are worked out anew in pieces while records come; listeners hea
   CHECK(refused({moment{2s}, moment{1s}, false}) == errc::bad_request);
 
   std::int64_t told = 0;
-  world.self->send(world.books, add_listener{caf::actor_cast<listener_actor>(caf::strong_actor_ptr{world.self->ctrl()})});
+  world.self->send(world.books,
+                   add_listener{caf::actor_cast<listener_actor>(caf::strong_actor_ptr{world.self->ctrl()})});
   const auto finish = [&] {
     for (;;) {
       const auto now = world.ask<reprice_state>(read_reprice{});

@@ -145,8 +145,13 @@ int main(int count, char** arguments) {
       const auto state = books->state();
       const auto start = clock_type::now();
       const auto cpu = bench::cpu_ms();
-      const auto made = must(to.make({how.folder, [&](const fs::path& folder) { return books->checkpoint(folder); },
-                                      state.last, state.records, now(), false, {}}));
+      const auto made = must(to.make({how.folder,
+                                      [&](const fs::path& folder) { return books->checkpoint(folder); },
+                                      state.last,
+                                      state.records,
+                                      now(),
+                                      false,
+                                      {}}));
       figure("care.backup." + name, ms_since(start) / 1000, "s", records);
       figure("care.backup." + name + ".cpu", (bench::cpu_ms() - cpu) / 1000, "s", records);
       figure("care.backup." + name + ".bytes", static_cast<double>(made.bytes), "bytes", records);
@@ -192,7 +197,8 @@ int main(int count, char** arguments) {
     }
     figure("care.retention.days", days, "days", went);
     figure("care.retention.time", ms_since(start) / 1000, "s", went);
-    figure("care.retention.given_back", static_cast<double>(before - backup::size_of_folder(how.folder)), "bytes", went);
+    figure("care.retention.given_back", static_cast<double>(before - backup::size_of_folder(how.folder)), "bytes",
+           went);
     show("while_retention", commits.take());
   } catch (const std::exception& problem) {
     fmt::print(stderr, "care_bench: {}\n", problem.what());

@@ -288,7 +288,6 @@ void ask_peer(bench::usage_peer& peer, std::uint64_t records) {
                                " ORDER BY at DESC LIMIT 100");
 }
 
-
 void fill(const std::filesystem::path& folder, std::uint64_t records, std::uint64_t batch) {
   auto books = open_in(folder);
   books->use_prices(std::make_shared<const flat_price>());

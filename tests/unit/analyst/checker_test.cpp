@@ -38,8 +38,8 @@ struct damaged_ledger {
     const auto how = small_settings(folder.path());
     must_commit(*must_open(how), polled("alpha", {one_record("sk-1", "m1", 0), one_record("sk-1", "m1", 86'400)}));
     {
-      const auto db = must(storage::database::open_store(
-        {how.folder / "db", how.block_cache_bytes, how.write_buffer_bytes, nullptr}));
+      const auto db = must(
+        storage::database::open_store({how.folder / "db", how.block_cache_bytes, how.write_buffer_bytes, nullptr}));
       const auto hour = storage::start_of(storage::granularity::hour, new_year_ns);
       const auto key = [&](std::int32_t start) { return encode_key(storage::cells_key{1, 1, 0, 1, 0, start}); };
       rocksdb::WriteBatch batch;

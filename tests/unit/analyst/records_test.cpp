@@ -71,7 +71,8 @@ record_question random_question(world& w) {
     for (auto several = 1 + w.pick(2); several-- > 0;)
       texts.push_back(w.value_of(w.attempts[w.pick(w.attempts.size())], by, "UTC"));
   }
-  const char* texts[] = {"model-1", "ALIAS model-2", "account-3", "person-ACCOUNT-1", "limit", "upstream", "nothing has it"};
+  const char* texts[] = {"model-1", "ALIAS model-2", "account-3",     "person-ACCOUNT-1",
+                         "limit",   "upstream",      "nothing has it"};
   if (w.pick(3) == 0)
     out.text = texts[w.pick(std::size(texts))];
   out.newest_first = w.pick(2) == 0;
@@ -144,7 +145,8 @@ TEST_CASE("A record on a page is told whole") {
   const auto page = w.ask(question);
   REQUIRE(page.records.size() == w.attempts.size());
   for (const auto& record : page.records) {
-    const auto one = std::find_if(w.attempts.begin(), w.attempts.end(), [&](const auto& a) { return a.id == record.id; });
+    const auto one =
+      std::find_if(w.attempts.begin(), w.attempts.end(), [&](const auto& a) { return a.id == record.id; });
     REQUIRE(one != w.attempts.end());
     CHECK(record.node == one->node);
     CHECK(record.key == one->key);
@@ -204,7 +206,7 @@ TEST_CASE("A cursor is of its question, and garbage is refused") {
 }
 
 TEST_CASE("Cursors are read as they were written") {
-  const record_cursor one{true, false, 99, at("2026-03-20T00:00:00Z"), at("2026-03-21T00:00:00Z"),
-                          {-5, "node-1", record_id{{1, 2, 3}}}};
+  const record_cursor one{
+    true, false, 99, at("2026-03-20T00:00:00Z"), at("2026-03-21T00:00:00Z"), {-5, "node-1", record_id{{1, 2, 3}}}};
   CHECK(cursor_of(to_text(one)) == one);
 }

@@ -93,8 +93,12 @@ void world::use(std::size_t records, moment from, moment to) {
       facts.ttft_ms = static_cast<std::int64_t>(pick(3'000));
       facts.status_code = one.failed ? (pick(2) == 0 ? 429 : 500) : 200;
       facts.error = one.failed ? (facts.status_code == 429 ? "usage limit reached" : "upstream overloaded") : "";
-      one.parts = {static_cast<std::int64_t>(pick(5000)), static_cast<std::int64_t>(pick(500)),
-                   static_cast<std::int64_t>(pick(50)), static_cast<std::int64_t>(pick(5000)), 3, 0};
+      one.parts = {static_cast<std::int64_t>(pick(5000)),
+                   static_cast<std::int64_t>(pick(500)),
+                   static_cast<std::int64_t>(pick(50)),
+                   static_cast<std::int64_t>(pick(5000)),
+                   3,
+                   0};
       one.facts = std::move(facts);
     }
     one.tokens = {static_cast<std::int64_t>(pick(9000)), static_cast<std::int64_t>(pick(900)), 3, 0, 0};
@@ -174,12 +178,16 @@ usage_sums sums_of(const attempt& one) {
 local_time local(std::int64_t unix_ns, const std::string& zone) {
   ::setenv("TZ", zone.c_str(), 1);
   ::tzset();
-  const auto second = static_cast<std::time_t>((unix_ns - ((unix_ns % 1'000'000'000) + 1'000'000'000) % 1'000'000'000)
-                                               / 1'000'000'000);
+  const auto second =
+    static_cast<std::time_t>((unix_ns - ((unix_ns % 1'000'000'000) + 1'000'000'000) % 1'000'000'000) / 1'000'000'000);
   std::tm broken{};
   ::localtime_r(&second, &broken);
-  return {broken.tm_year + 1900, broken.tm_mon + 1, broken.tm_mday,
-          broken.tm_hour,        broken.tm_min,     broken.tm_sec,
+  return {broken.tm_year + 1900,
+          broken.tm_mon + 1,
+          broken.tm_mday,
+          broken.tm_hour,
+          broken.tm_min,
+          broken.tm_sec,
           broken.tm_wday == 0 ? 7 : broken.tm_wday};
 }
 

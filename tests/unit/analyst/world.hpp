@@ -41,7 +41,9 @@ public:
   /// Gives a key an owner from then on.
   void give(int key, const user_id& owner, moment since);
 
-  [[nodiscard]] usage_report ask(const usage_question& question) { return must(desk.answer(ask_usage{question, {}, {}}, now)); }
+  [[nodiscard]] usage_report ask(const usage_question& question) {
+    return must(desk.answer(ask_usage{question, {}, {}}, now));
+  }
   [[nodiscard]] record_page ask(const record_question& question) {
     return must(desk.answer(ask_records{question, {}, {}, {}}, now));
   }

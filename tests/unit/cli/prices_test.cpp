@@ -124,8 +124,9 @@ TEST_CASE_METHOD(shop, "an address is fetched over https from the internet only,
   server.answer("GET /prices.json", list);
   const auto address = server.url() + "/prices.json";
   CHECK(run({"prices", "import", "litellm", address}) != exit_done);
-  for (const char* host : {"https://127.0.0.1:1/p", "https://[::1]:1/p", "https://10.0.0.1:1/p", "https://169.254.169.254/p",
-                           "https://[::ffff:127.0.0.1]:1/p", "https://localhost:1/p", "file:///etc/passwd"})
+  for (const char* host :
+       {"https://127.0.0.1:1/p", "https://[::1]:1/p", "https://10.0.0.1:1/p", "https://169.254.169.254/p",
+        "https://[::ffff:127.0.0.1]:1/p", "https://localhost:1/p", "file:///etc/passwd"})
     CHECK(run({"prices", "import", "litellm", host, "--dry-run"}) != exit_done);
   CHECK_FALSE(asked_to_change());
   REQUIRE(run({"prices", "import", "litellm", address, "--private-address"}) == exit_done);
@@ -181,8 +182,9 @@ TEST_CASE_METHOD(shop, "a reprice is waited for and told in the currency that is
 }
 
 TEST_CASE_METHOD(shop, "models without a price are listed") {
-  server.answer("GET /api/v1/prices/unpriced?limit=1000&from=2026-04-02T00%3A00%3A00.000Z",
-                R"({"items":[{"model":"new-model","provider":"codex","requests":1234,"tokens":5,"first_day":"2026-04-02",
+  server.answer(
+    "GET /api/v1/prices/unpriced?limit=1000&from=2026-04-02T00%3A00%3A00.000Z",
+    R"({"items":[{"model":"new-model","provider":"codex","requests":1234,"tokens":5,"first_day":"2026-04-02",
                     "last_day":"2026-04-03"}]})");
   REQUIRE(run({"prices", "unpriced", "--from", "2026-04-02"}) == exit_done);
   CHECK(has(out, "new-model"));

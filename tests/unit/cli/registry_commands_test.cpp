@@ -73,7 +73,8 @@ TEST_CASE_METHOD(office, "people are added and changed, with nothing sent that w
                 {"budgets", {{{"unit", "tokens"}, {"window", "day"}, {"amount", 5}}}}});
   CHECK(has(out, "nothing had to change"));
   CHECK(run({"users", "change", "ada@example.com"}) == exit_wrong_usage);
-  for (const char* bad : {"tokens=5", "tokens/day", "tokens/day=-5", "tokens/day=5x", "=/", "cost/day=0", "cost/day=1e3"})
+  for (const char* bad :
+       {"tokens=5", "tokens/day", "tokens/day=-5", "tokens/day=5x", "=/", "cost/day=0", "cost/day=1e3"})
     CHECK(run({"users", "change", "ada@example.com", "--budget", bad}) == exit_wrong_usage);
 }
 

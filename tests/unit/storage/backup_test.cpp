@@ -36,8 +36,13 @@ struct stand {
   backup::repository open(bool may_make = true) const { return must(backup::repository::open(kept, key, may_make)); }
   backup::repository::making making(bool full = false) {
     const auto state = books->state();
-    return {how.folder, [this](const fs::path& folder) { return books->checkpoint(folder); }, state.last,
-            state.records, at_seconds(++second), full, {}};
+    return {how.folder,
+            [this](const fs::path& folder) { return books->checkpoint(folder); },
+            state.last,
+            state.records,
+            at_seconds(++second),
+            full,
+            {}};
   }
   backup_info make(bool full = false) { return must(open().make(making(full))); }
 };
@@ -75,7 +80,7 @@ TEST_CASE("A backup of a ledger that is written to is restored on an empty machi
   const auto copy = must_open(how);
   must(copy->verify());
   CHECK(copy->state().sums == sums);
-  CHECK(copy->state().last > s.books->state().last); // no sequence that was given is given again
+  CHECK(copy->state().last > s.books->state().last);        // no sequence that was given is given again
   CHECK(count_details(all_records(*copy, "alpha")) == 500); // seal.key came along: keys open
   CHECK(fs::exists(to / backup::restored_note));
   must(s.books->verify());

@@ -235,7 +235,8 @@ TEST_CASE("A value comes back from its bytes and from nothing shorter, longer or
   check_value(outbox_value{event_kind::usage, {{5, 5}, {7, 300}, {UINT64_MAX - 1, UINT64_MAX}}, 0, 0, {}, {}}, equal);
   check_value(outbox_value{event_kind::gap, {}, 4, lowest, "{\"a\":1}", {}}, equal);
   check_value(outbox_value{event_kind::user_deleted, {}, 0, lowest, "{}", "u17"}, equal);
-  check_value(node_value{true, 17, {1, 2, 3, -4}, some_totals, 9, 300, 4, {2, lowest, highest}, {}, {}, INT32_MIN}, equal);
+  check_value(node_value{true, 17, {1, 2, 3, -4}, some_totals, 9, 300, 4, {2, lowest, highest}, {}, {}, INT32_MIN},
+              equal);
   check_value(node_value{true, 17, {}, some_totals, 9, 300, 4, {2, lowest, highest}, {}, {1, 5, 5}, 7}, equal);
   check_value(history_value{1, -2, 3, highest, lowest, 0}, equal);
   check_value(credential_value{1, highest}, equal);

@@ -57,8 +57,8 @@ cell_rows roll_ups(const ledger& books, const node_name& node) {
       ledger::cell_question what{by, view, INT32_MIN, INT32_MAX, nullptr};
       must(read->sums(node, what, [&](std::int32_t start, const cell_id& id, const cell_sums& sums) {
         auto& all = out[std::to_string(static_cast<int>(by)) + "/" + std::to_string(static_cast<int>(view)) + "/"
-                        + std::to_string(start) + "/" + std::to_string(id.client_key) + "/"
-                        + std::to_string(id.account) + "/" + std::to_string(id.model) + (id.failed ? "f" : "")];
+                        + std::to_string(start) + "/" + std::to_string(id.client_key) + "/" + std::to_string(id.account)
+                        + "/" + std::to_string(id.model) + (id.failed ? "f" : "")];
         all += sums.requests * 1'000'000 + sums.tokens.total * 1000 + sums.latency_ms;
       }));
     }
@@ -393,9 +393,7 @@ TEST_CASE("Whatever comes, goes, restarts and is reopened: the ledger agrees wit
         break;
       }
       case 1:
-      case 2:
-        ship_all(*books);
-        break;
+      case 2: ship_all(*books); break;
       case 3:
       case 4: {
         ship_all(*books);
@@ -405,9 +403,7 @@ TEST_CASE("Whatever comes, goes, restarts and is reopened: the ledger agrees wit
         retire(*books, "alpha", new_year_day + static_cast<std::int32_t>(closed));
         break;
       }
-      case 0:
-        books.reset();
-        books = must_open(how);
+      case 0: books.reset(); books = must_open(how);
     }
     if (books->state().sums.empty())
       continue;
