@@ -54,7 +54,7 @@ cell_sums random_sums(std::mt19937_64& random) {
 
 cell_distributions random_distributions(std::mt19937_64& random) {
   cell_distributions out;
-  for (auto n = random() % 20; n > 0; --n)
+  for (auto n = 1 + random() % 20; n > 0; --n) // a row has no empty cells
     add(out.latency, static_cast<std::uint16_t>(random() % 500), static_cast<std::int64_t>(1 + random() % 9));
   for (auto n = random() % 3; n > 0; --n)
     add(out.ttft, static_cast<std::uint16_t>(random() % 500), static_cast<std::int64_t>(1 + random() % 9));
