@@ -73,4 +73,13 @@ inline void put_packed(std::string& out, const std::uint64_t* numbers, std::size
   return true;
 }
 
+/// One of them, where they begin at `data` and `there` bytes may be read; `there` holds it, and its width is possible.
+[[nodiscard]] inline std::uint64_t packed_at(const char* data, std::size_t there, std::size_t index, unsigned width) {
+  const auto bit = index * width;
+  std::uint64_t word = 0;
+  std::memcpy(&word, data + bit / 8, there - bit / 8 < 8 ? there - bit / 8 : 8);
+  word >>= bit % 8;
+  return width == 64 ? word : word & ((std::uint64_t{1} << width) - 1);
+}
+
 } // namespace keyportal::storage

@@ -101,8 +101,10 @@ struct lead_cells {
 struct row_head {
   std::vector<kind_of_cell> kinds; ///< none in views that tell outcomes only
   std::vector<lead_cells> leads;
-  std::vector<std::uint64_t> kind_of;    ///< of each cell; without kinds: whether it failed
-  std::vector<std::uint64_t> account_of; ///< of each cell, in the view `all`
+  std::vector<std::uint64_t> kind_of;     ///< of each cell; without kinds: whether it failed
+  std::vector<std::uint64_t> account_of;  ///< of each cell, in the view `all`
+  std::vector<unsigned char> kind_wanted; ///< of each kind; none: all are
+  [[nodiscard]] bool wants(std::size_t cell) const { return kind_wanted.empty() || kind_wanted[kind_of[cell]] != 0; }
   [[nodiscard]] std::size_t cells() const { return kind_of.size(); }
 };
 
@@ -148,11 +150,19 @@ bool get_head(std::string_view& in, cell_view view, bool with_bytes, row_head& o
   return std::all_of(out.kind_of.begin(), out.kind_of.end(), [&](auto kind) { return kind < kinds; });
 }
 
-/// Which of the leads a question wants.
-void choose(row_head& head, const lead_filter* wanted) {
-  if (wanted != nullptr)
+/// Which of the leads and kinds a question wants.
+void choose(row_head& head, cell_view view, const lead_filter* leads, const kind_filter* kinds) {
+  if (leads != nullptr)
     for (auto& one : head.leads)
-      one.wanted = (*wanted)(one.lead);
+      one.wanted = (*leads)(one.lead);
+  if (kinds == nullptr)
+    return;
+  const auto all = has_kinds(view) ? head.kinds.size() : outcomes().size();
+  for (std::size_t i = 0; i < all; ++i) {
+    cell_id id;
+    (has_kinds(view) ? head.kinds[i] : outcomes()[i]).into(id);
+    head.kind_wanted.push_back((*kinds)(id) ? 1 : 0);
+  }
 }
 
 // --- blocks of sums ---------------------------------------------------------------------------
@@ -181,6 +191,52 @@ void put_block(std::string& out, const sums_block& cells, std::size_t count) {
     put_packed(out, column.data(), count, packed_width(all[c]));
   }
 }
+
+/// The columns of a block, to read single cells of it.
+class block_columns {
+public:
+  [[nodiscard]] bool open(std::string_view in, std::size_t count) {
+    const auto* const end = in.data() + in.size();
+    std::uint32_t there = 0;
+    if (!get_varint(in, there) || there >> amounts != 0)
+      return false;
+    const auto columns = static_cast<std::size_t>(std::popcount(there));
+    if (in.size() < columns)
+      return false;
+    const auto widths = in.substr(0, columns);
+    in.remove_prefix(columns);
+    columns_ = columns;
+    for (std::size_t n = 0; n < columns; ++n, there &= there - 1) {
+      const auto width = static_cast<unsigned char>(widths[n]);
+      const auto bytes = packed_bytes(count, width);
+      if (bytes > in.size() || (width > 56 && width != 64))
+        return false;
+      all_[n] = {static_cast<std::size_t>(std::countr_zero(there)), width, in.data()};
+      in.remove_prefix(bytes);
+    }
+    end_ = end;
+    return in.empty();
+  }
+  [[nodiscard]] amount_array at(std::size_t cell) const {
+    amount_array out{};
+    for (std::size_t n = 0; n < columns_; ++n) {
+      const auto& one = all_[n];
+      out[one.which] = unzigzag(packed_at(one.data, static_cast<std::size_t>(end_ - one.data), cell, one.width));
+    }
+    take_what_follows<1>(out);
+    return out;
+  }
+
+private:
+  struct column {
+    std::size_t which;
+    unsigned width;
+    const char* data;
+  };
+  std::array<column, amounts> all_;
+  std::size_t columns_ = 0;
+  const char* end_ = nullptr;
+};
 
 bool get_block(std::string_view in, sums_block& cells, std::size_t count) {
   std::uint32_t there = 0;
@@ -234,13 +290,14 @@ bool get(std::string_view& in, bin_counts& bins) {
   return true;
 }
 
-/// Calls `visit(lead, cell, amounts)` for each cell whose lead `wanted` (null: all) lets pass, `begin(head)` before.
+/// Calls `visit(head, lead, cell, amounts)` for each cell that is wanted, `begin(head)` before.
 template <class Begin, class Visit>
-bool visit_sums(std::string_view in, cell_view view, const lead_filter* wanted, Begin begin, Visit visit) {
+bool visit_sums(std::string_view in, cell_view view, const lead_filter* leads, const kind_filter* kinds, Begin begin,
+                Visit visit) {
   row_head head;
   if (!get_head(in, view, false, head))
     return false;
-  choose(head, wanted);
+  choose(head, view, leads, kinds);
   begin(head);
   const auto cells = head.cells();
   std::vector<std::uint32_t> sizes((cells + block_cells - 1) / block_cells);
@@ -248,6 +305,8 @@ bool visit_sums(std::string_view in, cell_view view, const lead_filter* wanted, 
     if (!get_varint(in, size))
       return false;
   sums_block block;
+  block_columns columns;
+  std::array<std::uint32_t, block_cells> chosen;
   std::size_t lead = 0;
   for (std::size_t b = 0, first = 0; b < sizes.size(); ++b, first += block_cells) {
     if (sizes[b] > in.size())
@@ -257,30 +316,53 @@ bool visit_sums(std::string_view in, cell_view view, const lead_filter* wanted, 
     const auto end = std::min(first + block_cells, cells);
     while (head.leads[lead].end <= first)
       ++lead;
-    bool any = false;
-    for (auto l = lead; !any && l < head.leads.size() && (l == lead || head.leads[l - 1].end < end); ++l)
-      any = head.leads[l].wanted;
-    if (!any)
-      continue;
-    if (!get_block(bytes, block, end - first))
-      return false;
+    std::size_t count = 0;
+    auto l = lead;
     for (auto cell = first; cell < end; ++cell) {
+      while (head.leads[l].end <= cell)
+        ++l;
+      if (head.leads[l].wanted && head.wants(cell))
+        chosen[count++] = static_cast<std::uint32_t>(cell - first);
+    }
+    if (count == 0)
+      continue;
+    // Of few cells the numbers are picked out of the columns.
+    const bool few = count * 8 < end - first;
+    if (few ? !columns.open(bytes, end - first) : !get_block(bytes, block, end - first))
+      return false;
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto cell = first + chosen[i];
       while (head.leads[lead].end <= cell)
         ++lead;
-      if (head.leads[lead].wanted)
-        visit(head, head.leads[lead].lead, cell, std::bit_cast<cell_sums>(block[cell - first]));
+      visit(head, head.leads[lead].lead, cell,
+            std::bit_cast<cell_sums>(few ? columns.at(chosen[i]) : block[chosen[i]]));
     }
   }
   return in.empty();
 }
 
-/// Likewise with `visit(lead, cell, bytes)`, which takes the cell's distributions off `bytes`; false: they are damaged.
+/// Takes them off `in` unread.
+bool skip_bins(std::string_view& in) {
+  std::uint64_t numbers = 0;
+  if (!get_varint(in, numbers) || numbers > in.size())
+    return false;
+  numbers *= 2; // each a step and a count
+  std::size_t at = 0;
+  for (; numbers > 0 && at < in.size(); ++at)
+    numbers -= (static_cast<unsigned char>(in[at]) & 0x80U) == 0 ? 1 : 0;
+  in.remove_prefix(at);
+  return numbers == 0;
+}
+
+/// Likewise with `visit(head, lead, cell, bytes)`, which takes the cell's distributions off `bytes`; false: they are
+/// damaged.
 template <class Begin, class Visit>
-bool visit_distributions(std::string_view in, cell_view view, const lead_filter* wanted, Begin begin, Visit visit) {
+bool visit_distributions(std::string_view in, cell_view view, const lead_filter* leads, const kind_filter* kinds,
+                         Begin begin, Visit visit) {
   row_head head;
   if (!get_head(in, view, true, head))
     return false;
-  choose(head, wanted);
+  choose(head, view, leads, kinds);
   begin(head);
   std::size_t cell = 0;
   for (const auto& one : head.leads) {
@@ -293,7 +375,7 @@ bool visit_distributions(std::string_view in, cell_view view, const lead_filter*
       continue;
     }
     for (; cell < one.end; ++cell)
-      if (!visit(head, one.lead, cell, bytes))
+      if (head.wants(cell) ? !visit(head, one.lead, cell, bytes) : !skip_bins(bytes) || !skip_bins(bytes))
         return false;
     if (!bytes.empty())
       return false;
@@ -347,17 +429,17 @@ constexpr auto nothing = [](const row_head&) {};
 
 // --- reading --------------------------------------------------------------------------------------
 
-bool each_cell(std::string_view in, cell_view view, const lead_filter* wanted,
-               const std::function<void(const cell_id&, const cell_sums&)>& visit) {
-  return visit_sums(in, view, wanted, nothing, [&](const auto& head, auto lead, auto cell, const cell_sums& sums) {
-    visit(id_of(head, lead, cell, view), sums);
-  });
+bool each_cell(std::string_view in, cell_view view, const lead_filter* leads,
+               const std::function<void(const cell_id&, const cell_sums&)>& visit, const kind_filter* kinds) {
+  return visit_sums(
+    in, view, leads, kinds, nothing,
+    [&](const auto& head, auto lead, auto cell, const cell_sums& sums) { visit(id_of(head, lead, cell, view), sums); });
 }
 
-bool each_cell(std::string_view in, cell_view view, const lead_filter* wanted,
-               const std::function<void(const cell_id&, cell_distributions&&)>& visit) {
+bool each_cell(std::string_view in, cell_view view, const lead_filter* leads,
+               const std::function<void(const cell_id&, cell_distributions&&)>& visit, const kind_filter* kinds) {
   cell_distributions what;
-  return visit_distributions(in, view, wanted, nothing, [&](const auto& head, auto lead, auto cell, auto& bytes) {
+  return visit_distributions(in, view, leads, kinds, nothing, [&](const auto& head, auto lead, auto cell, auto& bytes) {
     what.latency.clear();
     what.ttft.clear();
     if (!get(bytes, what.latency) || !get(bytes, what.ttft))
@@ -370,7 +452,7 @@ bool each_cell(std::string_view in, cell_view view, const lead_filter* wanted,
 bool append_sums(std::string_view bytes, cell_view view, std::uint32_t place, kind_numbers& kinds, flat_cells& to) {
   std::vector<std::uint32_t> numbers;
   return visit_sums(
-    bytes, view, nullptr, [&](const auto& head) { numbers = numbers_of(head, view, kinds); },
+    bytes, view, nullptr, nullptr, [&](const auto& head) { numbers = numbers_of(head, view, kinds); },
     [&](const auto& head, auto lead, auto cell, const cell_sums& sums) {
       auto one = cell_of(head, lead, cell, view, place, numbers);
       one.latency = one.ttft = one.end = static_cast<std::uint32_t>(to.bins.size());
@@ -383,7 +465,7 @@ bool append_distributions(std::string_view bytes, cell_view view, std::uint32_t 
                           flat_cells& to) {
   std::vector<std::uint32_t> numbers;
   return visit_distributions(
-    bytes, view, nullptr, [&](const auto& head) { numbers = numbers_of(head, view, kinds); },
+    bytes, view, nullptr, nullptr, [&](const auto& head) { numbers = numbers_of(head, view, kinds); },
     [&](const auto& head, auto lead, auto cell, auto& rest) {
       auto one = cell_of(head, lead, cell, view, place, numbers);
       one.latency = static_cast<std::uint32_t>(to.bins.size());

@@ -178,16 +178,22 @@ private:
   mutable std::array<std::vector<signed char>, 2> chunks_; ///< -1: nobody has asked
 };
 
+/// Which kinds a question wants: told by an id without key and account; in views without kinds it has the outcome only.
+/// Asked once of each kind in a row.
+using kind_filter = std::function<bool(const cell_id& kind)>;
+
 /// Cells of one row in the order of lead and id, none of them empty.
 using sums_row = std::vector<std::pair<cell_id, cell_sums>>;
 using distributions_row = std::vector<std::pair<cell_id, cell_distributions>>;
 std::string encode(const sums_row& row, cell_view view);
 std::string encode(const distributions_row& row, cell_view view);
-/// Calls `visit` for each cell whose lead `wanted` (null: all) lets pass. False: the bytes are damaged.
-[[nodiscard]] bool each_cell(std::string_view bytes, cell_view view, const lead_filter* wanted,
-                             const std::function<void(const cell_id&, const cell_sums&)>& visit);
-[[nodiscard]] bool each_cell(std::string_view bytes, cell_view view, const lead_filter* wanted,
-                             const std::function<void(const cell_id&, cell_distributions&&)>& visit);
+/// Calls `visit` for each cell whose lead and kind are wanted (null: all are). False: the bytes are damaged.
+[[nodiscard]] bool each_cell(std::string_view bytes, cell_view view, const lead_filter* leads,
+                             const std::function<void(const cell_id&, const cell_sums&)>& visit,
+                             const kind_filter* kinds = nullptr);
+[[nodiscard]] bool each_cell(std::string_view bytes, cell_view view, const lead_filter* leads,
+                             const std::function<void(const cell_id&, cell_distributions&&)>& visit,
+                             const kind_filter* kinds = nullptr);
 
 // --- the sieve ---------------------------------------------------------------------------------
 
