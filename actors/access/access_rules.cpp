@@ -1,5 +1,6 @@
 #include "actors/access/access_rules.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace keyportal {
@@ -20,18 +21,21 @@ constexpr std::array<std::string_view, right_count> right_names{
 struct scope_row {
   token_scope scope;
   std::string_view name;
+  right meant; ///< what it is for: without it the scope is an empty word
   right_set rights;
 };
 constexpr std::array<scope_row, 7> scopes{{
-  {token_scope::read_usage, "read:usage", {right::own_usage, right::read_usage}},
-  {token_scope::read_all, "read:all", reading | right_set{right::own_usage, right::own_keys_read}},
+  {token_scope::read_usage, "read:usage", right::own_usage, {right::own_usage, right::read_usage}},
+  {token_scope::read_all, "read:all", right::own_usage, reading | right_set{right::own_usage, right::own_keys_read}},
   {token_scope::write_keys,
    "write:keys",
+   right::own_keys_write,
    {right::own_keys_read, right::own_keys_write, right::read_keys, right::write_keys}},
-  {token_scope::write_people, "write:people", {right::read_people, right::write_people}},
-  {token_scope::write_prices, "write:prices", {right::read_prices, right::write_prices}},
-  {token_scope::write_nodes, "write:nodes", {right::read_nodes, right::write_nodes}},
-  {token_scope::admin, "admin", right_set::all().without({right::own_account, right::own_tokens})},
+  {token_scope::write_people, "write:people", right::write_people, {right::read_people, right::write_people}},
+  {token_scope::write_prices, "write:prices", right::write_prices, {right::read_prices, right::write_prices}},
+  {token_scope::write_nodes, "write:nodes", right::write_nodes, {right::read_nodes, right::write_nodes}},
+  {token_scope::admin, "admin", right::write_settings,
+   right_set::all().without({right::own_account, right::own_tokens})},
 }};
 
 } // namespace
@@ -88,6 +92,13 @@ right_set rights_of(scope_set set) {
     if (set.has(row.scope))
       out = out | row.rights;
   return out;
+}
+
+bool scopes_fit(user_role role, scope_set set) {
+  for (const auto& row : scopes)
+    if (set.has(row.scope) && !rights_of(role).has(row.meant))
+      return false;
+  return true;
 }
 
 caf::error need(right_set have, right needed) {

@@ -105,6 +105,8 @@ std::optional<scope_set> scopes_of(std::string_view text);
 /// "read:usage write:keys", in the order of the list.
 std::string to_text(scope_set scopes);
 right_set rights_of(scope_set scopes);
+/// Whether the scopes mean something for that role: `write:nodes` is nothing for an auditor, who only reads nodes.
+bool scopes_fit(user_role role, scope_set scopes);
 /// What a token may: its scopes, but never more than its owner may now.
 inline right_set rights_of(user_role owner, scope_set scopes) { return rights_of(owner) & rights_of(scopes); }
 

@@ -30,8 +30,8 @@ struct fresh_token {
   api_token kept;
 };
 
-/// Two of `random_bits`: for the token and for its id. scope_refused when no scope is given, one has nothing that the owner's
-/// role has, or the end is not within a year from now.
+/// Two of `random_bits`: for the token and for its id. scope_refused when no scope is given, one does not fit the owner's role,
+/// or the end is not within a year from now.
 caf::expected<fresh_token> make_api_token(const random_bits& key, const random_bits& bits, const random_bits& id_bits,
                                           user_id owner, user_role role, scope_set scopes, std::string label,
                                           moment now, moment until);

@@ -22,13 +22,13 @@ password_workers::~password_workers() {
     left.swap(line_);
   }
   changed_.notify_all();
-  for (auto& thread : threads_)
-    thread.join();
   for (auto& one : left)
     if (one.on_hash)
       one.on_hash(make_error(errc::shutting_down));
     else
       one.on_verdict(make_error(errc::shutting_down));
+  for (auto& thread : threads_)
+    thread.join();
 }
 
 caf::error password_workers::hash(wiped_text password, const password_salt& salt, hashed done) {

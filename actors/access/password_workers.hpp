@@ -19,7 +19,7 @@ namespace keyportal {
 /// process. All functions may be called from any thread.
 class password_workers {
 public:
-  /// Called once, in a thread of this pool; must not throw and should only pass the answer on.
+  /// Called once, in a thread of this pool or in the one that ends it; must not throw and should only pass the answer on.
   using hashed = std::function<void(caf::expected<std::string>)>;
   struct verdict {
     bool right = false;
