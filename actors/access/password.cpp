@@ -57,6 +57,8 @@ std::optional<std::string> from_base64(std::string_view text) {
       out += static_cast<char>(held >> bits & 0xff);
     }
   }
+  if (bits == 6 || (held & ((1u << bits) - 1)) != 0)
+    return std::nullopt; // a text has one way to be written
   return out;
 }
 

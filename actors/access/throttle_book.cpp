@@ -37,10 +37,13 @@ throttle_book::throttle_book(throttle_limits limits, const random_bits& key)
 
 std::chrono::seconds throttle_book::begin(std::string_view account, std::string_view address, moment now) {
   const auto left = wait(account, address, now);
-  if (left.count() > 0)
-    return left;
   const auto who = id("account", account);
   const auto where = id("address", network_of(address));
+  if (left.count() > 0) {
+    (void)accounts_.find(who); // in use: what is under attack is the last to be forgotten
+    (void)addresses_.find(where);
+    return left;
+  }
   if (auto* mine = place_in(known_.find(who), where)) {
     count(mine->own, now);
   } else {

@@ -222,7 +222,8 @@ TEST_CASE("Another invitation, and the first admin's token, are not taken for th
 // --- API tokens ----------------------------------------------------------------------
 
 TEST_CASE("An API token may what its scopes say, until it ends or is revoked") {
-  auto made = make_api_token(key, bits_of(1), bits_of(2), "u1", user_role::admin,
+  std::mt19937_64 random{5};
+  auto made = make_api_token(key, draw(random), draw(random), "u1", user_role::admin,
                              {token_scope::read_usage, token_scope::write_keys}, "ci", at(0), at(1000));
   REQUIRE(made);
   const auto& text = made->shown.reveal();
