@@ -130,6 +130,20 @@ constexpr error_row rows[] = {
   {errc::internal, "internal", "something went wrong inside Key Portal; the log says what", 500, final_},
   {errc::service_unreachable, "service_unreachable", "Key Portal does not answer; is `keyportal serve` running, and with the same data_dir?", 503, again},
   {errc::port_in_use, "port_in_use", "the address is in use or not ours; choose another gateway.listen", 500, final_},
+
+  {errc::provider_unknown, "provider_unknown", "there is no such place to sign in at; those that there are stand in [[sign_in.provider]]", 404, final_},
+  {errc::provider_unreachable, "provider_unreachable", "the place to sign in at does not answer; try again in a moment or sign in another way", 502, again},
+  {errc::provider_answer_wrong, "provider_answer_wrong", "the place to sign in at answered with something that is not understood; check its issuer or addresses and what stands between", 502, again},
+  {errc::provider_failed, "provider_failed", "the place to sign in at says that it failed; try again in a moment", 502, again},
+  {errc::provider_refuses_us, "provider_refuses_us", "the place to sign in at refuses Key Portal itself; an admin must compare client id, secret, redirect address and scopes on both sides", 502, final_},
+  {errc::provider_issuer_wrong, "provider_issuer_wrong", "what came back names another issuer than the one that is configured, so it is not taken; an admin must check the issuer to the letter", 502, final_},
+  {errc::provider_key_unknown, "provider_key_unknown", "the identity is signed with a key that the place to sign in at does not publish; try again in a minute", 502, again},
+  {errc::id_token_refused, "id_token_refused", "the proof of identity is not in order, so it is not taken; begin signing in anew", 403, final_},
+  {errc::sign_in_expired, "sign_in_expired", "this sign-in was finished already, took longer than ten minutes, or was begun in another browser; begin anew", 400, final_},
+  {errc::sign_in_declined, "sign_in_declined", "the sign-in was declined at the other place; begin anew or sign in another way", 403, final_},
+  {errc::sign_in_code_refused, "sign_in_code_refused", "the other place does not take its own code any more; begin signing in anew", 400, final_},
+  {errc::identity_not_allowed, "identity_not_allowed", "people of that organisation or e-mail domain may not sign in here; ask an admin", 403, final_},
+  {errc::return_to_refused, "return_to_refused", "after signing in one can only go on to a page of Key Portal", 400, final_},
 };
 // clang-format on
 

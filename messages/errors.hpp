@@ -125,6 +125,20 @@ enum class errc : std::uint8_t {
   internal = 132,
   service_unreachable = 133,
   port_in_use = 134,
+  // sign-in at other places
+  provider_unknown = 220,
+  provider_unreachable = 221,
+  provider_answer_wrong = 222,
+  provider_failed = 223,
+  provider_refuses_us = 224,
+  provider_issuer_wrong = 225,
+  provider_key_unknown = 226,
+  id_token_refused = 227,
+  sign_in_expired = 228,
+  sign_in_declined = 229,
+  sign_in_code_refused = 230,
+  identity_not_allowed = 231,
+  return_to_refused = 232,
 };
 
 struct error_row {
