@@ -19,8 +19,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 SECRET = "system-test-management-key"
 #: How many times longer than usual everything may take: sanitizers are slow.
 PATIENCE = float(os.environ.get("KEYPORTAL_PATIENCE", "1"))
-#: Host and port of every service that was started: what is said to them is held against openapi.yaml.
-PORTALS = set()
+#: Services that were started, by host and port: what is said to them is held against openapi.yaml.
+PORTALS = {}
 
 
 def find_program(name):
@@ -62,7 +62,8 @@ def call(url, method="GET", body=None, headers=None, timeout=20.0, hostile=False
         connection.request(method, target or "/", body=body, headers=headers or {})
         answer = connection.getresponse()
         told = answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
-        if parts.netloc in PORTALS:
+        portal = PORTALS.get(parts.netloc)
+        if portal and portal.alive():  # else the port may be somebody else's by now
             CONTRACT.check(method, target or "/", {k.lower(): v for k, v in (headers or {}).items()},
                            body.encode() if isinstance(body, str) else body or b"", *told, hostile=hostile)
         return told
@@ -240,7 +241,7 @@ class Portal(Program):
             found = re.findall(r"^(http://127\.0\.0\.1:\d+)$", self.log()[since:], re.M)
             if found:
                 self.url = found[-1]
-                PORTALS.add(self.url.partition("//")[2])
+                PORTALS[self.url.partition("//")[2]] = self
             try:
                 return self.url and found and call(self.url + "/readyz", timeout=2)[0] == 200
             except OSError:
@@ -347,7 +348,7 @@ class Place:
         for program in self.programs:
             if isinstance(program, Portal):
                 program.recorder.end()
-                PORTALS.discard((program.url or "").partition("//")[2])
+                PORTALS.pop((program.url or "").partition("//")[2], None)
         if kind is not None:
             for program in self.programs:
                 print(f"--- end of {program.log_path}\n{program.log()[-3000:]}")
