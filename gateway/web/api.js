@@ -51,8 +51,8 @@ function draw() {
   for (const { name, description } of all.tags) {
     const mine = list.filter((one) => one.of.tags.includes(name));
     if (!mine.length) continue;
-    parts.push(section(anchor(name), name, description, ...mine.map((one) => entry(one, all_errors))));
-    menu.push(make("div", { className: "group" }, link(anchor(name), name), make("ul", {}, ...mine.map((one) =>
+    parts.push(section(anchor(name), say(`tag ${name}`), description, ...mine.map((one) => entry(one, all_errors))));
+    menu.push(make("div", { className: "group" }, link(anchor(name), say(`tag ${name}`)), make("ul", {}, ...mine.map((one) =>
       make("li", { attributes: { "data-words": `${one.method} ${one.path} ${one.id} ${one.of.summary}`.toLowerCase(), "data-id": one.id } }, link(one.id, verb(one.method), make("span", { textContent: one.of.summary })))))));
   }
   const frames = resolved(all.components.schemas.frame).schema.oneOf.map((one) => resolved(one));

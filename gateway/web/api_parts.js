@@ -48,8 +48,9 @@ function fold(label, fill, is_open = false) {
   return out;
 }
 
-/// The fields of an object, those of objects in it folded.
-export function fields(schema, say, depth = 0) {
+/// The fields of an object, those of objects in it folded. Of what is asked, those that are needed are marked; of an answer,
+/// those that may be missing.
+export function fields(schema, say, asked = false, depth = 0) {
   const list = make("ul", { className: "fields" });
   const entries = Object.entries(schema.properties ?? {});
   for (const [name, one] of entries) {
@@ -59,9 +60,10 @@ export function fields(schema, say, depth = 0) {
     const about = own.description ?? resolved(without_null(one).schema).schema.description;
     const row = make("li", {}, make("div", { className: "field" },
       make("code", { className: "term", textContent: name }), make("span", { className: "kind", textContent: inner ? kind_of(one, inner, say) : type_words(one, say) }),
-      is_needed ? null : make("span", { className: "maybe", textContent: say("optional") })));
+      asked && is_needed ? make("span", { className: "must", textContent: say("required") }) : null,
+      asked || is_needed ? null : make("span", { className: "maybe", textContent: say("optional") })));
     if (about) row.append(make("p", { className: "about" }, ...inline(about)));
-    if (inner && depth < 6) row.append(fold(say("fields"), () => fields(inner.schema, say, depth + 1)));
+    if (inner && depth < 6) row.append(fold(say("fields"), () => fields(inner.schema, say, asked, depth + 1)));
     list.append(row);
   }
   if (!entries.length) list.append(make("li", { className: "about", textContent: say("no_fields") }));
@@ -74,15 +76,18 @@ function kind_of(one, inner, say) {
   return `${is_list ? `${say("list_of")} ` : ""}${inner.name ?? "object"}${nullable ? ` ${say("or")} null` : ""}`;
 }
 
-function content(of, say, label) {
+/// `shown`: names of objects whose fields are there already.
+function content(of, say, asked, shown = new Set()) {
   const out = [];
   for (const [kind, { schema, example }] of Object.entries(of ?? {})) {
     const inner = object_in(schema ?? {});
     const is_list = resolved(schema ?? {}).schema.type === "array";
     const text = kind === "application/json" || kind === "application/problem+json" ? pretty(example ?? example_of(schema ?? {})) : null;
     out.push(make("p", { className: "media" }, make("code", { textContent: kind }), inner ? null : ` ${type_words(schema ?? {}, say)}`));
-    if (inner && !is_list) out.push(fields(inner.schema, say));
-    if (text && text !== "{}") out.push(fold(label ?? say("example"), () => listing(text, say)));
+    if (inner && !is_list && shown.has(inner.name)) out.push(fold(say("fields"), () => fields(inner.schema, say, asked)));
+    else if (inner && !is_list) out.push(fields(inner.schema, say, asked));
+    if (inner?.name) shown.add(inner.name);
+    if (text && text !== "{}") out.push(fold(say("example"), () => listing(text, say)));
   }
   return out;
 }
@@ -123,14 +128,14 @@ function shell(one) {
   return lines.join(" \\\n  ");
 }
 
-function answer(status, given, say) {
+function answer(status, given, say, shown) {
   const { schema: one } = resolved(given);
   const row = make("div", { className: "answer" }, make("span", { className: `status s${status[0]}`, textContent: status }), make("div", { className: "told" }, make("p", {}, ...inline(one.description ?? ""))));
   const told = row.lastChild;
   const headers = Object.entries(one.headers ?? {}).map(([name, header]) => [name, resolved(header).schema]);
   if (headers.length) told.append(make("p", { className: "about" }, `${say("headers")}: `, ...headers.flatMap(([name, header], at) =>
     [at ? ", " : "", make("code", { textContent: name }), header.description ? ` (${header.description})` : ""])));
-  if (status < "4") told.append(...content(one.content, say));
+  if (status < "4") told.append(...content(one.content, say, false, shown));
   return row;
 }
 
@@ -141,14 +146,13 @@ export function operation(one, all_errors, say) {
   if (one.parameters.length) out.push(title(say("parameters")), parameters(one.parameters, say));
   const body = one.of.requestBody;
   if (body) {
-    out.push(make("h4", { textContent: say("body") }, body.required ? null : make("span", { className: "maybe", textContent: say("body_optional") })));
-    out[out.length - 1].prepend(say("body"));
-    out[out.length - 1].firstChild.remove();
+    out.push(make("h4", {}, say("body"), body.required ? null : make("span", { className: "maybe", textContent: say("body_optional") })));
     if (body.description) out.push(make("p", { className: "about" }, ...inline(body.description)));
-    out.push(...content(body.content, say));
+    out.push(...content(body.content, say, true));
   }
   if (one.path !== "/ws") out.push(title(say("command")), listing(shell(one), say));
-  out.push(title(say("answers")), ...Object.entries(one.of.responses).map(([status, given]) => answer(status, given, say)));
+  const shown = new Set();
+  out.push(title(say("answers")), ...Object.entries(one.of.responses).map(([status, given]) => answer(status, given, say, shown)));
   if (one.of["x-errors"]) out.push(title(say("own_errors")), errors(one.of["x-errors"], all_errors, say));
   return out;
 }
