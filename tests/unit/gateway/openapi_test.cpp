@@ -96,7 +96,8 @@ TEST_CASE("openapi.yaml has every error of the list with its sentence, and no ot
   for (const auto& one : document().at("components").at("schemas").at("error_code").at("oneOf"))
     told[one.at("const").get<std::string>()] = one.at("description").get<std::string>();
   for (const auto* row = error_rows_begin(); row != error_rows_end(); ++row)
-    listed[std::string(row->name)] = fmt::format("{}: {}", row->http_status, row->sentence);
+    if (row->code != errc::none)
+      listed[std::string(row->name)] = fmt::format("{}: {}", row->http_status, row->sentence);
   CHECK(told == listed);
 }
 
