@@ -30,7 +30,14 @@ constexpr route table[] = {
   {"GET", "/text.js", topic::asset, access::open, small, "its words"},
   {"GET", "/style.css", topic::asset, access::open, small, "its looks"},
   {"GET", "/icon.svg", topic::asset, access::open, small, "its icon"},
+  {"GET", "/api", topic::asset, access::open, small, "the page of this API's documentation"},
+  {"GET", "/api.js", topic::asset, access::open, small, "its script"},
+  {"GET", "/api_parts.js", topic::asset, access::open, small, "its drawing"},
+  {"GET", "/api_schema.js", topic::asset, access::open, small, "its reading of schemas"},
+  {"GET", "/api_text.js", topic::asset, access::open, small, "its words"},
+  {"GET", "/api.css", topic::asset, access::open, small, "its looks"},
   {"GET", "/openapi.yaml", topic::asset, access::open, small, "this table, for programs"},
+  {"GET", "/openapi.json", topic::asset, access::open, small, "the same as JSON"},
   {"GET", "/ws", topic::greeting, access::open, small, "WebSocket: the overview, then what happens as it happens"},
 
   {"GET", "/healthz", topic::health, access::open, small, "200 as long as the process lives"},
@@ -233,7 +240,12 @@ finding find(const http_request& request) {
   finding out;
   if (request.path.empty() || request.path.front() != '/')
     return out;
+  // An address that the table has as it is names no person or key: /api/v1/keys/find.
+  const bool as_it_is =
+    std::any_of(std::begin(table), std::end(table), [&](const route& row) { return row.pattern == request.path; });
   for (const auto& row : table) {
+    if (as_it_is && row.pattern != request.path)
+      continue;
     const auto at = match(row.pattern, request.path);
     if (!at)
       continue;

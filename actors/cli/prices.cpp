@@ -3,6 +3,7 @@
 #include <chrono>
 #include <ostream>
 #include <thread>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -334,13 +335,14 @@ int import_prices(const context& here) {
 int list_unpriced(const context& here) {
   return with_service(here, [&](const service& portal) {
     const auto& p = here.asked.prices;
-    std::string path = "/api/v1/prices/unpriced?limit=1000";
+    std::string path = "/api/v1/prices/unpriced";
+    char joint = '?';
     for (const auto& [name, option, given] : {std::tuple{"from", "--from", &p.from}, {"to", "--to", &p.to}}) {
       const auto at = moment_of_words(option, *given);
       if (!at)
         return fail(here, at.error());
       if (*at)
-        path += fmt::format("&{}={}", name, escaped(to_rfc3339_ms(**at)));
+        path += fmt::format("{}{}={}", std::exchange(joint, '&'), name, escaped(to_rfc3339_ms(**at)));
     }
     const auto all = look(portal, path);
     if (!all)

@@ -12,10 +12,15 @@ import tempfile
 import time
 import urllib.parse
 
+from contract import CONTRACT
+from recorder import Recorder
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SECRET = "system-test-management-key"
 #: How many times longer than usual everything may take: sanitizers are slow.
 PATIENCE = float(os.environ.get("KEYPORTAL_PATIENCE", "1"))
+#: Services that were started, by host and port: what is said to them is held against openapi.yaml.
+PORTALS = {}
 
 
 def find_program(name):
@@ -47,15 +52,21 @@ def free_port():
         return s.getsockname()[1]
 
 
-def call(url, method="GET", body=None, headers=None, timeout=20.0):
-    """(status, headers, body) of one HTTP request; OSError when nobody answers."""
+def call(url, method="GET", body=None, headers=None, timeout=20.0, hostile=False):
+    """(status, headers, body) of one HTTP request; OSError when nobody answers. To a service it has to be as openapi.yaml
+    says, unless it is `hostile`; the answer always."""
     parts = urllib.parse.urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
     try:
         target = parts.path + ("?" + parts.query if parts.query else "")
         connection.request(method, target or "/", body=body, headers=headers or {})
         answer = connection.getresponse()
-        return answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
+        told = answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
+        portal = PORTALS.get(parts.netloc)
+        if portal and portal.alive():  # else the port may be somebody else's by now
+            CONTRACT.check(method, target or "/", {k.lower(): v for k, v in (headers or {}).items()},
+                           body.encode() if isinstance(body, str) else body or b"", *told, hostile=hostile)
+        return told
     except http.client.HTTPException as error:
         raise OSError(str(error)) from error
     finally:
@@ -200,6 +211,7 @@ class Portal(Program):
         self.data = os.path.join(folder, name + "-data")
         self.config = os.path.join(folder, name + ".toml")
         self.url = None
+        self.recorder = Recorder()
         plain = {"gateway.listen": '"127.0.0.1:0"', "poll.interval": '"200ms"', "poll.probe_interval": '"100ms"'}
         plain.update(dict(settings))
         sections = collections.defaultdict(list)
@@ -229,11 +241,23 @@ class Portal(Program):
             found = re.findall(r"^(http://127\.0\.0\.1:\d+)$", self.log()[since:], re.M)
             if found:
                 self.url = found[-1]
+                PORTALS[self.url.partition("//")[2]] = self
             try:
                 return self.url and found and call(self.url + "/readyz", timeout=2)[0] == 200
             except OSError:
                 return False
         wait_until(ready, lambda: f"keyportal is ready\n{self.log()[-3000:]}", 30)
+        self.record()
+
+    def record(self):
+        """The command line finds the recorder where it looks for the service."""
+        written = os.path.join(self.data, "gateway.url")
+        if os.path.exists(written):  # else it is stopping already
+            host = self.url.partition("//")[2]
+            self.recorder.upstream = (host.partition(":")[0], int(host.partition(":")[2]))
+            with open(written + ".recorder", "w", encoding="ascii") as file:
+                file.write(self.recorder.url + "\n")
+            os.replace(written + ".recorder", written)
 
     def get(self, path):
         deadline = time.monotonic() + 10 * (PATIENCE - 1)
@@ -321,6 +345,10 @@ class Place:
                     program.wait_end(15)
                 except subprocess.TimeoutExpired:
                     program.kill()
+        for program in self.programs:
+            if isinstance(program, Portal):
+                program.recorder.end()
+                PORTALS.pop((program.url or "").partition("//")[2], None)
         if kind is not None:
             for program in self.programs:
                 print(f"--- end of {program.log_path}\n{program.log()[-3000:]}")

@@ -54,6 +54,8 @@ class Retention(unittest.TestCase):
             answer = json.loads(text)
             for key in ("position", "at", "from", "to", "as_of", "took_ms", "complete"):
                 answer.pop(key, None)
+            for row in [answer["total"], answer["other"] or {}, *answer["rows"]]:
+                row.pop("per_minute", None)  # the span ends now, so it is another one a minute later
             found.append(json.dumps({k: answer[k] for k in answer if k in ("total", "totals", "series", "rows", "groups")},
                                     sort_keys=True))
         return found

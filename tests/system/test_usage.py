@@ -163,7 +163,7 @@ class Usage(unittest.TestCase):
                 self.assertEqual(check["days_done"], check["days"])
             self.assertIn("no difference", portal.command("ledger", "verify")[1])
             headers = {"Authorization": "Bearer " + portal.token()}
-            status, _, text = call(portal.url + "/api/v1/ledger/check", "POST", '{"mend":1}', headers)
+            status, _, text = call(portal.url + "/api/v1/ledger/check", "POST", '{"mend":1}', headers, hostile=True)
             self.assertEqual(status, 400, text)
             status, _, text = call(portal.url + "/api/v1/ledger/check", "POST", "{}")
             self.assertEqual(status, 401, text)

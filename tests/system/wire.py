@@ -7,6 +7,8 @@ import socket
 import struct
 import time
 
+from contract import CONTRACT
+
 
 class Nats:
     """One connection. Signs in as nobody: what is read here anyone on the machine can read."""
@@ -113,10 +115,12 @@ class WebSocket:
                  "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {key}", *[f"{k}: {v}" for k, v in headers], "", ""]
         self.socket.sendall("\r\n".join(lines).encode())
         self.status = int(self.file.readline().split()[1])
-        accepted = ""
+        answered = {}
         while (line := self.file.readline().strip()):
-            if line.lower().startswith(b"sec-websocket-accept:"):
-                accepted = line.split(b":", 1)[1].strip().decode()
+            name, _, value = line.decode().partition(":")
+            answered[name.lower()] = value.strip()
+        accepted = answered.get("sec-websocket-accept", "")
+        CONTRACT.check("GET", "/ws", {}, b"", self.status, answered, None)
         if self.status == 101:
             proof = hashlib.sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()
             assert accepted == base64.b64encode(proof).decode(), "wrong Sec-WebSocket-Accept"
@@ -156,7 +160,9 @@ class WebSocket:
             elif opcode in (0, 1):
                 text += data
                 if head[0] & 0x80:
-                    return json.loads(text)
+                    frame = json.loads(text)
+                    CONTRACT.check_frame(frame)
+                    return frame
 
     def frames_until(self, condition, seconds=15.0):
         """All frames up to the first for which the condition holds; fails at the deadline."""

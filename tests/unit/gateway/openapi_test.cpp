@@ -1,11 +1,15 @@
 #include <fstream>
+#include <map>
 #include <set>
 #include <string>
 
 #include <catch2/catch_test_macros.hpp>
+#include <fmt/format.h>
 
+#include "gateway/assets.hpp"
 #include "gateway/handlers.hpp"
 #include "gateway/routes.hpp"
+#include "messages/errors.hpp"
 #include "messages/exports_json.hpp"
 #include "messages/price_json.hpp"
 #include "messages/registry_json.hpp"
@@ -59,6 +63,17 @@ std::set<std::string> properties_of(const std::string& schema) {
   return out;
 }
 
+/// What is served at /openapi.json.
+const nlohmann::json& document() {
+  static const auto read = [] {
+    for (const auto& one : assets())
+      if (one.path == "/openapi.json")
+        return nlohmann::json::parse(one.text);
+    return nlohmann::json();
+  }();
+  return read;
+}
+
 std::set<std::string> keys_of(const nlohmann::json& value) {
   std::set<std::string> out;
   for (const auto& [key, unused] : value.items())
@@ -74,6 +89,31 @@ TEST_CASE("openapi.yaml describes every route and no other") {
     if (row.about != topic::asset)
       table.insert(std::string(row.method) + " " + std::string(row.pattern));
   CHECK(described() == table);
+}
+
+TEST_CASE("openapi.yaml has every error of the list with its sentence, and no other") {
+  std::map<std::string, std::string> told, listed;
+  for (const auto& one : document().at("components").at("schemas").at("error_code").at("oneOf"))
+    told[one.at("const").get<std::string>()] = one.at("description").get<std::string>();
+  for (const auto* row = error_rows_begin(); row != error_rows_end(); ++row)
+    if (row->code != errc::none)
+      listed[std::string(row->name)] = fmt::format("{}: {}", row->http_status, row->sentence);
+  CHECK(told == listed);
+}
+
+TEST_CASE("openapi.yaml says of each operation whether it needs the control token") {
+  for (const auto& row : routes()) {
+    if (row.about == topic::asset)
+      continue;
+    CAPTURE(row.method, row.pattern);
+    auto method = std::string(row.method);
+    for (char& c : method)
+      c = static_cast<char>(c - 'A' + 'a');
+    const auto& operation = document().at("paths").at(std::string(row.pattern)).at(method);
+    CHECK(operation.contains("security") == (row.needs == access::control));
+    CHECK(operation.at("responses").contains("401") == (row.needs == access::control));
+    CHECK(operation.contains("operationId"));
+  }
 }
 
 TEST_CASE("the schemas of openapi.yaml have the fields that are sent") {

@@ -125,6 +125,7 @@ TEST_CASE("a known address with another method is 405 and says what is allowed")
   CHECK(allow("PUT", "/api/v1/nodes/a/snapshots") == "GET, HEAD, POST");
   CHECK(allow("GET", "/api/v1/nodes/a/restore") == "POST");
   CHECK(allow("OPTIONS", "/") == "GET, HEAD");
+  CHECK(allow("GET", "/api/v1/keys/find") == "POST"); // no key of that name is meant
   CHECK(allow("POST", "/api/v1/deadletters/1") == "GET, HEAD, DELETE");
 }
 
