@@ -35,7 +35,7 @@ HEAVY = {
     r"<CLI/": 1,
     r"<toml\.hpp>": 1,
     r"<simdjson": 2,
-    r"<curl/": 3,
+    r"<curl/": 4,
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"][^>"]+[>"])')
 

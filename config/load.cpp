@@ -28,6 +28,7 @@ struct origin {
 
 constexpr std::string_view node_prefix = "node.";
 constexpr std::string_view consumer_prefix = "compat.consumer.";
+constexpr std::string_view provider_prefix = "sign_in.provider.";
 
 /// "<prefix><name>.<field>" in its parts; nothing for other keys.
 struct item_key {
@@ -150,6 +151,9 @@ private:
   };
   listing<node_settings> nodes() { return {node_prefix, node_options(), out_.values.nodes}; }
   listing<consumer_settings> consumers() { return {consumer_prefix, consumer_options(), out_.values.compat.consumers}; }
+  listing<provider_settings> providers() {
+    return {provider_prefix, provider_options(), out_.values.sign_in.providers};
+  }
 
   template <typename Owner>
   void put_item(const listing<Owner>& in, Owner& one, const std::string& field, const written_value& value,
@@ -163,7 +167,7 @@ private:
 
   void complain_unknown(std::string place, const std::string& key, const std::string& like) {
     auto nearest = nearest_key(like);
-    for (const auto prefix : {node_prefix, consumer_prefix})
+    for (const auto prefix : {node_prefix, consumer_prefix, provider_prefix})
       if (const auto item = split_key(nearest, prefix))
         nearest = item->field;
     complain_at(std::move(place), key,
@@ -194,6 +198,7 @@ private:
                      [](const auto& a, const auto& b) { return a.line < b.line; });
     out_.values.nodes.resize(content.nodes);
     out_.values.compat.consumers.resize(content.consumers);
+    out_.values.sign_in.providers.resize(content.providers);
     for (const bool names : {true, false}) // names first: the other fields are called after them
       for (const auto& entry : content.entries)
         take_entry(entry, names);
@@ -201,12 +206,15 @@ private:
 
   void take_entry(const toml_entry& entry, bool names) {
     const origin from{rank::file, fmt::format("{}:{}", out_.file->string(), entry.line)};
-    if (take_item(nodes(), entry, names, from) || take_item(consumers(), entry, names, from) || names)
+    if (take_item(nodes(), entry, names, from) || take_item(consumers(), entry, names, from)
+        || take_item(providers(), entry, names, from) || names)
       return;
     if (section_of(entry.key) == "node" || entry.key == "node")
       complain_at(from.where, "node", "nodes are written with two brackets: [[node]]");
     else if (entry.key == "compat.consumer")
       complain_at(from.where, entry.key, "consumers are written with two brackets: [[compat.consumer]]");
+    else if (entry.key == "sign_in.provider")
+      complain_at(from.where, entry.key, "providers are written with two brackets: [[sign_in.provider]]");
     else
       put_option(entry.key, entry.value, from);
   }
@@ -255,7 +263,8 @@ private:
   void take_override(const std::string& key, const std::string& text) {
     const origin from{rank::command_line, "command line"};
     const written_value value{written_value::form::any, text, {}};
-    if (override_item(nodes(), key, value, from) || override_item(consumers(), key, value, from))
+    if (override_item(nodes(), key, value, from) || override_item(consumers(), key, value, from)
+        || override_item(providers(), key, value, from))
       return;
     const auto* row = find_row(options(), key);
     if (row && std::holds_alternative<secret*>(row->place(out_.values)))
@@ -294,6 +303,9 @@ private:
     take_secret_file("compat.management_key", compat.management_key, compat.management_key_file);
     for (auto& one : compat.consumers)
       take_secret_file(fmt::format("{}{}.key", consumer_prefix, consumers().label(one)), one.key, one.key_file);
+    for (auto& one : out_.values.sign_in.providers)
+      take_secret_file(fmt::format("{}{}.client_secret", provider_prefix, providers().label(one)), one.client_secret,
+                       one.client_secret_file);
     for (auto& node : out_.values.nodes)
       take_secret_file(fmt::format("{}{}.management_key", node_prefix, nodes().label(node)), node.management_key,
                        node.management_key_file);

@@ -206,6 +206,41 @@ constexpr consumer_option consumer_table[] = {
   {"from", HERE(from), "", {{}, {}, "end|beginning"},
    "Where a tool that is new begins: at the end of the ledger (if nothing is said), or at its beginning."},
 };
+
+constexpr provider_option provider_table[] = {
+  {"name", HERE(name), "", {},
+   "What the place is called in addresses: 1 to 32 of a-z, 0-9 and -. Who signed in there is kept under it, so never change "
+   "it. The redirect address to register there ends with it."},
+  {"kind", HERE(kind), "", {{}, {}, "oidc|feishu|lark"},
+   "oidc for any OpenID Connect issuer; feishu for open.feishu.cn, lark for open.larksuite.com."},
+  {"title", HERE(title), "", {},
+   "What people read on the button. Empty: the name."},
+  {"issuer", HERE(issuer), "", {},
+   "Of oidc: the issuer to the letter, a slash at its end included, for example https://accounts.google.com."},
+  {"client_id", HERE(client_id), "", {},
+   "What Key Portal is called there: the client id, or the App ID."},
+  {"client_secret", HERE(client_secret), "", {},
+   "The client secret, or the App Secret; better kept in client_secret_file."},
+  {"client_secret_file", HERE(client_secret_file), "", {},
+   "File with the client secret."},
+  {"scopes", HERE(scopes), "", {},
+   "What is asked for. Empty: openid, email and profile of oidc; what the app has been given at Feishu and Lark."},
+  {"tenants", HERE(tenants), "", {},
+   "Of feishu and lark: the tenant keys of the organisations whose people may sign in."},
+  {"domains", HERE(domains), "", {},
+   "Of oidc: people may sign in whose e-mail address is verified there and has one of these domains. Empty: everybody whom "
+   "the issuer lets in."},
+  {"authorize_url", HERE(authorize_url), "", {},
+   "Where browsers are sent, if not to where the issuer's discovery says, or the usual address of the kind."},
+  {"token_url", HERE(token_url), "", {},
+   "Likewise, where codes are exchanged. Feishu's is v3 and Lark's v2 if nothing is said."},
+  {"keys_url", HERE(keys_url), "", {},
+   "Likewise, of oidc: where the issuer's signing keys are."},
+  {"user_info_url", HERE(user_info_url), "", {},
+   "Likewise, where somebody's name is asked for."},
+  {"token_encoding", HERE(token_encoding), "", {{}, {}, "auto|form|json"},
+   "Of feishu and lark: how token_url wants to be asked. auto, or nothing: form for feishu, json for lark."},
+};
 #undef HERE
 // clang-format on
 
@@ -232,6 +267,7 @@ constexpr section_row sections[] = {
   {"shutdown", "Stopping."},
   {"node", "The CLIProxyAPI nodes: one [[node]] each."},
   {"consumer", "Tools with a key, and so a place in the queue, of their own: one [[compat.consumer]] each."},
+  {"provider", "Other places where people may sign in: one [[sign_in.provider]] each."},
 };
 
 /// Single-character edits between two texts.
@@ -255,6 +291,7 @@ std::size_t distance(std::string_view a, std::string_view b) {
 std::span<const option> options() { return table; }
 std::span<const node_option> node_options() { return node_table; }
 std::span<const consumer_option> consumer_options() { return consumer_table; }
+std::span<const provider_option> provider_options() { return provider_table; }
 
 std::string_view section_help(std::string_view section) {
   for (const auto& row : sections)
@@ -296,6 +333,11 @@ std::string nearest_key(std::string_view key) {
     const auto consumer = key.substr(0, key.rfind('.'));
     for (const auto& row : consumer_table)
       consider(fmt::format("{}.{}", consumer, row.key));
+  }
+  if (key.starts_with("sign_in.provider.")) {
+    const auto provider = key.substr(0, key.rfind('.'));
+    for (const auto& row : provider_table)
+      consider(fmt::format("{}.{}", provider, row.key));
   }
   return best;
 }

@@ -11,8 +11,8 @@
 
 namespace keyportal {
 
-/// A row. `Owner` is `settings`, or `node_settings` for what stands in each [[node]], or `consumer_settings` for each
-/// [[compat.consumer]].
+/// A row. `Owner` is `settings`, or `node_settings` for what stands in each [[node]], `consumer_settings` for each
+/// [[compat.consumer]], or `provider_settings` for each [[sign_in.provider]].
 template <typename Owner>
 struct option_row {
   std::string_view key;         ///< "section.name", or "name" at the top of the file or in a list
@@ -24,18 +24,20 @@ struct option_row {
 using option = option_row<settings>;
 using node_option = option_row<node_settings>;
 using consumer_option = option_row<consumer_settings>;
+using provider_option = option_row<provider_settings>;
 
 /// In the order of the file.
 std::span<const option> options();
 std::span<const node_option> node_options();
 std::span<const consumer_option> consumer_options();
+std::span<const provider_option> provider_options();
 /// A sentence about a section ("" is the top of the file, "node" the nodes).
 std::string_view section_help(std::string_view section);
 
 /// "gateway.listen" -> "KEYPORTAL_GATEWAY_LISTEN".
 std::string environment_name(std::string_view key);
-/// The known key that is most like `key`, among options and fields of lists written "node.<name>.<field>" or
-/// "compat.consumer.<name>.<field>"; empty when none is close.
+/// The known key that is most like `key`, among options and fields of lists written "node.<name>.<field>"
+/// "compat.consumer.<name>.<field>" or "sign_in.provider.<name>.<field>"; empty when none is close.
 std::string nearest_key(std::string_view key);
 
 /// The part before the dot, or "".

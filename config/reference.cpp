@@ -49,6 +49,26 @@ std::string default_toml(const option& row) {
 
 bool is_secret(const value_place& place) { return std::holds_alternative<secret*>(place); }
 
+/// What stands in the example, as TOML: an issuer that is complete.
+std::string_view provider_example(std::string_view key) {
+  constexpr std::pair<std::string_view, std::string_view> examples[] = {
+    {"name", R"("company")"},
+    {"kind", R"("oidc")"},
+    {"title", R"("Company account")"},
+    {"issuer", R"("https://accounts.example.com")"},
+    {"client_id", R"("keyportal")"},
+    {"client_secret_file", R"("company.secret")"},
+    {"scopes", "[]"},
+    {"tenants", "[]"},
+    {"domains", R"(["example.com"])"},
+    {"token_encoding", R"("auto")"},
+  };
+  for (const auto& [name, example] : examples)
+    if (name == key)
+      return example;
+  return R"("")";
+}
+
 template <typename Owner>
 std::string markdown_row(const option_row<Owner>& row, const std::string& fallback, const std::string& variable) {
   Owner scratch;
@@ -98,6 +118,12 @@ std::string reference_markdown() {
                      section_help("consumer"), head);
   for (const auto& row : consumer_options())
     out += markdown_row(row, "", "");
+  out +=
+    fmt::format("\n## [[sign_in.provider]]\n\n{} `--set\nsign_in.provider.<name>.client_secret_file=…` sets a field of "
+                "any provider.\n\n{}",
+                section_help("provider"), head);
+  for (const auto& row : provider_options())
+    out += markdown_row(row, "", "");
   return out;
 }
 
@@ -134,6 +160,10 @@ std::string example_toml() {
   constexpr std::string_view consumer_examples[] = {"keeper", "", "keeper.key", "", "end"};
   for (std::size_t i = 0; const auto& row : consumer_options())
     commented(row.help, {}, fmt::format("{} = {}", row.key, toml_quoted(consumer_examples[i++])));
+  out += "\n\n" + as_comment(section_help("provider"));
+  out += "#[[sign_in.provider]]\n";
+  for (const auto& row : provider_options())
+    commented(row.help, bounds(row.limits), fmt::format("{} = {}", row.key, provider_example(row.key)));
   return out;
 }
 
@@ -162,6 +192,12 @@ std::string print_toml(const loaded_settings& loaded) {
     for (const auto& row : consumer_options())
       if (row.key != "from" || !consumer.from.empty()) // nothing is none of its choices
         line(fmt::format("compat.consumer.{}.{}", consumer.name, row.key), row.key, row.place(consumer));
+  }
+  for (auto& provider : values.sign_in.providers) {
+    out += "\n[[sign_in.provider]]\n";
+    for (const auto& row : provider_options())
+      if (row.key != "token_encoding" || !provider.token_encoding.empty()) // nothing is none of its choices
+        line(fmt::format("sign_in.provider.{}.{}", provider.name, row.key), row.key, row.place(provider));
   }
   return out;
 }
@@ -201,10 +237,18 @@ std::string print_json(const loaded_settings& loaded) {
       one[std::string(row.key)] = value_of(row.place(consumer));
     consumers.push_back(std::move(one));
   }
+  json providers = json::array();
+  for (auto& provider : values.sign_in.providers) {
+    json one = json::object();
+    for (const auto& row : provider_options())
+      one[std::string(row.key)] = value_of(row.place(provider));
+    providers.push_back(std::move(one));
+  }
   const json out = {{"file", loaded.file ? json(loaded.file->string()) : json(nullptr)},
                     {"settings", std::move(all)},
                     {"nodes", std::move(nodes)},
                     {"consumers", std::move(consumers)},
+                    {"providers", std::move(providers)},
                     {"origins", loaded.origins}};
   return out.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }

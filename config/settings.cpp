@@ -35,34 +35,6 @@ bool read_port(std::string_view text, int least, std::uint16_t& port) {
   return true;
 }
 
-/// host, host:port or [v6]:port of a URL; empty when it is fine.
-std::string split_authority(std::string_view authority, std::string& host) {
-  std::string_view port_text;
-  bool has_port = false;
-  if (!authority.empty() && authority.front() == '[') {
-    const auto close = authority.find(']');
-    if (close == std::string_view::npos || !is_ip(std::string(authority.substr(1, close - 1))))
-      return "the address in brackets is no IPv6 address";
-    host = authority.substr(1, close - 1);
-    const auto rest = authority.substr(close + 1);
-    has_port = !rest.empty();
-    if (has_port && rest.front() != ':')
-      return "after the closing bracket only a port may follow";
-    port_text = has_port ? rest.substr(1) : rest;
-  } else {
-    const auto colon = authority.find(':');
-    has_port = colon != std::string_view::npos;
-    host = authority.substr(0, colon);
-    port_text = has_port ? authority.substr(colon + 1) : std::string_view{};
-    if (host.empty() || host.size() > 253 || !only_of(host, ".-_") || host.front() == '-' || host.front() == '.')
-      return "it needs the name or address of a host";
-  }
-  std::uint16_t port = 0;
-  if (has_port && !read_port(port_text, 1, port))
-    return "the port must be a number from 1 to 65535";
-  return {};
-}
-
 std::string check_nats_url(std::string_view url) {
   if (url.size() > 2048)
     return "it is too long";
@@ -266,6 +238,33 @@ void check_store(const settings& values, std::vector<finding>& errors, std::vect
 
 } // namespace
 
+std::string split_authority(std::string_view authority, std::string& host) {
+  std::string_view port_text;
+  bool has_port = false;
+  if (!authority.empty() && authority.front() == '[') {
+    const auto close = authority.find(']');
+    if (close == std::string_view::npos || !is_ip(std::string(authority.substr(1, close - 1))))
+      return "the address in brackets is no IPv6 address";
+    host = authority.substr(1, close - 1);
+    const auto rest = authority.substr(close + 1);
+    has_port = !rest.empty();
+    if (has_port && rest.front() != ':')
+      return "after the closing bracket only a port may follow";
+    port_text = has_port ? rest.substr(1) : rest;
+  } else {
+    const auto colon = authority.find(':');
+    has_port = colon != std::string_view::npos;
+    host = authority.substr(0, colon);
+    port_text = has_port ? authority.substr(colon + 1) : std::string_view{};
+    if (host.empty() || host.size() > 253 || !only_of(host, ".-_") || host.front() == '-' || host.front() == '.')
+      return "it needs the name or address of a host";
+  }
+  std::uint16_t port = 0;
+  if (has_port && !read_port(port_text, 1, port))
+    return "the port must be a number from 1 to 65535";
+  return {};
+}
+
 bool is_node_name(std::string_view name) {
   return !name.empty() && name.size() <= 32 && std::all_of(name.begin(), name.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
@@ -359,6 +358,7 @@ void check(settings& values, std::vector<finding>& errors, std::vector<finding>&
   check_keys(values, errors);
   check_store(values, errors, warnings);
   check_compat(values, errors, warnings);
+  check_providers(values, errors);
 
   const auto& zone = values.display.time_zone;
   if (!zone.empty()

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "config/provider_settings.hpp"
 #include "messages/ids.hpp"
 #include "messages/secret.hpp"
 
@@ -97,6 +98,10 @@ struct settings {
     std::vector<consumer_settings> consumers; ///< in configured order
   } compat;
 
+  struct sign_in_settings {
+    std::vector<provider_settings> providers; ///< in configured order, which is that of their buttons; may be empty
+  } sign_in;
+
   struct nats_settings {
     std::string url; ///< empty: a server of our own, as a child on loopback
     std::string user;
@@ -171,6 +176,10 @@ void check(settings& values, std::vector<finding>& errors, std::vector<finding>&
 std::string check_node_url(std::string& url);
 /// Splits "address:port" ("localhost" becomes 127.0.0.1); empty when it is fine, else why not.
 std::string split_listen(std::string_view listen, std::string& address, std::uint16_t& port);
+/// Takes the host out of "host", "host:port" or "[v6]:port" of a url; empty when that is fine, else why not.
+std::string split_authority(std::string_view authority, std::string& host);
+/// The part of `check` about `sign_in.providers`.
+void check_providers(settings& values, std::vector<finding>& errors);
 /// Whether only this machine reaches the address.
 bool is_loopback(std::string_view address);
 bool is_node_name(std::string_view name);

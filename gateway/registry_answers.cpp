@@ -92,11 +92,12 @@ bool fits(const audit_filter& filter, const registry_entry& entry) {
   return filter.about.empty() || changes(entry.users, filter.about, [](const user& u) { return u.id; })
          || changes(entry.keys, filter.about, [](const client_key& k) { return k.id; })
          || changes(entry.policies, filter.about, [](const policy& p) { return p.name; })
-         || changes(entry.prices, filter.about, [](const price& p) { return p.id; });
+         || changes(entry.prices, filter.about, [](const price& p) { return p.id; })
+         || changes(entry.access, filter.about, [](const access_record& c) { return c.owner; });
 }
 
 std::size_t size_of(const registry_entry& entry) {
-  return 1 + entry.users.size() + entry.keys.size() + entry.policies.size() + entry.prices.size();
+  return 1 + entry.users.size() + entry.keys.size() + entry.policies.size() + entry.prices.size() + entry.access.size();
 }
 
 } // namespace keyportal::gateway

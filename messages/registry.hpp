@@ -276,6 +276,21 @@ struct put_prices {
 struct drop_prices {
   std::vector<std::string> ids = {}; ///< those that are not there are no error
 };
+/// Something by which people get in: a password, a second factor, an identity elsewhere, a token, a session, an
+/// invitation. Only whoever made it knows what is in it.
+struct access_record {
+  std::string id = {};     ///< what it is, '/', and what tells it from others of its sort: "session/…"
+  user_id owner = {};      ///< empty: nobody's yet
+  std::string sealed = {}; ///< bytes
+  bool operator==(const access_record&) const = default;
+};
+/// Changes credentials, and maybe the person they are for, at once. By ourselves.
+struct put_access {
+  std::string what = {};               ///< for the audit: "session.begin", "password.set", …
+  std::vector<access_record> put = {}; ///< new, or in the place of those with the same id
+  std::vector<std::string> drop = {};  ///< ids; those that are not there are no error
+  std::optional<add_user> person = {}; ///< who is made by this; owns what in `put` has no owner
+};
 /// Asks an admin to let a key end later.
 struct ask_renewal {
   key_id key = {};
@@ -313,7 +328,7 @@ struct key_sighting {
 using registry_question =
   std::variant<add_user, change_user, set_user_state, put_policy, drop_policy, make_keys, import_keys, assign_key,
                renew_key, rotate_key, suspend_key, resume_key, revoke_key, change_key, adopt_key, ask_renewal,
-               answer_renewal, pass_time, budgets_crossed, key_sighting, put_prices, drop_prices>;
+               answer_renewal, pass_time, budgets_crossed, key_sighting, put_prices, drop_prices, put_access>;
 
 struct registry_command {
   command_context by;
@@ -347,6 +362,7 @@ struct registry_entry {
   std::vector<change_of<client_key>> keys;
   std::vector<change_of<policy>> policies;
   std::vector<change_of<price>> prices;
+  std::vector<change_of<access_record>> access;
   /// SHA-256 over the hash of the entry before and this one's bytes: an entry that is changed later, or taken out,
   /// breaks the chain.
   std::array<std::uint8_t, 32> hash{};
@@ -359,6 +375,7 @@ struct registry_image {
   std::deque<client_key> keys;
   std::vector<policy> policies;
   std::vector<price> prices;
+  std::vector<access_record> access;
   std::vector<std::pair<std::string, log_position>> commands; ///< idempotency keys that still count, and their entries
 };
 

@@ -187,7 +187,8 @@ nlohmann::json to_json(const registry_entry& e) {
                         {"users", nlohmann::json::array()},
                         {"keys", nlohmann::json::array()},
                         {"policies", nlohmann::json::array()},
-                        {"prices", nlohmann::json::array()}};
+                        {"prices", nlohmann::json::array()},
+                        {"access", nlohmann::json::array()}};
   std::string hash;
   for (const auto byte : e.hash)
     fmt::format_to(std::back_inserter(hash), "{:02x}", byte);
@@ -200,6 +201,14 @@ nlohmann::json to_json(const registry_entry& e) {
     out["policies"].push_back(to_json(c, c.after ? c.after->name : c.before->name));
   for (const auto& c : e.prices)
     out["prices"].push_back(to_json(c, c.after ? c.after->id : c.before->id));
+  for (const auto& c : e.access) { // neither what is in it nor what it is found by
+    const auto& one = c.after ? *c.after : *c.before;
+    out["access"].push_back({{"kind", one.id.substr(0, one.id.find('/'))},
+                             {"owner", one.owner},
+                             {"change", !c.before ? "made"
+                                        : c.after ? "changed"
+                                                  : "gone"}});
+  }
   return out;
 }
 

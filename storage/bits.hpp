@@ -24,15 +24,23 @@ inline void put_packed(std::string& out, const std::uint64_t* numbers, std::size
     out.append(reinterpret_cast<const char*>(numbers), count * sizeof *numbers);
     return;
   }
+  // Eight bytes at a time; what is too many is cut off in the end.
+  const auto begin = out.size();
+  const auto bytes = packed_bytes(count, width);
+  out.resize(begin + bytes + sizeof(std::uint64_t));
+  auto* to = out.data() + begin;
   std::uint64_t waiting = 0;
   unsigned used = 0;
   for (std::size_t i = 0; i < count; ++i) {
     waiting |= numbers[i] << used;
-    for (used += width; used >= 8; used -= 8, waiting >>= 8)
-      out.push_back(static_cast<char>(waiting));
+    used += width;
+    std::memcpy(to, &waiting, sizeof waiting);
+    to += used / 8;
+    waiting >>= used / 8 * 8; // at most 56 + 7 bits
+    used %= 8;
   }
-  if (used > 0)
-    out.push_back(static_cast<char>(waiting));
+  std::memcpy(to, &waiting, sizeof waiting);
+  out.resize(begin + bytes);
 }
 
 /// Takes them off `in`. False: it has fewer bytes, or there is no such width.
@@ -63,6 +71,15 @@ inline void put_packed(std::string& out, const std::uint64_t* numbers, std::size
   }
   in.remove_prefix(bytes);
   return true;
+}
+
+/// One of them, where they begin at `data` and `there` bytes may be read; `there` holds it, and its width is possible.
+[[nodiscard]] inline std::uint64_t packed_at(const char* data, std::size_t there, std::size_t index, unsigned width) {
+  const auto bit = index * width;
+  std::uint64_t word = 0;
+  std::memcpy(&word, data + bit / 8, there - bit / 8 < 8 ? there - bit / 8 : 8);
+  word >>= bit % 8;
+  return width == 64 ? word : word & ((std::uint64_t{1} << width) - 1);
 }
 
 } // namespace keyportal::storage

@@ -5,7 +5,7 @@
 #include <tuple>
 
 #include "storage/bits.hpp"
-#include "storage/cell_rows.hpp"
+#include "storage/cell_fold.hpp"
 #include "storage/encoding.hpp"
 
 namespace keyportal::storage {
@@ -101,19 +101,12 @@ struct lead_cells {
 struct row_head {
   std::vector<kind_of_cell> kinds; ///< none in views that tell outcomes only
   std::vector<lead_cells> leads;
-  std::vector<std::uint64_t> kind_of;    ///< of each cell; without kinds: whether it failed
-  std::vector<std::uint64_t> account_of; ///< of each cell, in the view `all`
+  std::vector<std::uint64_t> kind_of;     ///< of each cell; without kinds: whether it failed
+  std::vector<std::uint64_t> account_of;  ///< of each cell, in the view `all`
+  std::vector<unsigned char> kind_wanted; ///< of each kind; none: all are
+  [[nodiscard]] bool wants(std::size_t cell) const { return kind_wanted.empty() || kind_wanted[kind_of[cell]] != 0; }
   [[nodiscard]] std::size_t cells() const { return kind_of.size(); }
 };
-
-void put_column(std::string& out, const std::vector<std::uint64_t>& numbers) {
-  std::uint64_t all = 0;
-  for (const auto one : numbers)
-    all |= one;
-  const auto width = packed_width(all);
-  out.push_back(static_cast<char>(width));
-  put_packed(out, numbers.data(), numbers.size(), width);
-}
 
 bool get_column(std::string_view& in, std::vector<std::uint64_t>& numbers, std::size_t count) {
   if (in.empty())
@@ -157,69 +150,19 @@ bool get_head(std::string_view& in, cell_view view, bool with_bytes, row_head& o
   return std::all_of(out.kind_of.begin(), out.kind_of.end(), [&](auto kind) { return kind < kinds; });
 }
 
-template <class Row>
-std::string put_head(const Row& row, cell_view view, const std::vector<std::uint32_t>* bytes) {
-  std::string out(1, row_version);
-  std::vector<kind_of_cell> kinds;
-  std::vector<std::uint64_t> kind_column, accounts;
-  kind_column.reserve(row.size());
-  if (has_kinds(view)) {
-    kinds.reserve(row.size());
-    for (const auto& [id, what] : row)
-      kinds.emplace_back(id);
-    std::sort(kinds.begin(), kinds.end());
-    kinds.erase(std::unique(kinds.begin(), kinds.end()), kinds.end());
-    put_varint(out, kinds.size());
-    for (const auto& kind : kinds)
-      put(out, kind);
-  }
-  std::vector<std::pair<name_number, std::uint32_t>> leads;
-  for (const auto& [id, what] : row) {
-    const auto lead = lead_of(id, view);
-    if (leads.empty() || leads.back().first != lead)
-      leads.emplace_back(lead, 0);
-    ++leads.back().second;
-    kind_column.push_back(has_kinds(view) ? static_cast<std::uint64_t>(
-                            std::lower_bound(kinds.begin(), kinds.end(), kind_of_cell{id}) - kinds.begin())
-                                          : (id.failed ? 1U : 0U));
-    if (view == cell_view::all)
-      accounts.push_back(id.account);
-  }
-  put_varint(out, leads.size());
-  name_number before = 0;
-  std::size_t cell = 0;
-  for (const auto& [lead, many] : leads) {
-    put_varint(out, lead - before);
-    put_varint(out, many);
-    if (bytes != nullptr) {
-      std::uint64_t size = 0;
-      for (std::uint32_t i = 0; i < many; ++i)
-        size += (*bytes)[cell + i];
-      put_varint(out, size);
-    }
-    before = lead;
-    cell += many;
-  }
-  put_column(out, kind_column);
-  if (view == cell_view::all)
-    put_column(out, accounts);
-  return out;
-}
-
-/// Which of the leads a question wants.
-void choose(row_head& head, const lead_filter* wanted) {
-  if (wanted != nullptr)
+/// Which of the leads and kinds a question wants.
+void choose(row_head& head, cell_view view, const lead_filter* leads, const kind_filter* kinds) {
+  if (leads != nullptr)
     for (auto& one : head.leads)
-      one.wanted = (*wanted)(one.lead);
-}
-
-void name_cell(cell_id& id, const row_head& head, cell_view view, std::size_t cell) {
-  if (has_kinds(view))
-    head.kinds[head.kind_of[cell]].into(id);
-  else
-    id.failed = head.kind_of[cell] != 0;
-  if (view == cell_view::all)
-    id.account = static_cast<name_number>(head.account_of[cell]);
+      one.wanted = (*leads)(one.lead);
+  if (kinds == nullptr)
+    return;
+  const auto all = has_kinds(view) ? head.kinds.size() : outcomes().size();
+  for (std::size_t i = 0; i < all; ++i) {
+    cell_id id;
+    (has_kinds(view) ? head.kinds[i] : outcomes()[i]).into(id);
+    head.kind_wanted.push_back((*kinds)(id) ? 1 : 0);
+  }
 }
 
 // --- blocks of sums ---------------------------------------------------------------------------
@@ -229,23 +172,71 @@ using sums_block = std::array<amount_array, block_cells>;
 // Which columns there are, the width of each, and then each.
 void put_block(std::string& out, const sums_block& cells, std::size_t count) {
   std::uint32_t there = 0;
-  std::string widths, columns;
+  std::array<std::uint64_t, amounts> all{};
   std::array<std::uint64_t, block_cells> column;
   for (std::size_t c = 0; c < amounts; ++c) {
-    std::uint64_t all = 0;
     for (std::size_t i = 0; i < count; ++i)
-      all |= column[i] = zigzag(cells[i][c]);
-    if (all == 0)
-      continue;
-    there |= 1U << c;
-    const auto width = packed_width(all);
-    widths.push_back(static_cast<char>(width));
-    put_packed(columns, column.data(), count, width);
+      all[c] |= zigzag(cells[i][c]);
+    there |= all[c] != 0 ? 1U << c : 0;
   }
   put_varint(out, there);
-  out += widths;
-  out += columns;
+  for (const auto one : all)
+    if (one != 0)
+      out.push_back(static_cast<char>(packed_width(one)));
+  for (std::size_t c = 0; c < amounts; ++c) {
+    if (all[c] == 0)
+      continue;
+    for (std::size_t i = 0; i < count; ++i)
+      column[i] = zigzag(cells[i][c]);
+    put_packed(out, column.data(), count, packed_width(all[c]));
+  }
 }
+
+/// The columns of a block, to read single cells of it.
+class block_columns {
+public:
+  [[nodiscard]] bool open(std::string_view in, std::size_t count) {
+    const auto* const end = in.data() + in.size();
+    std::uint32_t there = 0;
+    if (!get_varint(in, there) || there >> amounts != 0)
+      return false;
+    const auto columns = static_cast<std::size_t>(std::popcount(there));
+    if (in.size() < columns)
+      return false;
+    const auto widths = in.substr(0, columns);
+    in.remove_prefix(columns);
+    columns_ = columns;
+    for (std::size_t n = 0; n < columns; ++n, there &= there - 1) {
+      const auto width = static_cast<unsigned char>(widths[n]);
+      const auto bytes = packed_bytes(count, width);
+      if (bytes > in.size() || (width > 56 && width != 64))
+        return false;
+      all_[n] = {static_cast<std::size_t>(std::countr_zero(there)), width, in.data()};
+      in.remove_prefix(bytes);
+    }
+    end_ = end;
+    return in.empty();
+  }
+  [[nodiscard]] amount_array at(std::size_t cell) const {
+    amount_array out{};
+    for (std::size_t n = 0; n < columns_; ++n) {
+      const auto& one = all_[n];
+      out[one.which] = unzigzag(packed_at(one.data, static_cast<std::size_t>(end_ - one.data), cell, one.width));
+    }
+    take_what_follows<1>(out);
+    return out;
+  }
+
+private:
+  struct column {
+    std::size_t which;
+    unsigned width;
+    const char* data;
+  };
+  std::array<column, amounts> all_;
+  std::size_t columns_ = 0;
+  const char* end_ = nullptr;
+};
 
 bool get_block(std::string_view in, sums_block& cells, std::size_t count) {
   std::uint32_t there = 0;
@@ -273,7 +264,7 @@ bool get_block(std::string_view in, sums_block& cells, std::size_t count) {
 
 // --- distributions ------------------------------------------------------------------------------
 
-void put(std::string& out, const bin_counts& bins) {
+void put(std::string& out, std::span<const bin_count> bins) {
   put_varint(out, bins.size());
   std::uint16_t before = 0;
   for (const auto& [bin, count] : bins) {
@@ -283,12 +274,11 @@ void put(std::string& out, const bin_counts& bins) {
   }
 }
 
+/// Adds them to `bins`.
 bool get(std::string_view& in, bin_counts& bins) {
   std::uint64_t count = 0;
   if (!get_varint(in, count) || count > in.size())
     return false;
-  bins.clear();
-  bins.reserve(count);
   std::uint64_t bin = 0;
   for (std::uint64_t i = 0; i < count; ++i) {
     std::uint64_t step = 0;
@@ -300,39 +290,23 @@ bool get(std::string_view& in, bin_counts& bins) {
   return true;
 }
 
-} // namespace
-
-// --- sums ---------------------------------------------------------------------------------------
-
-std::string encode(const sums_row& row, cell_view view) {
-  auto out = put_head(row, view, nullptr);
-  sums_block cells;
-  std::string sizes, blocks;
-  for (std::size_t first = 0; first < row.size(); first += block_cells) {
-    const auto count = std::min(block_cells, row.size() - first);
-    for (std::size_t i = 0; i < count; ++i) {
-      cells[i] = std::bit_cast<amount_array>(row[first + i].second);
-      take_what_follows<-1>(cells[i]);
-    }
-    const auto before = blocks.size();
-    put_block(blocks, cells, count);
-    put_varint(sizes, blocks.size() - before);
-  }
-  return out + sizes + blocks;
-}
-
-bool each_cell(std::string_view in, cell_view view, const lead_filter* wanted,
-               const std::function<void(const cell_id&, const cell_sums&)>& visit) {
+/// Calls `visit(head, lead, cell, amounts)` for each cell that is wanted, `begin(head)` before.
+template <class Begin, class Visit>
+bool visit_sums(std::string_view in, cell_view view, const lead_filter* leads, const kind_filter* kinds, Begin begin,
+                Visit visit) {
   row_head head;
   if (!get_head(in, view, false, head))
     return false;
-  choose(head, wanted);
+  choose(head, view, leads, kinds);
+  begin(head);
   const auto cells = head.cells();
   std::vector<std::uint32_t> sizes((cells + block_cells - 1) / block_cells);
   for (auto& size : sizes)
     if (!get_varint(in, size))
       return false;
   sums_block block;
+  block_columns columns;
+  std::array<std::uint32_t, block_cells> chosen;
   std::size_t lead = 0;
   for (std::size_t b = 0, first = 0; b < sizes.size(); ++b, first += block_cells) {
     if (sizes[b] > in.size())
@@ -342,52 +316,54 @@ bool each_cell(std::string_view in, cell_view view, const lead_filter* wanted,
     const auto end = std::min(first + block_cells, cells);
     while (head.leads[lead].end <= first)
       ++lead;
-    bool any = false;
-    for (auto l = lead; !any && l < head.leads.size() && (l == lead || head.leads[l - 1].end < end); ++l)
-      any = head.leads[l].wanted;
-    if (!any)
-      continue;
-    if (!get_block(bytes, block, end - first))
-      return false;
-    cell_id id;
+    std::size_t count = 0;
+    auto l = lead;
     for (auto cell = first; cell < end; ++cell) {
+      while (head.leads[l].end <= cell)
+        ++l;
+      if (head.leads[l].wanted && head.wants(cell))
+        chosen[count++] = static_cast<std::uint32_t>(cell - first);
+    }
+    if (count == 0)
+      continue;
+    // Of few cells the numbers are picked out of the columns.
+    const bool few = count * 8 < end - first;
+    if (few ? !columns.open(bytes, end - first) : !get_block(bytes, block, end - first))
+      return false;
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto cell = first + chosen[i];
       while (head.leads[lead].end <= cell)
         ++lead;
-      if (!head.leads[lead].wanted)
-        continue;
-      if (has_keys(view))
-        id.client_key = head.leads[lead].lead;
-      else if (has_accounts(view))
-        id.account = head.leads[lead].lead;
-      name_cell(id, head, view, cell);
-      visit(id, std::bit_cast<cell_sums>(block[cell - first]));
+      visit(head, head.leads[lead].lead, cell,
+            std::bit_cast<cell_sums>(few ? columns.at(chosen[i]) : block[chosen[i]]));
     }
   }
   return in.empty();
 }
 
-// --- distributions --------------------------------------------------------------------------------
-
-std::string encode(const distributions_row& row, cell_view view) {
-  std::string cells;
-  std::vector<std::uint32_t> bytes;
-  bytes.reserve(row.size());
-  for (const auto& [id, what] : row) {
-    const auto before = cells.size();
-    put(cells, what.latency);
-    put(cells, what.ttft);
-    bytes.push_back(static_cast<std::uint32_t>(cells.size() - before));
-  }
-  return put_head(row, view, &bytes) + cells;
+/// Takes them off `in` unread.
+bool skip_bins(std::string_view& in) {
+  std::uint64_t numbers = 0;
+  if (!get_varint(in, numbers) || numbers > in.size())
+    return false;
+  numbers *= 2; // each a step and a count
+  std::size_t at = 0;
+  for (; numbers > 0 && at < in.size(); ++at)
+    numbers -= (static_cast<unsigned char>(in[at]) & 0x80U) == 0 ? 1 : 0;
+  in.remove_prefix(at);
+  return numbers == 0;
 }
 
-bool each_cell(std::string_view in, cell_view view, const lead_filter* wanted,
-               const std::function<void(const cell_id&, cell_distributions&&)>& visit) {
+/// Likewise with `visit(head, lead, cell, bytes)`, which takes the cell's distributions off `bytes`; false: they are
+/// damaged.
+template <class Begin, class Visit>
+bool visit_distributions(std::string_view in, cell_view view, const lead_filter* leads, const kind_filter* kinds,
+                         Begin begin, Visit visit) {
   row_head head;
   if (!get_head(in, view, true, head))
     return false;
-  choose(head, wanted);
-  cell_distributions what;
+  choose(head, view, leads, kinds);
+  begin(head);
   std::size_t cell = 0;
   for (const auto& one : head.leads) {
     if (one.bytes > in.size())
@@ -398,21 +374,263 @@ bool each_cell(std::string_view in, cell_view view, const lead_filter* wanted,
       cell = one.end;
       continue;
     }
-    cell_id id;
-    if (has_keys(view))
-      id.client_key = one.lead;
-    else if (has_accounts(view))
-      id.account = one.lead;
-    for (; cell < one.end; ++cell) {
-      if (!get(bytes, what.latency) || !get(bytes, what.ttft))
+    for (; cell < one.end; ++cell)
+      if (head.wants(cell) ? !visit(head, one.lead, cell, bytes) : !skip_bins(bytes) || !skip_bins(bytes))
         return false;
-      name_cell(id, head, view, cell);
-      visit(id, std::move(what));
-    }
     if (!bytes.empty())
       return false;
   }
   return in.empty();
+}
+
+cell_id id_of(const row_head& head, name_number lead, std::size_t cell, cell_view view) {
+  cell_id id;
+  if (has_keys(view))
+    id.client_key = lead;
+  else if (has_accounts(view))
+    id.account = lead;
+  if (has_kinds(view))
+    head.kinds[head.kind_of[cell]].into(id);
+  else
+    id.failed = head.kind_of[cell] != 0;
+  if (view == cell_view::all)
+    id.account = static_cast<name_number>(head.account_of[cell]);
+  return id;
+}
+
+/// Kinds of a row by the numbers that they have elsewhere.
+std::vector<std::uint32_t> numbers_of(const row_head& head, cell_view view, kind_numbers& kinds) {
+  std::vector<std::uint32_t> out;
+  if (!has_kinds(view))
+    return {0, 1};
+  out.reserve(head.kinds.size());
+  for (const auto& kind : head.kinds)
+    out.push_back(kinds.number_of(kind));
+  return out;
+}
+
+flat_cells::cell cell_of(const row_head& head, name_number lead, std::size_t cell, cell_view view, std::uint32_t place,
+                         const std::vector<std::uint32_t>& numbers) {
+  flat_cells::cell out;
+  out.place = place;
+  if (has_keys(view))
+    out.client_key = lead;
+  else if (has_accounts(view))
+    out.account = lead;
+  if (view == cell_view::all)
+    out.account = static_cast<name_number>(head.account_of[cell]);
+  out.kind = numbers[head.kind_of[cell]];
+  return out;
+}
+
+constexpr auto nothing = [](const row_head&) {};
+
+} // namespace
+
+// --- reading --------------------------------------------------------------------------------------
+
+bool each_cell(std::string_view in, cell_view view, const lead_filter* leads,
+               const std::function<void(const cell_id&, const cell_sums&)>& visit, const kind_filter* kinds) {
+  return visit_sums(
+    in, view, leads, kinds, nothing,
+    [&](const auto& head, auto lead, auto cell, const cell_sums& sums) { visit(id_of(head, lead, cell, view), sums); });
+}
+
+bool each_cell(std::string_view in, cell_view view, const lead_filter* leads,
+               const std::function<void(const cell_id&, cell_distributions&&)>& visit, const kind_filter* kinds) {
+  cell_distributions what;
+  return visit_distributions(in, view, leads, kinds, nothing, [&](const auto& head, auto lead, auto cell, auto& bytes) {
+    what.latency.clear();
+    what.ttft.clear();
+    if (!get(bytes, what.latency) || !get(bytes, what.ttft))
+      return false;
+    visit(id_of(head, lead, cell, view), std::move(what));
+    return true;
+  });
+}
+
+bool append_sums(std::string_view bytes, cell_view view, std::uint32_t place, kind_numbers& kinds, flat_cells& to) {
+  std::vector<std::uint32_t> numbers;
+  return visit_sums(
+    bytes, view, nullptr, nullptr, [&](const auto& head) { numbers = numbers_of(head, view, kinds); },
+    [&](const auto& head, auto lead, auto cell, const cell_sums& sums) {
+      auto one = cell_of(head, lead, cell, view, place, numbers);
+      one.latency = one.ttft = one.end = static_cast<std::uint32_t>(to.bins.size());
+      to.cells.push_back(one);
+      to.sums.push_back(sums);
+    });
+}
+
+bool append_distributions(std::string_view bytes, cell_view view, std::uint32_t place, kind_numbers& kinds,
+                          flat_cells& to) {
+  std::vector<std::uint32_t> numbers;
+  return visit_distributions(
+    bytes, view, nullptr, nullptr, [&](const auto& head) { numbers = numbers_of(head, view, kinds); },
+    [&](const auto& head, auto lead, auto cell, auto& rest) {
+      auto one = cell_of(head, lead, cell, view, place, numbers);
+      one.latency = static_cast<std::uint32_t>(to.bins.size());
+      if (!get(rest, to.bins))
+        return false;
+      one.ttft = static_cast<std::uint32_t>(to.bins.size());
+      if (!get(rest, to.bins))
+        return false;
+      one.end = static_cast<std::uint32_t>(to.bins.size());
+      to.cells.push_back(one);
+      return true;
+    });
+}
+
+// --- writing --------------------------------------------------------------------------------------
+
+void row_writer::put_head(std::string& out, bool with_bytes) {
+  const auto put_column = [&] {
+    std::uint64_t all = 0;
+    for (const auto one : column_)
+      all |= one;
+    const auto width = packed_width(all);
+    out.push_back(static_cast<char>(width));
+    put_packed(out, column_.data(), column_.size(), width);
+  };
+  out.push_back(row_version);
+  if (has_kinds(view_)) { // those that are in the row, in their order
+    place_of_.resize(kinds_.size(), nowhere);
+    used_.clear();
+    for (const auto* cell : written_)
+      if (auto& place = place_of_[cell->kind]; place == nowhere) {
+        place = 0;
+        used_.push_back(cell->kind);
+      }
+    std::sort(used_.begin(), used_.end());
+    put_varint(out, used_.size());
+    for (std::uint32_t i = 0; i < used_.size(); ++i) {
+      place_of_[used_[i]] = i;
+      put(out, kinds_[used_[i]]);
+    }
+  }
+  const auto lead_at = [&](std::size_t i) {
+    return has_keys(view_) ? written_[i]->client_key : has_accounts(view_) ? written_[i]->account : 0;
+  };
+  const auto count = written_.size();
+  std::uint64_t leads = 0;
+  for (std::size_t i = 0; i < count; ++i)
+    leads += i == 0 || lead_at(i) != lead_at(i - 1) ? 1 : 0;
+  put_varint(out, leads);
+  name_number before = 0;
+  for (std::size_t first = 0, end = 0; first < count; first = end) {
+    const auto lead = lead_at(first);
+    std::uint64_t bytes = 0;
+    for (end = first; end < count && lead_at(end) == lead; ++end)
+      bytes += with_bytes ? bytes_[end] : 0;
+    put_varint(out, lead - before);
+    put_varint(out, end - first);
+    if (with_bytes)
+      put_varint(out, bytes);
+    before = lead;
+  }
+  column_.clear();
+  for (const auto* cell : written_)
+    column_.push_back(has_kinds(view_) ? place_of_[cell->kind] : kinds_[cell->kind].failed ? 1U : 0U);
+  put_column();
+  if (view_ == cell_view::all) {
+    column_.clear();
+    for (const auto* cell : written_)
+      column_.push_back(cell->account);
+    put_column();
+  }
+  for (const auto kind : used_)
+    place_of_[kind] = nowhere;
+  used_.clear();
+}
+
+std::string row_writer::sums(std::span<const flat_cells::cell> cells, std::span<const cell_sums> sums) {
+  written_.clear();
+  amounts_.clear();
+  for (std::size_t i = 0; i < cells.size(); ++i)
+    if (!sums[i].empty()) {
+      written_.push_back(&cells[i]);
+      amounts_.push_back(&sums[i]);
+    }
+  std::string out;
+  put_head(out, false);
+  blocks_.clear();
+  sums_block block;
+  for (std::size_t first = 0; first < amounts_.size(); first += block_cells) {
+    const auto count = std::min(block_cells, amounts_.size() - first);
+    for (std::size_t i = 0; i < count; ++i) {
+      block[i] = std::bit_cast<amount_array>(*amounts_[first + i]);
+      take_what_follows<-1>(block[i]);
+    }
+    const auto before = blocks_.size();
+    put_block(blocks_, block, count);
+    put_varint(out, blocks_.size() - before);
+  }
+  out += blocks_;
+  return out;
+}
+
+std::string row_writer::distributions(std::span<const flat_cells::cell> cells, const std::vector<bin_count>& bins) {
+  written_.clear();
+  bytes_.clear();
+  blocks_.clear();
+  const std::span<const bin_count> all{bins};
+  for (const auto& cell : cells)
+    if (cell.latency != cell.end) {
+      const auto before = blocks_.size();
+      put(blocks_, all.subspan(cell.latency, cell.ttft - cell.latency));
+      put(blocks_, all.subspan(cell.ttft, cell.end - cell.ttft));
+      written_.push_back(&cell);
+      bytes_.push_back(static_cast<std::uint32_t>(blocks_.size() - before));
+    }
+  std::string out;
+  put_head(out, true);
+  out += blocks_;
+  return out;
+}
+
+namespace {
+
+template <class Row>
+kinds_in_order kinds_in(const Row& row, cell_view view, flat_cells& to) {
+  kind_numbers numbers;
+  for (const auto& [id, what] : row) {
+    flat_cells::cell cell;
+    cell.client_key = has_keys(view) ? id.client_key : 0;
+    cell.account = has_accounts(view) ? id.account : 0;
+    cell.kind = has_kinds(view) ? numbers.number_of(kind_of_cell{id}) : id.failed ? 1U : 0U;
+    to.cells.push_back(cell);
+  }
+  auto out = numbers.ranked();
+  if (has_kinds(view))
+    for (auto& cell : to.cells)
+      cell.kind = out.rank_of[cell.kind];
+  else
+    out.kinds.assign(outcomes().begin(), outcomes().end());
+  return out;
+}
+
+} // namespace
+
+std::string encode(const sums_row& row, cell_view view) {
+  flat_cells all;
+  const auto kinds = kinds_in(row, view, all);
+  for (const auto& [id, sums] : row)
+    all.sums.push_back(sums);
+  return row_writer{view, kinds.kinds}.sums(all.cells, all.sums);
+}
+
+std::string encode(const distributions_row& row, cell_view view) {
+  flat_cells all;
+  const auto kinds = kinds_in(row, view, all);
+  for (std::size_t i = 0; i < row.size(); ++i) {
+    const auto& what = row[i].second;
+    auto& cell = all.cells[i];
+    cell.latency = static_cast<std::uint32_t>(all.bins.size());
+    all.bins.insert(all.bins.end(), what.latency.begin(), what.latency.end());
+    cell.ttft = static_cast<std::uint32_t>(all.bins.size());
+    all.bins.insert(all.bins.end(), what.ttft.begin(), what.ttft.end());
+    cell.end = static_cast<std::uint32_t>(all.bins.size());
+  }
+  return row_writer{view, kinds.kinds}.distributions(all.cells, all.bins);
 }
 
 } // namespace keyportal::storage

@@ -9,7 +9,7 @@
 #include <rocksdb/merge_operator.h>
 #include <rocksdb/write_batch.h>
 
-#include "storage/cell_rows.hpp"
+#include "storage/cell_fold.hpp"
 #include "storage/database.hpp"
 #include "storage/encoding.hpp"
 
@@ -235,40 +235,18 @@ bool decode(std::string_view in, sieve_row& row, const std::function<bool(const 
 
 namespace {
 
-template <class Amounts>
-auto taker(std::vector<std::pair<cell_id, Amounts>>& to) {
-  if constexpr (std::is_same_v<Amounts, cell_sums>)
-    return std::function<void(const cell_id&, const cell_sums&)>(
-      [&to](const cell_id& id, const cell_sums& what) { to.emplace_back(id, what); });
-  else
-    return std::function<void(const cell_id&, cell_distributions&&)>(
-      [&to](const cell_id& id, cell_distributions&& what) { to.emplace_back(id, std::move(what)); });
-}
-
-template <class Amounts>
-bool merge_cells(const std::vector<std::string_view>& pieces, cell_view view, std::string& out) {
-  std::vector<std::pair<cell_id, Amounts>> all;
+bool merge_cells(const std::vector<std::string_view>& pieces, cell_part part, cell_view view, std::string& out) {
+  flat_cells all;
+  kind_numbers numbers;
   for (const auto piece : pieces)
-    if (!each_cell(piece, view, nullptr, taker<Amounts>(all)))
+    if (!(part == cell_part::sums ? append_sums(piece, view, 0, numbers, all)
+                                  : append_distributions(piece, view, 0, numbers, all)))
       return false;
-  std::vector<std::uint32_t> order(all.size());
-  for (std::uint32_t i = 0; i < order.size(); ++i)
-    order[i] = i;
-  std::sort(order.begin(), order.end(), [&](auto a, auto b) { return all[a].first < all[b].first; });
-  std::vector<std::pair<cell_id, Amounts>> merged;
-  merged.reserve(all.size());
-  for (const auto i : order) {
-    if (!merged.empty() && merged.back().first == all[i].first) {
-      merged.back().second.add(all[i].second);
-      continue;
-    }
-    if (!merged.empty() && merged.back().second.empty())
-      merged.pop_back();
-    merged.push_back(std::move(all[i]));
-  }
-  if (!merged.empty() && merged.back().second.empty())
-    merged.pop_back();
-  out = encode(merged, view);
+  const auto kinds = numbers.ranked();
+  const auto merged = fold(all, {view, nullptr, has_kinds(view) ? &kinds.rank_of : nullptr});
+  row_writer writer{view, has_kinds(view) ? std::span{kinds.kinds} : outcomes()};
+  out =
+    part == cell_part::sums ? writer.sums(merged.cells, merged.sums) : writer.distributions(merged.cells, merged.bins);
   return true;
 }
 
@@ -306,15 +284,17 @@ bool merge_sieves(const std::vector<std::string_view>& pieces, std::string& out)
 }
 
 bool merge_row(std::string_view key, const std::vector<std::string_view>& pieces, std::string& out) {
+  if (pieces.size() == 1) { // written once: most rows of hours and days, and each is read as often as asked for
+    out = pieces[0];
+    return true;
+  }
   sieve_key sieve;
   if (decode_key(key, sieve))
     return merge_sieves(pieces, out);
   cells_key cells;
   if (!decode_key(key, cells) || cells.view > static_cast<std::uint8_t>(views.back()))
     return false;
-  const auto view = static_cast<cell_view>(cells.view);
-  return cells.part == static_cast<std::uint8_t>(cell_part::sums) ? merge_cells<cell_sums>(pieces, view, out)
-                                                                  : merge_cells<cell_distributions>(pieces, view, out);
+  return merge_cells(pieces, static_cast<cell_part>(cells.part), static_cast<cell_view>(cells.view), out);
 }
 
 class cell_merger : public rocksdb::MergeOperator {
@@ -398,129 +378,235 @@ void drop_minutes_before(std::int32_t first, name_number node, rocksdb::WriteBat
       }
 }
 
-void cell_changes::add(const cell_change& change) {
-  const minute where{change.node, start_of(granularity::minute, change.at_ns)};
-  if (last_cells_ == nullptr || !(where == last_)) {
-    last_cells_ = &places_[where];
-    last_ = where;
+namespace {
+
+/// The start of a period at a node.
+struct node_time {
+  name_number node = 0;
+  std::int32_t start = 0;
+  bool operator<(const node_time& other) const { return std::tie(node, start) < std::tie(other.node, other.start); }
+  bool operator==(const node_time&) const = default;
+};
+
+/// Periods by number, in the order of their first appearance.
+struct place_numbers {
+  std::map<node_time, std::uint32_t> numbers;
+  std::vector<node_time> places;
+  std::uint32_t last = nowhere; ///< records come together
+
+  std::uint32_t number_of(const node_time& place) {
+    if (last != nowhere && places[last] == place)
+      return last;
+    const auto [at, fresh] = numbers.emplace(place, static_cast<std::uint32_t>(places.size()));
+    if (fresh)
+      places.push_back(place);
+    return last = at->second;
   }
-  auto& cell = (*last_cells_)[change.id];
-  cell.sums.add(change.sums);
+};
+
+struct sieve_kind_hash {
+  std::size_t operator()(const sieve_kind& kind) const {
+    return cell_id_hash{}(kind.id) * 31 + (std::size_t{kind.source} << 20) + kind.error;
+  }
+};
+
+struct sieve_rows {
+  std::unordered_map<sieve_kind, std::uint32_t, sieve_kind_hash> numbers;
+  sieve_row row;
+};
+
+std::int32_t hour_of_minute(std::int32_t minute) { return static_cast<std::int32_t>(floor_div(minute, 60)); }
+
+} // namespace
+
+struct cell_changes::gathered {
+  place_numbers minutes;
+  kind_numbers kinds;
+  flat_cells cells; ///< of minutes, in no order
+  std::size_t most_cells = smallest_most;
+  std::map<node_time, sieve_rows> sieves; ///< of hours
+  node_time last_hour;
+  sieve_rows* last_sieve = nullptr;
+
+  /// What is the same is added up when there are so many cells, so that they are as many as there are different ones,
+  /// and not as there are records.
+  static constexpr std::size_t smallest_most = 1 << 16;
+};
+
+/// Cells of before that hours and days which are over now are made of as well.
+struct cell_changes::carried {
+  place_numbers hours, days;
+  flat_cells of_hours, of_days;
+};
+
+cell_changes::cell_changes(std::int32_t first_minute)
+  : first_minute_(first_minute), all_(std::make_unique<gathered>()) {}
+cell_changes::~cell_changes() = default;
+cell_changes::cell_changes(cell_changes&&) noexcept = default;
+cell_changes& cell_changes::operator=(cell_changes&&) noexcept = default;
+
+bool cell_changes::empty() const { return all_->cells.cells.empty() && all_->sieves.empty(); }
+
+void cell_changes::add(const cell_change& change) {
+  auto& to = all_->cells;
+  flat_cells::cell cell;
+  cell.place = all_->minutes.number_of({change.node, start_of(granularity::minute, change.at_ns)});
+  cell.client_key = change.id.client_key;
+  cell.account = change.id.account;
+  cell.kind = all_->kinds.number_of(kind_of_cell{change.id});
+  cell.latency = static_cast<std::uint32_t>(to.bins.size());
   if (change.latency_bin >= 0)
-    storage::add(cell.distributions.latency, static_cast<std::uint16_t>(change.latency_bin), 1);
+    to.bins.emplace_back(static_cast<std::uint16_t>(change.latency_bin), 1);
+  cell.ttft = static_cast<std::uint32_t>(to.bins.size());
   if (change.ttft_bin >= 0)
-    storage::add(cell.distributions.ttft, static_cast<std::uint16_t>(change.ttft_bin), 1);
+    to.bins.emplace_back(static_cast<std::uint16_t>(change.ttft_bin), 1);
+  cell.end = static_cast<std::uint32_t>(to.bins.size());
+  to.cells.push_back(cell);
+  to.sums.push_back(change.sums);
+  if (to.cells.size() >= all_->most_cells) {
+    to = fold(to, {});
+    all_->most_cells = std::max(gathered::smallest_most, 2 * to.cells.size());
+  }
 }
 
 void cell_changes::add_to_sieve(name_number node, std::int64_t at_ns, const sieve_kind& kind) {
-  const auto hour = start_of(granularity::hour, at_ns);
-  auto& [numbers, row] = sieves_[{node, hour}];
+  const node_time hour{node, start_of(granularity::hour, at_ns)};
+  if (all_->last_sieve == nullptr || !(all_->last_hour == hour)) {
+    all_->last_sieve = &all_->sieves[hour];
+    all_->last_hour = hour;
+  }
+  auto& [numbers, row] = *all_->last_sieve;
   const auto [at, fresh] = numbers.emplace(kind, static_cast<std::uint32_t>(row.kinds.size()));
   if (fresh)
     row.kinds.push_back(kind);
-  const auto into = at_ns - std::int64_t{hour} * ns_of(granularity::hour);
+  const auto into = at_ns - std::int64_t{hour.start} * ns_of(granularity::hour);
   row.entries.push_back({static_cast<std::uint32_t>(into / 1'000'000), at->second});
 }
 
-void cell_changes::clear() {
-  places_.clear();
-  sieves_.clear();
-  last_cells_ = nullptr;
-}
+void cell_changes::clear() { all_ = std::make_unique<gathered>(); }
 
 std::vector<std::pair<std::string, std::string>> cell_changes::rows(const open_hours& open) const {
-  return rows(open, {});
+  carried nothing;
+  return rows(open, nothing, all_->kinds.ranked());
 }
 
-std::vector<std::pair<std::string, std::string>> cell_changes::rows(const open_hours& open,
-                                                                    const carried& before) const {
-  using together = cells;
-  std::vector<std::pair<std::string, std::string>> out;
-  const auto write = [&](granularity by, cell_view view, name_number node, std::int32_t start, const together& those) {
-    sums_row sums;
-    distributions_row distributions;
-    sums.reserve(those.size());
-    distributions.reserve(those.size());
-    for (const auto& [id, what] : those) {
-      if (!what.sums.empty())
-        sums.emplace_back(id, what.sums);
-      if (!what.distributions.empty())
-        distributions.emplace_back(id, what.distributions);
-    }
-    const auto by_id = [](const auto& a, const auto& b) { return a.first < b.first; };
-    std::sort(sums.begin(), sums.end(), by_id);
-    std::sort(distributions.begin(), distributions.end(), by_id);
-    // In the order of ids leads ascend, so what is of one chunk lies together.
-    const auto put = [&](auto& all, cell_part part) {
-      for (auto at = all.begin(); at != all.end();) {
-        const auto chunk = chunk_of(by, view, lead_of(at->first, view));
-        auto end = at;
-        while (end != all.end() && chunk_of(by, view, lead_of(end->first, view)) == chunk)
-          ++end;
-        const cells_key key{static_cast<std::uint8_t>(by),
-                            static_cast<std::uint8_t>(view),
-                            static_cast<std::uint8_t>(part),
-                            node,
-                            chunk,
-                            start};
-        out.emplace_back(encode_key(key), encode(std::remove_reference_t<decltype(all)>(at, end), view));
-        at = end;
-      }
-    };
-    put(sums, cell_part::sums);
-    put(distributions, cell_part::distributions);
+namespace {
+
+using written_rows = std::vector<std::pair<std::string, std::string>>;
+
+/// The rows of one view: of each place and chunk one of sums and one of distributions.
+void write_rows(granularity by, cell_view view, const flat_cells& cells, const std::vector<node_time>& places,
+                std::span<const kind_of_cell> kinds, std::int32_t first, written_rows& out) {
+  const std::span<const flat_cells::cell> all{cells.cells};
+  const std::span<const cell_sums> sums{cells.sums};
+  row_writer writer{view, has_kinds(view) ? kinds : outcomes()};
+  const auto chunk_at = [&](const flat_cells::cell& cell) {
+    return chunk_of(by, view, has_keys(view) ? cell.client_key : has_accounts(view) ? cell.account : 0);
   };
-  const auto add_to = [](together& to, const together& from, cell_view view) {
-    for (const auto& [id, what] : from) {
-      auto& there = to[id.in(view)];
-      there.sums.add(what.sums);
-      there.distributions.add(what.distributions);
-    }
+  for (std::size_t begin = 0, end = 0; begin < all.size(); begin = end) {
+    const auto place = all[begin].place;
+    const auto chunk = chunk_at(all[begin]);
+    for (end = begin; end < all.size() && all[end].place == place && chunk_at(all[end]) == chunk; ++end) {}
+    const auto& [node, start] = places[place];
+    if (start < first)
+      continue;
+    cells_key key{static_cast<std::uint8_t>(by),
+                  static_cast<std::uint8_t>(view),
+                  static_cast<std::uint8_t>(cell_part::sums),
+                  node,
+                  chunk,
+                  start};
+    auto row = writer.sums(all.subspan(begin, end - begin), sums.subspan(begin, end - begin));
+    if (writer.any())
+      out.emplace_back(encode_key(key), std::move(row));
+    key.part = static_cast<std::uint8_t>(cell_part::distributions);
+    row = writer.distributions(all.subspan(begin, end - begin), cells.bins);
+    if (writer.any())
+      out.emplace_back(encode_key(key), std::move(row));
+  }
+}
+
+/// All views of what is told apart in the view `all`: each is made of the smallest one that it is part of.
+void write_views(granularity by, const flat_cells& all, const std::vector<node_time>& places,
+                 std::span<const kind_of_cell> kinds, std::int32_t first, written_rows& out) {
+  std::vector<std::uint32_t> outcome_of;
+  outcome_of.reserve(kinds.size());
+  for (const auto& kind : kinds)
+    outcome_of.push_back(kind.failed ? 1 : 0);
+  const auto write = [&](cell_view view, const flat_cells& cells) {
+    if (is_kept(by, view))
+      write_rows(by, view, cells, places, kinds, first, out);
   };
+  write(cell_view::all, all);
+  if (by == granularity::minute) {
+    const auto of_kinds = fold(all, {cell_view::kinds});
+    write(cell_view::kinds, of_kinds);
+    return write(cell_view::total, fold(of_kinds, {cell_view::total, nullptr, &outcome_of}));
+  }
+  const auto of_accounts = fold(all, {cell_view::accounts});
+  write(cell_view::accounts, of_accounts);
+  write(cell_view::account_totals, fold(of_accounts, {cell_view::account_totals, nullptr, &outcome_of}));
+  const auto of_keys = fold(all, {cell_view::keys});
+  write(cell_view::keys, of_keys);
+  write(cell_view::key_totals, fold(of_keys, {cell_view::key_totals, nullptr, &outcome_of}));
+  const auto of_kinds = fold(of_accounts, {cell_view::kinds});
+  write(cell_view::kinds, of_kinds);
+  write(cell_view::total, fold(of_kinds, {cell_view::total, nullptr, &outcome_of}));
+}
+
+} // namespace
+
+// From the finest to the coarsest: each period is made of those below it, which are fewer than the records.
+std::vector<std::pair<std::string, std::string>> cell_changes::rows(const open_hours& open, carried& before,
+                                                                    const kinds_in_order& kinds) const {
+  written_rows out;
   const auto open_hour = [&open](name_number node) {
     const auto at = open.find(node);
     return at == open.end() ? INT32_MAX : at->second;
   };
-  // From the finest to the coarsest: each period is made of those below it, which are fewer than the records.
-  for (const auto view : views) {
-    std::map<minute, together> hours;
-    for (const auto& [where, cells_there] : before.hours)
-      add_to(hours[where], cells_there, view);
-    for (const auto& [where, found_there] : places_) {
-      const minute hour{where.node, static_cast<std::int32_t>(floor_div(where.start, 60))};
-      if (is_kept(granularity::minute, view) && where.start >= first_minute_) {
-        if (view == cell_view::all) {
-          write(granularity::minute, view, where.node, where.start, found_there);
-        } else {
-          together of_minute;
-          add_to(of_minute, found_there, view);
-          write(granularity::minute, view, where.node, where.start, of_minute);
-        }
-      }
-      if (hour.start < open_hour(hour.node))
-        add_to(hours[hour], found_there, view);
+  const auto& places = all_->minutes.places;
+  const auto minutes = fold(all_->cells, {cell_view::all, nullptr, &kinds.rank_of});
+  write_views(granularity::minute, minutes, places, kinds.kinds, first_minute_, out);
+
+  const auto part_of = [](const std::vector<node_time>& from, place_numbers& to, const auto& coarser,
+                          const auto& is_over) {
+    std::vector<std::uint32_t> numbers;
+    numbers.reserve(from.size());
+    for (const auto& one : from) {
+      const node_time place{one.node, coarser(one.start)};
+      numbers.push_back(is_over(place) ? to.number_of(place) : nowhere);
     }
-    std::map<minute, together> days;
-    for (const auto& [where, cells_there] : before.days)
-      add_to(days[where], cells_there, view);
-    for (const auto& [where, of_hour] : hours) {
-      write(granularity::hour, view, where.node, where.start, of_hour);
-      const auto day = day_of_hour(where.start);
-      if (day < day_of_hour(open_hour(where.node)))
-        add_to(days[{where.node, day}], of_hour, view);
-    }
-    for (const auto& [where, of_day] : days)
-      write(granularity::day, view, where.node, where.start, of_day);
+    return numbers;
+  };
+  const auto hour_of = part_of(places, before.hours, hour_of_minute,
+                               [&](const node_time& hour) { return hour.start < open_hour(hour.node); });
+  auto hours = fold(minutes, {cell_view::all, &hour_of});
+  if (!before.of_hours.cells.empty()) {
+    append(hours, fold(before.of_hours, {cell_view::all, nullptr, &kinds.rank_of}));
+    hours = fold(hours, {});
   }
-  for (const auto& [where, sieve] : sieves_) {
-    out.emplace_back(encode_key(sieve_key{where.first, where.second}), encode(in_order({sieve.second})));
+  write_views(granularity::hour, hours, before.hours.places, kinds.kinds, INT32_MIN, out);
+
+  const auto day_of = part_of(before.hours.places, before.days, day_of_hour, [&](const node_time& day) {
+    const auto hour = open_hour(day.node);
+    return day.start < day_of_hour(hour);
+  });
+  auto days = fold(hours, {cell_view::all, &day_of});
+  if (!before.of_days.cells.empty()) {
+    append(days, fold(before.of_days, {cell_view::all, nullptr, &kinds.rank_of}));
+    days = fold(days, {});
   }
+  write_views(granularity::day, days, before.days.places, kinds.kinds, INT32_MIN, out);
+
+  for (const auto& [where, sieve] : all_->sieves)
+    out.emplace_back(encode_key(sieve_key{where.node, where.start}), encode(in_order({sieve.row})));
   return out;
 }
 
 caf::error cell_changes::carry(const database& db, name_number node, std::int32_t before, std::int32_t after,
-                               carried& out) const {
-  const auto add_rows = [&](granularity by, std::int32_t first, std::int32_t end, cells& to) -> caf::error {
+                               kind_numbers& kinds, carried& out) const {
+  const auto add_rows = [&](granularity by, std::int32_t first, std::int32_t end, std::uint32_t place,
+                            flat_cells& to) -> caf::error {
     for (const auto part : {cell_part::sums, cell_part::distributions}) {
       cells_key at{static_cast<std::uint8_t>(by),
                    static_cast<std::uint8_t>(cell_view::all),
@@ -548,12 +634,13 @@ caf::error cell_changes::carry(const database& db, name_number node, std::int32_
           continue;
         }
         const auto bytes = row->value().ToStringView();
-        const bool read =
-          part == cell_part::sums
-            ? each_cell(bytes, cell_view::all, nullptr,
-                        [&to](const cell_id& id, const cell_sums& sums) { to[id].sums.add(sums); })
-            : each_cell(bytes, cell_view::all, nullptr,
-                        [&to](const cell_id& id, cell_distributions&& them) { to[id].distributions.add(them); });
+        bool read = false;
+        if (part == cell_part::sums) {
+          read = append_sums(bytes, cell_view::all, place, kinds, to);
+        } else {
+          read = append_distributions(bytes, cell_view::all, place, kinds, to);
+          to.sums.resize(to.cells.size()); // which are in the other row
+        }
         if (!read)
           return damaged("roll-up");
         row->Next();
@@ -563,33 +650,35 @@ caf::error cell_changes::carry(const database& db, name_number node, std::int32_
     }
     return {};
   };
-  if (auto failed = add_rows(granularity::minute, before * 60, (before + 1) * 60, out.hours[{node, before}]))
+  if (auto failed = add_rows(granularity::minute, before * 60, (before + 1) * 60, out.hours.number_of({node, before}),
+                             out.of_hours))
     return failed;
   const auto day = day_of_hour(before);
   if (day == day_of_hour(after))
     return {};
-  return add_rows(granularity::hour, day * 24, before, out.days[{node, day}]);
+  return add_rows(granularity::hour, day * 24, before, out.days.number_of({node, day}), out.of_days);
 }
 
 caf::error cell_changes::write_to(rocksdb::WriteBatch& batch, const database& db, open_hours& open) const {
   // Rows by minute go: by then their hours must be over.
   auto now = open;
   for (auto& [node, hour] : now)
-    hour = std::max(hour, static_cast<std::int32_t>(floor_div(first_minute_, 60)));
-  for (const auto& [where, cells_there] : places_) {
-    const auto hour = static_cast<std::int32_t>(floor_div(where.start, 60));
+    hour = std::max(hour, hour_of_minute(first_minute_));
+  for (const auto& where : all_->minutes.places) {
+    const auto hour = hour_of_minute(where.start);
     const auto [at, fresh] = now.emplace(where.node, hour);
-    at->second = std::max({at->second, hour, static_cast<std::int32_t>(floor_div(first_minute_, 60))});
+    at->second = std::max({at->second, hour, hour_of_minute(first_minute_)});
   }
   for (const auto& [node, hour] : over_before_)
     if (const auto at = now.find(node); at != now.end())
       at->second = std::max(at->second, hour);
   carried before;
+  auto kinds = all_->kinds;
   for (const auto& [node, hour] : now)
     if (const auto was = open.find(node); was != open.end() && was->second != no_hour && was->second < hour)
-      if (auto failed = carry(db, node, was->second, hour, before))
+      if (auto failed = carry(db, node, was->second, hour, kinds, before))
         return failed;
-  for (const auto& [key, value] : rows(now, before))
+  for (const auto& [key, value] : rows(now, before, kinds.ranked()))
     batch.Merge(db.handle(family::rollups), key, value);
   open = std::move(now);
   return {};
@@ -597,7 +686,7 @@ caf::error cell_changes::write_to(rocksdb::WriteBatch& batch, const database& db
 
 std::vector<std::pair<name_number, std::int32_t>> cell_changes::days() const {
   std::vector<std::pair<name_number, std::int32_t>> out;
-  for (const auto& [where, ignored] : places_)
+  for (const auto& where : all_->minutes.places)
     out.emplace_back(where.node, static_cast<std::int32_t>(floor_div(where.start, 1440)));
   std::sort(out.begin(), out.end());
   out.erase(std::unique(out.begin(), out.end()), out.end());

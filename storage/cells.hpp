@@ -29,6 +29,8 @@ class WriteBatch;
 namespace keyportal::storage {
 
 class database;
+class kind_numbers;
+struct kinds_in_order;
 
 /// On disk.
 enum class granularity : std::uint8_t { minute = 0, hour = 1, day = 2 };
@@ -176,16 +178,22 @@ private:
   mutable std::array<std::vector<signed char>, 2> chunks_; ///< -1: nobody has asked
 };
 
+/// Which kinds a question wants: told by an id without key and account; in views without kinds it has the outcome only.
+/// Asked once of each kind in a row.
+using kind_filter = std::function<bool(const cell_id& kind)>;
+
 /// Cells of one row in the order of lead and id, none of them empty.
 using sums_row = std::vector<std::pair<cell_id, cell_sums>>;
 using distributions_row = std::vector<std::pair<cell_id, cell_distributions>>;
 std::string encode(const sums_row& row, cell_view view);
 std::string encode(const distributions_row& row, cell_view view);
-/// Calls `visit` for each cell whose lead `wanted` (null: all) lets pass. False: the bytes are damaged.
-[[nodiscard]] bool each_cell(std::string_view bytes, cell_view view, const lead_filter* wanted,
-                             const std::function<void(const cell_id&, const cell_sums&)>& visit);
-[[nodiscard]] bool each_cell(std::string_view bytes, cell_view view, const lead_filter* wanted,
-                             const std::function<void(const cell_id&, cell_distributions&&)>& visit);
+/// Calls `visit` for each cell whose lead and kind are wanted (null: all are). False: the bytes are damaged.
+[[nodiscard]] bool each_cell(std::string_view bytes, cell_view view, const lead_filter* leads,
+                             const std::function<void(const cell_id&, const cell_sums&)>& visit,
+                             const kind_filter* kinds = nullptr);
+[[nodiscard]] bool each_cell(std::string_view bytes, cell_view view, const lead_filter* leads,
+                             const std::function<void(const cell_id&, cell_distributions&&)>& visit,
+                             const kind_filter* kinds = nullptr);
 
 // --- the sieve ---------------------------------------------------------------------------------
 
@@ -253,7 +261,10 @@ constexpr std::int32_t no_hour = INT32_MIN;
 class cell_changes {
 public:
   /// Rows of minutes before this one, the first of an hour, are gone and stay so.
-  explicit cell_changes(std::int32_t first_minute) : first_minute_(first_minute) {}
+  explicit cell_changes(std::int32_t first_minute);
+  ~cell_changes();
+  cell_changes(cell_changes&&) noexcept;
+  cell_changes& operator=(cell_changes&&) noexcept;
   void add(const cell_change& change);
   /// Nothing of the node will come from before that hour (since 1970, UTC).
   void over_before(name_number node, std::int32_t hour) { over_before_[node] = hour; }
@@ -267,35 +278,19 @@ public:
   /// by that is read from the rows by minute and by hour.
   [[nodiscard]] caf::error write_to(rocksdb::WriteBatch& batch, const database& db, open_hours& open) const;
   void clear();
-  [[nodiscard]] bool empty() const { return places_.empty() && sieves_.empty(); }
+  [[nodiscard]] bool empty() const;
 
 private:
-  struct found {
-    cell_sums sums;
-    cell_distributions distributions;
-  };
-  using cells = std::unordered_map<cell_id, found, cell_id_hash>;
-  struct minute {
-    name_number node = 0;
-    std::int32_t start = 0;
-    bool operator<(const minute& other) const { return std::tie(node, start) < std::tie(other.node, other.start); }
-    bool operator==(const minute&) const = default;
-  };
-  /// Cells of before that hours and days that are over now are made of as well.
-  struct carried {
-    std::map<minute, cells> hours, days;
-  };
+  struct gathered;
+  struct carried;
   [[nodiscard]] caf::error carry(const database& db, name_number node, std::int32_t before, std::int32_t after,
-                                 carried& out) const;
-  [[nodiscard]] std::vector<std::pair<std::string, std::string>> rows(const open_hours& open,
-                                                                      const carried& before) const;
+                                 kind_numbers& kinds, carried& out) const;
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> rows(const open_hours& open, carried& before,
+                                                                      const kinds_in_order& kinds) const;
 
   std::int32_t first_minute_;
-  std::map<minute, cells> places_;
   open_hours over_before_;
-  minute last_{};
-  cells* last_cells_ = nullptr;
-  std::map<std::pair<name_number, std::int32_t>, std::pair<std::map<sieve_kind, std::uint32_t>, sieve_row>> sieves_;
+  std::unique_ptr<gathered> all_;
 };
 
 /// Rows of roll-ups of each chunk whose start is in [first, end).

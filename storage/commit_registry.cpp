@@ -38,6 +38,9 @@ caf::error commit_plan::add(const append_entry& write) {
   for (const auto& change : entry.prices)
     if (auto failed = fold(change, registry.prices))
       return failed;
+  for (const auto& change : entry.access)
+    if (auto failed = fold(change, registry.access))
+      return failed;
   auto bytes = encode(entry);
   bytes.resize(bytes.size() - entry.hash.size());
   registry.hash = chained(registry.hash, bytes);

@@ -48,6 +48,7 @@ enum class tag : std::uint8_t {
   cells = 0x1f,
   sieve = 0x20,
   price = 0x28,
+  access_record = 0x29,
   history = 0x2f,
 };
 
@@ -230,6 +231,12 @@ struct price_key {
   std::string id;
   auto fields() { return std::tie(id); }
   bool operator==(const price_key&) const = default;
+};
+struct access_record_key {
+  static constexpr tag of = tag::access_record;
+  std::string id;
+  auto fields() { return std::tie(id); }
+  bool operator==(const access_record_key&) const = default;
 };
 struct entry_key {
   static constexpr tag of = tag::entry;

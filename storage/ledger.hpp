@@ -170,6 +170,7 @@ public:
     std::int32_t first = 0;
     std::int32_t end = 0;
     const lead_filter* leads = nullptr; ///< null: all; asked about leads that are in the dictionary only
+    const kind_filter* kinds = nullptr; ///< null: all
   };
   using sums_visitor = std::function<void(std::int32_t start, const cell_id& id, const cell_sums& sums)>;
   using distributions_visitor =

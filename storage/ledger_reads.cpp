@@ -86,12 +86,13 @@ bool each_wanted(std::string_view bytes, cell_view stored, const ledger::cell_qu
   using given = std::conditional_t<std::is_same_v<Amounts, cell_sums>, const cell_sums&, cell_distributions&&>;
   using visitor = std::function<void(const cell_id&, given)>;
   if (stored == what.view)
-    return each_cell(bytes, stored, what.leads, visitor{visit});
+    return each_cell(bytes, stored, what.leads, visitor{visit}, what.kinds);
   const bool same_leads = has_keys(what.view);
   return each_cell(bytes, stored, same_leads ? what.leads : nullptr, visitor{[&](const cell_id& id, given amounts) {
                      if (same_leads || what.leads == nullptr || (*what.leads)(lead_of(id.in(what.view), what.view)))
                        visit(id.in(what.view), static_cast<given>(amounts));
-                   }});
+                   }},
+                   what.kinds);
 }
 
 } // namespace

@@ -106,6 +106,8 @@ caf::expected<registry_image> ledger::load_registry() const {
     return failed;
   if (auto failed = read_images<price_key>(db, as_of, "price", out.prices))
     return failed;
+  if (auto failed = read_images<access_record_key>(db, as_of, "access record", out.access))
+    return failed;
   out.commands.reserve(std::min<std::uint64_t>(position->commands, 10'000'000));
   auto failed = each_command(db, as_of, [&](log_position at, command_value&& command) {
     out.commands.emplace_back(std::move(command.command), at);
@@ -162,6 +164,9 @@ public:
     for (const auto& change : entry.prices)
       if (!apply(change, prices_))
         return broken(entry.position, "a price was otherwise before");
+    for (const auto& change : entry.access)
+      if (!apply(change, access_))
+        return broken(entry.position, "an access record was otherwise before");
     if (!entry.command.empty())
       commands_.emplace(entry.position, command_value{unix_ns(entry.at), entry.command});
     return {};
@@ -171,7 +176,7 @@ public:
     if (kept.last != value_.last || kept.hash != value_.hash)
       return broken(value_.last, fmt::format("is the last one, {} should be", kept.last));
     if (kept.users != users_.size() || kept.keys != keys_.size() || kept.policies != policies_.size()
-        || kept.prices != prices_.size())
+        || kept.prices != prices_.size() || kept.access != access_.size())
       return differs("the registry counts other rows than its log comes to");
     if (auto failed = compare_rows<user_key, user>(db, as_of, "user", users_))
       return failed;
@@ -180,6 +185,8 @@ public:
     if (auto failed = compare_rows<policy_key, policy>(db, as_of, "policy", policies_))
       return failed;
     if (auto failed = compare_rows<price_key, price>(db, as_of, "price", prices_))
+      return failed;
+    if (auto failed = compare_rows<access_record_key, access_record>(db, as_of, "access record", access_))
       return failed;
     return compare_commands(db, as_of, kept);
   }
@@ -238,7 +245,7 @@ private:
   }
 
   registry_value value_;
-  images users_, keys_, policies_, prices_;
+  images users_, keys_, policies_, prices_, access_;
   std::map<log_position, command_value> commands_;
 };
 

@@ -22,6 +22,7 @@ inline user_key row_key_of(const user& image) { return {image.id}; }
 inline client_key_key row_key_of(const client_key& image) { return {image.id}; }
 inline policy_key row_key_of(const policy& image) { return {image.name}; }
 inline price_key row_key_of(const price& image) { return {image.id}; }
+inline access_record_key row_key_of(const access_record& image) { return {image.id}; }
 
 /// Either image of a change: it has one at least.
 template <class T>

@@ -305,10 +305,25 @@ bool decode(std::string_view in, price& out) {
   return value_parts::take(in, out.set_at) && in.empty();
 }
 
+// --- credentials -------------------------------------------------------------------------------
+
+std::string encode(const access_record& value) {
+  auto out = begin();
+  put(out, value.owner);
+  put(out, value.sealed);
+  return out;
+}
+
+bool decode(std::string_view in, access_record& out) {
+  return take_version_1(in) && take(in, out.owner) && take(in, out.sealed) && in.empty();
+}
+
 // --- the log -----------------------------------------------------------------------------------
 
+// Older rows have fewer lists; a row is as old as it can be, so that its bytes and their hash stay.
+
 std::string encode(const registry_entry& value) {
-  auto out = begin(value.prices.empty() ? 1 : 2);
+  auto out = begin(!value.access.empty() ? 3 : value.prices.empty() ? 1 : 2);
   value_parts::put(out, value.at);
   put(out, value.who);
   put(out, value.from);
@@ -317,8 +332,10 @@ std::string encode(const registry_entry& value) {
   put(out, value.users);
   put(out, value.keys);
   put(out, value.policies);
-  if (!value.prices.empty())
+  if (!value.prices.empty() || !value.access.empty())
     put(out, value.prices);
+  if (!value.access.empty())
+    put(out, value.access);
   put_bytes(out, value.hash);
   return out;
 }
@@ -326,29 +343,34 @@ std::string encode(const registry_entry& value) {
 bool decode(std::string_view in, registry_entry& out) {
   char version = 0;
   out.prices.clear();
-  return take_version(in, 2, version) && value_parts::take(in, out.at) && take(in, out.who) && take(in, out.from)
+  out.access.clear();
+  return take_version(in, 3, version) && value_parts::take(in, out.at) && take(in, out.who) && take(in, out.from)
          && take(in, out.command) && take(in, out.what) && take(in, out.users) && take(in, out.keys)
-         && take(in, out.policies) && (version == 1 || take(in, out.prices)) && get_bytes(in, out.hash) && in.empty();
+         && take(in, out.policies) && (version == 1 || take(in, out.prices)) && (version < 3 || take(in, out.access))
+         && get_bytes(in, out.hash) && in.empty();
 }
 
 std::string encode(const registry_value& value) {
-  auto out = begin(value.prices == 0 ? 1 : 2);
+  auto out = begin(value.access > 0 ? 3 : value.prices == 0 ? 1 : 2);
   put_varint(out, value.last);
   put_bytes(out, value.hash);
   for (const auto number : {value.first_command, value.users, value.keys, value.policies, value.commands})
     put_varint(out, number);
-  if (value.prices > 0)
+  if (value.prices > 0 || value.access > 0)
     put_varint(out, value.prices);
+  if (value.access > 0)
+    put_varint(out, value.access);
   return out;
 }
 
 bool decode(std::string_view in, registry_value& out) {
   char version = 0;
   out.prices = 0;
-  return take_version(in, 2, version) && get_varint(in, out.last) && get_bytes(in, out.hash)
+  out.access = 0;
+  return take_version(in, 3, version) && get_varint(in, out.last) && get_bytes(in, out.hash)
          && get_varint(in, out.first_command) && get_varint(in, out.users) && get_varint(in, out.keys)
          && get_varint(in, out.policies) && get_varint(in, out.commands) && (version == 1 || get_varint(in, out.prices))
-         && in.empty();
+         && (version < 3 || get_varint(in, out.access)) && in.empty();
 }
 
 std::string encode(const command_value& value) {

@@ -211,6 +211,7 @@ struct registry_value {
   std::uint64_t policies = 0;
   std::uint64_t commands = 0;
   std::uint64_t prices = 0;
+  std::uint64_t access = 0;
   bool operator==(const registry_value&) const = default;
 };
 
@@ -259,6 +260,7 @@ std::string encode(const user& value); ///< without id: the key says it
 std::string encode(const client_key& value);
 std::string encode(const policy& value);
 std::string encode(const price& value);
+std::string encode(const access_record& value);
 /// Without position. Ends with the hash, which is over all before it.
 std::string encode(const registry_entry& value);
 std::string encode(const command_value& value);
@@ -285,6 +287,7 @@ std::string encode(const history_value& value);
 [[nodiscard]] bool decode(std::string_view in, client_key& out);
 [[nodiscard]] bool decode(std::string_view in, policy& out);
 [[nodiscard]] bool decode(std::string_view in, price& out);
+[[nodiscard]] bool decode(std::string_view in, access_record& out);
 [[nodiscard]] bool decode(std::string_view in, registry_entry& out);
 [[nodiscard]] bool decode(std::string_view in, command_value& out);
 [[nodiscard]] bool decode(std::string_view in, config_value& out);

@@ -93,7 +93,7 @@ caf::error usage_pieces::add_up(const storage::ledger::reading& books, storage::
   for (const auto& node : nodes_) {
     std::int32_t row = 0;
     bool fresh = true;
-    auto failed = books.sums(node, {rows.by, view, rows.first, rows.end, shape_.leads(view)},
+    auto failed = books.sums(node, {rows.by, view, rows.first, rows.end, shape_.leads(view), shape_.kinds()},
                              [&](std::int32_t start, const auto& id, const auto& sums) {
                                if (fresh || start != row)
                                  shape_.begin_row(node, rows.by, start);
@@ -137,7 +137,7 @@ caf::error usage_pieces::add_up(const storage::ledger::reading& books, storage::
   for (const auto& node : nodes_) {
     std::int32_t row = 0;
     bool fresh = true;
-    auto failed = books.distributions(node, {rows.by, view, rows.first, rows.end, shape_.leads(view)},
+    auto failed = books.distributions(node, {rows.by, view, rows.first, rows.end, shape_.leads(view), shape_.kinds()},
                                       [&](std::int32_t start, const auto& id, auto&& what) {
                                         if (fresh || start != row)
                                           shape_.begin_row(node, rows.by, start);

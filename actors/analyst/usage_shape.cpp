@@ -151,6 +151,16 @@ usage_shape::usage_shape(std::vector<usage_by> by, usage_filter where, const cal
       return one == 1;
     };
   };
+  // Whether what is left out can be told by the kind alone.
+  const auto of_kind = [](usage_by what) {
+    return what == usage_by::model || what == usage_by::alias || what == usage_by::provider
+           || what == usage_by::endpoint || what == usage_by::outcome || what == usage_by::status;
+  };
+  has_kinds_ = std::any_of(filter_.begin(), filter_.end(), [&](const auto& one) { return of_kind(one.first); });
+  kind_filter_ = [this, of_kind](const cell_id& kind) {
+    return std::all_of(where_.begin(), where_.end(),
+                       [&](usage_dimension& d) { return !of_kind(d.by()) || d.place_of(kind) >= 0; });
+  };
   key_filter_ = lead_by(key_known_, &usage_dimension::leaves_out_key);
   account_filter_ = lead_by(account_known_, &usage_dimension::leaves_out_account);
 }

@@ -78,6 +78,8 @@ public:
 
   /// Which leads of rows in that view are worth reading. Null: all.
   [[nodiscard]] const storage::lead_filter* leads(storage::cell_view view);
+  /// Likewise which kinds.
+  [[nodiscard]] const storage::kind_filter* kinds() const { return has_kinds_ ? &kind_filter_ : nullptr; }
   /// The cells that come next are of that row. Weekday and hour are those at the beginning of its full hour (UTC), and an
   /// owner is who had the key before that hour ended.
   void begin_row(const node_name& node, storage::granularity by, std::int32_t start);
@@ -94,6 +96,8 @@ private:
   std::vector<usage_dimension> by_;
   std::vector<usage_dimension> where_;
   storage::lead_filter key_filter_, account_filter_;
+  storage::kind_filter kind_filter_;
+  bool has_kinds_ = false;
   std::vector<signed char> key_known_, account_known_;
   std::vector<std::vector<std::int32_t>> table_; ///< by places: the group, -1 where none is
   std::vector<std::pair<int, int>> groups_;      ///< places in the dimensions

@@ -20,8 +20,10 @@ std::string_view name_of(const registry_question& what) {
     "user.add",       "user.change", "user.state", "policy.put",      "policy.drop",        "pool.fill",
     "key.import",     "key.assign",  "key.renew",  "key.rotate",      "key.suspend",        "key.resume",
     "key.revoke",     "key.change",  "key.adopt",  "key.ask_renewal", "key.answer_renewal", "time.passed",
-    "budget.crossed", "node.keys",   "price.put",  "price.drop"};
+    "budget.crossed", "node.keys",   "price.put",  "price.drop",      "access.put"};
   static_assert(std::size(names) == std::variant_size_v<registry_question>);
+  if (const auto* own = std::get_if<put_access>(&what)) // says itself what it is
+    return own->what;
   return names[what.index()];
 }
 
@@ -35,6 +37,7 @@ void registry_book::load(registry_image image) {
   users_.clear();
   policies_.clear();
   prices_.clear();
+  access_.clear();
   commands_.clear();
   pool_.clear();
   over_budget_.clear();
@@ -51,6 +54,8 @@ void registry_book::load(registry_image image) {
     policies_[one.name] = std::move(one);
   for (auto& one : image.prices)
     prices_[one.id] = std::move(one);
+  for (auto& one : image.access)
+    access_[one.id] = std::move(one);
   for (const auto& [command, position] : image.commands)
     commands_[command] = position;
 }
@@ -77,6 +82,12 @@ void registry_book::apply(const registry_entry& entry) {
       prices_[change.after->id] = *change.after;
     else if (change.before)
       prices_.erase(change.before->id);
+  }
+  for (const auto& change : entry.access) {
+    if (change.after)
+      access_[change.after->id] = *change.after;
+    else if (change.before)
+      access_.erase(change.before->id);
   }
   if (!entry.command.empty())
     commands_[entry.command] = entry.position;

@@ -145,6 +145,7 @@ private:
   std::set<user, in_order_of_ids> users_; ///< likewise
   std::map<group_name, policy> policies_;
   std::map<std::string, price> prices_;
+  std::unordered_map<std::string, access_record> access_; ///< by id
   std::unordered_set<const user*, by_email, by_email> by_email_;
   std::unordered_map<const user*, std::vector<const client_key*>> by_owner_;
   std::unordered_map<std::string, log_position> commands_;

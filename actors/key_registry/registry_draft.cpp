@@ -21,6 +21,8 @@ constexpr std::int64_t longest_lifetime_s = 100LL * 366 * 86'400;
 constexpr std::uint32_t most_keys_per_user = 10'000;
 constexpr std::size_t most_in_list = 64; ///< groups, budgets, models
 constexpr std::size_t most_prices = 50'000;
+constexpr std::size_t most_access_records = 10'000; ///< at once
+constexpr std::size_t most_access_bytes = 16 << 10;
 
 user_id new_user_id(const std::function<void(std::span<std::uint8_t>)>& draw) {
   constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz234567";
@@ -819,6 +821,37 @@ caf::error registry_book::draft::work(const drop_prices& what) {
   return {};
 }
 
+// --- credentials --------------------------------------------------------------------------------------------------
+
+caf::error registry_book::draft::work(const put_access& what) {
+  if (what.what.empty() || what.put.size() + what.drop.size() > most_access_records)
+    return make_error(errc::bad_request, "access");
+  user_id made;
+  if (what.person) {
+    if (auto failed = work(*what.person))
+      return failed;
+    made = users_.begin()->first; // nobody else is touched
+  }
+  const auto change = [this](const std::string& id, std::optional<access_record> after) {
+    const auto there = book_.access_.find(id);
+    auto& to = access_[id];
+    if (there != book_.access_.end())
+      to.before = there->second;
+    to.after = std::move(after);
+  };
+  for (auto one : what.put) {
+    if (one.id.empty() || one.id.size() > 255 || one.sealed.size() > most_access_bytes)
+      return make_error(errc::bad_request, "an access record");
+    if (one.owner.empty())
+      one.owner = made;
+    change(one.id, std::move(one));
+  }
+  for (const auto& id : what.drop)
+    if (book_.access_.contains(id))
+      change(id, std::nullopt);
+  return {};
+}
+
 // --- the end of it ------------------------------------------------------------------------------------------------
 
 registry_book::decision registry_book::draft::finish(std::string_view what) {
@@ -848,11 +881,15 @@ registry_book::decision registry_book::draft::finish(std::string_view what) {
   done_.prices = prices_.size();
   for (auto& [id, one] : prices_)
     entry->prices.push_back(std::move(one));
+  for (auto& [id, one] : access_)
+    if (one.before || one.after)
+      entry->access.push_back(std::move(one));
   decision out;
   out.done = std::move(done_);
   out.done.position = book_.position_;
   out.events = std::move(events_);
-  if (entry->users.empty() && entry->keys.empty() && entry->policies.empty() && entry->prices.empty())
+  if (entry->users.empty() && entry->keys.empty() && entry->policies.empty() && entry->prices.empty()
+      && entry->access.empty())
     return out;
   for (const auto& id : shown_)
     for (const auto& change : entry->keys)

@@ -39,6 +39,7 @@ public:
   [[nodiscard]] caf::error work(const key_sighting& what);
   [[nodiscard]] caf::error work(const put_prices& what);
   [[nodiscard]] caf::error work(const drop_prices& what);
+  [[nodiscard]] caf::error work(const put_access& what);
 
   [[nodiscard]] decision finish(std::string_view what);
 
@@ -80,6 +81,7 @@ private:
   std::map<user_id, touched<user>> users_;
   std::map<group_name, change_of<policy>> policies_;
   std::map<std::string, change_of<price>> prices_;
+  std::map<std::string, change_of<access_record>> access_;
   std::vector<node_event> events_;
   command_done done_;
   std::vector<key_id> shown_; ///< keys of which the answer has the text

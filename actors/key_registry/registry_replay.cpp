@@ -179,6 +179,7 @@ struct comparison {
   bool operator()(const pass_time&) const { return false; }
   bool operator()(const budgets_crossed&) const { return false; }
   bool operator()(const key_sighting&) const { return false; }
+  bool operator()(const put_access&) const { return false; }
 };
 
 } // namespace

@@ -1,6 +1,7 @@
 // How long the registry takes to be there again after a start, and how many entries a second its log takes.
 // Usage: registry_bench [USERS [COMMANDS [FOLDER]]]
-//        registry_bench make USERS FOLDER     a data folder with so many people, three keys each, to start the service on
+//        registry_bench make USERS FOLDER [DAYS]   a data folder with so many people, three keys each, to start the
+//                                                  service on; the keys end DAYS after they were made (3650)
 #include <chrono>
 #include <filesystem>
 #include <memory>
@@ -58,7 +59,7 @@ user user_of(std::uint64_t number) {
   return out;
 }
 
-client_key key_of(const storage::ledger& by, std::uint64_t number, const user_id& owner) {
+client_key key_of(const storage::ledger& by, std::uint64_t number, const user_id& owner, std::uint64_t days = 3'650) {
   client_key out;
   const auto text = fmt::format("sk-kp1-{:048x}", number);
   out.id = by.id_of_key(text);
@@ -69,7 +70,7 @@ client_key key_of(const storage::ledger& by, std::uint64_t number, const user_id
   out.label = "laptop";
   out.created_at = out.changed_at = some_time(number);
   out.assigned_at = some_time(number);
-  out.expires_at = some_time(number + 3'650ULL * 86'400); // or all of them would end at the start
+  out.expires_at = some_time(number + days * 86'400);
   out.in_force = {"node-1", "node-2", "node-3"};
   return out;
 }
@@ -89,7 +90,7 @@ std::unique_ptr<storage::ledger> open_in(const std::filesystem::path& folder) {
 }
 
 // People, each with three keys.
-void make_people(const std::filesystem::path& folder, std::uint64_t users) {
+void make_people(const std::filesystem::path& folder, std::uint64_t users, std::uint64_t days = 3'650) {
   const auto books = open_in(folder);
   log_position last = 0;
   for (std::uint64_t done = 0; done < users;) {
@@ -100,7 +101,7 @@ void make_people(const std::filesystem::path& folder, std::uint64_t users) {
       for (int j = 0; j < 8 && done < users; ++j, ++done) {
         const auto person = user_of(done);
         for (std::uint64_t k = 0; k < keys_per_user; ++k)
-          entry.keys.push_back({std::nullopt, key_of(*books, done * keys_per_user + k, person.id)});
+          entry.keys.push_back({std::nullopt, key_of(*books, done * keys_per_user + k, person.id, days)});
         entry.users.push_back({std::nullopt, person});
       }
       writes.emplace_back(appending(last, std::move(entry)));
@@ -209,8 +210,8 @@ int main(int count, char** arguments) {
   const auto number = [&](int which, std::uint64_t otherwise) {
     return count > which ? std::strtoull(arguments[which], nullptr, 10) : otherwise;
   };
-  if (count == 4 && std::string_view{arguments[1]} == "make") {
-    make_people(arguments[3], number(2, 0));
+  if (count >= 4 && std::string_view{arguments[1]} == "make") {
+    make_people(arguments[3], number(2, 0), number(4, 3'650));
     return 0;
   }
   const auto users = number(1, 100'000);

@@ -45,6 +45,7 @@ TEST_CASE("the example loads as it is and with every option switched on, and say
   config_folder folder;
   folder.write("cpa.key", "a-management-key");
   folder.write("keeper.key", "a-key-of-ours-for-keeper");
+  folder.write("company.secret", "a-client-secret");
   auto sources = bare();
   const auto defaults = load_settings(sources);
   sources.file = folder.write("as_it_is.toml", example_toml());

@@ -54,7 +54,7 @@ cell_sums random_sums(std::mt19937_64& random) {
 
 cell_distributions random_distributions(std::mt19937_64& random) {
   cell_distributions out;
-  for (auto n = random() % 20; n > 0; --n)
+  for (auto n = 1 + random() % 20; n > 0; --n) // a row has no empty cells
     add(out.latency, static_cast<std::uint16_t>(random() % 500), static_cast<std::int64_t>(1 + random() % 9));
   for (auto n = random() % 3; n > 0; --n)
     add(out.ttft, static_cast<std::uint16_t>(random() % 500), static_cast<std::int64_t>(1 + random() % 9));
@@ -91,7 +91,7 @@ TEST_CASE("Packed numbers come back, of every width and count") {
   }
 }
 
-TEST_CASE("Rows of cells come back as they were, and only the leads that are wanted") {
+TEST_CASE("Rows of cells come back as they were, and only the leads and kinds that are wanted") {
   const auto seed = std::random_device{}();
   INFO("seed " << seed);
   std::mt19937_64 random{seed};
@@ -100,24 +100,30 @@ TEST_CASE("Rows of cells come back as they were, and only the leads that are wan
       const auto sums = random_row<cell_sums>(random, view, cells, [&] { return random_sums(random); });
       const auto distributions =
         random_row<cell_distributions>(random, view, cells, [&] { return random_distributions(random); });
-      for (int round = 0; round < 3; ++round) {
+      for (int round = 0; round < 6; ++round) {
         std::set<name_number> leads;
         for (name_number lead = 0; lead < 40; ++lead)
           if (random() % 3 == 0)
             leads.insert(lead);
         const lead_filter filter = [&](name_number lead) { return leads.contains(lead); };
-        const auto* wanted = round == 0 ? nullptr : &filter;
-        const auto is_wanted = [&](const cell_id& id) { return round == 0 || leads.contains(lead_of(id, view)); };
+        const auto* wanted = round < 2 ? nullptr : &filter;
+        const auto model = static_cast<name_number>(random() % 6);
+        const kind_filter one_kind = [&](const cell_id& id) { return id.model == model || id.failed; };
+        const auto* kinds = round % 2 == 1 ? &one_kind : nullptr;
+        const auto is_wanted = [&](const cell_id& id) {
+          return (round < 2 || leads.contains(lead_of(id, view))) && (round % 2 == 0 || one_kind(id));
+        };
         sums_row found, expected;
-        REQUIRE(each_cell(encode(sums, view), view, wanted,
-                          [&](const cell_id& id, const cell_sums& what) { found.emplace_back(id, what); }));
+        REQUIRE(each_cell(
+          encode(sums, view), view, wanted,
+          [&](const cell_id& id, const cell_sums& what) { found.emplace_back(id, what); }, kinds));
         std::copy_if(sums.begin(), sums.end(), std::back_inserter(expected),
                      [&](const auto& one) { return is_wanted(one.first); });
         CHECK(found == expected);
         distributions_row met, meant;
-        REQUIRE(each_cell(encode(distributions, view), view, wanted, [&](const cell_id& id, cell_distributions&& what) {
-          met.emplace_back(id, std::move(what));
-        }));
+        REQUIRE(each_cell(
+          encode(distributions, view), view, wanted,
+          [&](const cell_id& id, cell_distributions&& what) { met.emplace_back(id, std::move(what)); }, kinds));
         std::copy_if(distributions.begin(), distributions.end(), std::back_inserter(meant),
                      [&](const auto& one) { return is_wanted(one.first); });
         CHECK(met == meant);
