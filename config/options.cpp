@@ -80,6 +80,12 @@ constexpr option table[] = {
    "is no sign-in yet."},
   {"gateway.hosts", HERE(gateway.hosts), "", {},
    "Further names (host or host:port) by which browsers may reach the page, for example behind a reverse proxy."},
+  {"gateway.trusted_proxies", HERE(gateway.trusted_proxies), "", {},
+   "Addresses or networks (10.0.0.0/8) of proxies before the page whose X-Forwarded-For and X-Forwarded-Proto, or "
+   "Forwarded, are believed. A proxy on this machine is one only when it is listed."},
+  {"gateway.inside", HERE(gateway.inside), "127.0.0.0/8,::1", {},
+   "Addresses or networks from which /metrics and the documentation of the API are read without signing in. What was "
+   "forwarded by a proxy that is not trusted is never from there."},
   {"gateway.threads", HERE(gateway.threads), "1", {"1", "64", {}},
    "Threads that serve connections."},
 

@@ -84,6 +84,8 @@ struct settings {
     std::string address;    ///< of it: an IP address without brackets
     std::uint16_t port = 0; ///< of it; 0: any free one
     std::vector<std::string> hosts;
+    std::vector<std::string> trusted_proxies;
+    std::vector<std::string> inside;
     int threads = 0;
   } gateway;
 
