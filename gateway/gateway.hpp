@@ -3,10 +3,12 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "gateway/server.hpp"
+#include "messages/access.hpp"
 #include "messages/actors.hpp"
 #include "messages/ledger_check.hpp"
 #include "messages/exports.hpp"
@@ -28,6 +30,8 @@ struct gateway_handles {
   exporter_actor exporter = {};
   backup_actor backups = {};
   retention_actor retention = {};
+  authenticator_actor authenticator = {};
+  std::shared_ptr<caller_directory> callers = {}; ///< null: nobody signs in
 };
 
 struct gateway_hooks {
