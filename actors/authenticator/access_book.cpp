@@ -244,7 +244,7 @@ const invitation_record* access_book::find_invitation(std::string_view text) con
 }
 std::string access_book::code_id(code_purpose purpose, std::string_view subject) const {
   // The subject may be an address of somebody who is nobody here: it stands in no id.
-  return record_id(record_kind::code,
+  return access_id(record_kind::code,
                    std::to_string(static_cast<int>(purpose)) + "/" + to_base32(keyed_hash(key_, {"code of", subject})));
 }
 const mailed_code* access_book::find_code(code_purpose purpose, std::string_view subject) const {
@@ -260,14 +260,14 @@ caf::error access_book::put_session(put_access& change, const session& what) con
 
 caf::error access_book::put_password(put_access& change, const user_id& owner, std::string phc, moment now) const {
   // Somebody who is made by this has no id yet: his first password's record is named by its own hash, which holds a salt.
-  auto id = owner.empty() ? record_id(record_kind::password, sha256(phc)) : record_id(record_kind::password, owner);
+  auto id = owner.empty() ? access_id(record_kind::password, sha256(phc)) : access_id(record_kind::password, owner);
   if (const auto* who = find(owner); who != nullptr && !who->password_id.empty() && who->password_id != id)
     change.drop.push_back(who->password_id);
   return put(change, std::move(id), owner, password_record{std::move(phc), now});
 }
 
 caf::error access_book::put_identity(put_access& change, const user_id& owner, const identity_record& what) const {
-  return put(change, record_id(record_kind::identity, identity_hash(what.issuer, what.subject)), owner, what);
+  return put(change, access_id(record_kind::identity, identity_hash(what.issuer, what.subject)), owner, what);
 }
 
 caf::error access_book::put_code(put_access& change, code_purpose purpose, std::string_view subject,
@@ -283,13 +283,13 @@ void access_book::drop_all_of(put_access& change, const person_file& who) const 
   if (!who.password_id.empty())
     change.drop.push_back(who.password_id);
   if (who.totp)
-    change.drop.push_back(record_id(record_kind::totp, who.id));
+    change.drop.push_back(access_id(record_kind::totp, who.id));
   if (who.recovery)
-    change.drop.push_back(record_id(record_kind::recovery, who.id));
+    change.drop.push_back(access_id(record_kind::recovery, who.id));
   for (const auto& hash : who.identities)
-    change.drop.push_back(record_id(record_kind::identity, hash));
+    change.drop.push_back(access_id(record_kind::identity, hash));
   for (const auto& hash : who.tokens)
-    change.drop.push_back(record_id(record_kind::token, hash));
+    change.drop.push_back(access_id(record_kind::token, hash));
   drop_code(change, code_purpose::new_password, who.id);
 }
 
@@ -302,10 +302,10 @@ put_access access_book::drop_old(moment now, std::size_t most) const {
   };
   for (const auto& [hash, one] : tokens_)
     if (one.until + token_shown_after_end < now)
-      add(record_id(record_kind::token, hash));
+      add(access_id(record_kind::token, hash));
   for (const auto& [hash, one] : invitations_)
     if (one.what.until <= now || one.what.uses_left == 0)
-      add(record_id(record_kind::invitation, hash));
+      add(access_id(record_kind::invitation, hash));
   for (const auto& [id, one] : codes_)
     if (one.until <= now)
       add(id);

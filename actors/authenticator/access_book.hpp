@@ -108,7 +108,7 @@ public:
   void drop_all_of(put_access& change, const person_file& who) const;
   /// What is over by time: tokens a month after their end, codes and invitations at once. `most` of them.
   [[nodiscard]] put_access drop_old(moment now, std::size_t most = 1000) const;
-  [[nodiscard]] static std::string session_id(const digest& id) { return record_id(record_kind::session, id); }
+  [[nodiscard]] static std::string session_id(const digest& id) { return access_id(record_kind::session, id); }
 
 private:
   [[nodiscard]] std::string code_id(code_purpose purpose, std::string_view subject) const;

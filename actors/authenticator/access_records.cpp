@@ -109,13 +109,13 @@ std::string bytes_text(std::string_view bytes) {
 
 } // namespace
 
-std::string record_id(std::string_view kind, std::string_view rest) {
+std::string access_id(std::string_view kind, std::string_view rest) {
   std::string out{kind};
   out += '/';
   out += rest;
   return out;
 }
-std::string record_id(std::string_view kind, const digest& hash) { return record_id(kind, to_base32(hash)); }
+std::string access_id(std::string_view kind, const digest& hash) { return access_id(kind, to_base32(hash)); }
 std::string_view kind_of_record(std::string_view id) { return id.substr(0, id.find('/')); }
 
 std::optional<digest> hash_of_record(std::string_view id) {

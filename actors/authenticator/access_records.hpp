@@ -53,8 +53,8 @@ inline constexpr std::string_view password = "password", totp = "totp", recovery
                                   token = "token", session = "session", invitation = "invitation", code = "code";
 }
 /// "session/mzxw6…"
-std::string record_id(std::string_view kind, std::string_view rest);
-std::string record_id(std::string_view kind, const digest& hash);
+std::string access_id(std::string_view kind, std::string_view rest);
+std::string access_id(std::string_view kind, const digest& hash);
 /// The part before the first '/'.
 std::string_view kind_of_record(std::string_view id);
 /// Of ids made with a hash; nothing for others.

@@ -180,7 +180,7 @@ void authenticator_core::answer(const drop_identity& m, asked q) {
                continue;
              if (who->identities.size() == 1 && !(who->password && may_use_password(*who)))
                return make_error(errc::bad_request, "it is the only way in that is left");
-             change.drop.push_back(record_id(record_kind::identity, hash));
+             change.drop.push_back(access_id(record_kind::identity, hash));
              return change;
            }
            return make_error(errc::not_found);

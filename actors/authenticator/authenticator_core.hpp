@@ -10,6 +10,7 @@
 #include "actors/access/access_events.hpp"
 #include "actors/access/password_workers.hpp"
 #include "actors/access/rate_book.hpp"
+#include "actors/access/totp.hpp"
 #include "actors/authenticator/authenticator.hpp"
 #include "actors/authenticator/first_admin.hpp"
 #include "actors/identity/attempt_book.hpp"
@@ -57,12 +58,12 @@ public:
 
 private:
   // authenticator.cpp: one change at a time, each decided upon all before it
-  struct change {
+  struct pending_change {
     std::string who, from;
     std::function<caf::expected<put_access>()> decide; ///< nothing to put or drop: done at once
     std::function<void(caf::expected<command_done>)> then;
   };
-  void enter(change what);
+  void enter(pending_change what);
   void next_change();
   void learn(const access_news& news);
   void offer_first_admin();
@@ -159,7 +160,7 @@ private:
   };
   std::map<user_id, pending_totp> pending_totp_; ///< shown, and no code of it came yet
 
-  std::deque<change> changes_;
+  std::deque<pending_change> changes_;
   bool changing_ = false;
   struct {
     log_position position = 0;

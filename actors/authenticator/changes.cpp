@@ -48,7 +48,7 @@ authenticator_core::authenticator_core(authenticator_settings settings, authenti
 
 // --- changes ---------------------------------------------------------------------------------------------------------
 
-void authenticator_core::enter(change what) {
+void authenticator_core::enter(pending_change what) {
   if (draining_)
     return what.then(make_error(errc::shutting_down));
   if (changes_.size() >= most_changes)
@@ -157,7 +157,7 @@ void authenticator_core::upkeep() {
                  return failed;
            for (const auto& one : active.tokens)
              if (change.put.size() < upkeep_most && book_.find_token(one.hash) != nullptr)
-               if (auto failed = book_.put(change, record_id(record_kind::token, one.hash), one.owner, one))
+               if (auto failed = book_.put(change, access_id(record_kind::token, one.hash), one.owner, one))
                  return failed;
            change.what = "access.upkeep";
            return change;

@@ -11,7 +11,7 @@ caf::error authenticator_core::put_recovery(put_access& change, const user_id& u
     settings_.draw(one);
   auto made = make_recovery_codes(book_.key(), user, all);
   done.codes = std::move(made.shown);
-  return book_.put(change, record_id(record_kind::recovery, user), user, recovery_record{std::move(made.kept)});
+  return book_.put(change, access_id(record_kind::recovery, user), user, recovery_record{std::move(made.kept)});
 }
 
 void authenticator_core::answer(const begin_totp& m, asked q) {
@@ -51,7 +51,7 @@ void authenticator_core::answer(const finish_totp& m, asked q) {
          [this, user = m.user, record = totp_record{key, *step, now}, done]() -> caf::expected<put_access> {
            put_access change;
            change.what = "totp.set";
-           if (auto failed = book_.put(change, record_id(record_kind::totp, user), user, record))
+           if (auto failed = book_.put(change, access_id(record_kind::totp, user), user, record))
              return failed;
            if (auto failed = put_recovery(change, user, *done))
              return failed;
@@ -75,9 +75,9 @@ void authenticator_core::answer(const drop_totp& m, asked q) {
              put_access change;
              change.what = m.by_admin ? "totp.reset" : "totp.drop";
              if (who->totp)
-               change.drop.push_back(record_id(record_kind::totp, who->id));
+               change.drop.push_back(access_id(record_kind::totp, who->id));
              if (who->recovery)
-               change.drop.push_back(record_id(record_kind::recovery, who->id));
+               change.drop.push_back(access_id(record_kind::recovery, who->id));
              if (m.by_admin) // who is in now may not be the one who lost it
                end_stored(change, directory_->of_subject(m.user));
              return change;

@@ -141,7 +141,7 @@ caf::expected<put_access> authenticator_core::decide_person(registering& r) {
   if (invited != nullptr) {
     auto used = *invited;
     --used.what.uses_left;
-    if (auto failed = book_.put(change, record_id(record_kind::invitation, used.what.hash), {}, used))
+    if (auto failed = book_.put(change, access_id(record_kind::invitation, used.what.hash), {}, used))
       return failed;
   }
   change.person->active = r.outcome == registration_outcome::admit;
@@ -215,7 +215,7 @@ void authenticator_core::answer(const make_invitation_for& m, asked q) {
              return make_error(errc::bad_request, "too many invitations are open");
            put_access change;
            change.what = "invitation.make";
-           if (auto failed = book_.put(change, record_id(record_kind::invitation, fresh->kept.hash), {},
+           if (auto failed = book_.put(change, access_id(record_kind::invitation, fresh->kept.hash), {},
                                        invitation_record{fresh->kept, now}))
              return failed;
            return change;
@@ -242,7 +242,7 @@ void authenticator_core::answer(const list_invitations&, asked q) {
 }
 
 void authenticator_core::answer(const end_invitation& m, asked q) {
-  const auto hash = hash_of_record(record_id(record_kind::invitation, m.name));
+  const auto hash = hash_of_record(access_id(record_kind::invitation, m.name));
   if (!hash || !book_.invitations().contains(*hash))
     return q.refuse(errc::not_found);
   enter({q.who, q.from.address,
@@ -250,7 +250,7 @@ void authenticator_core::answer(const end_invitation& m, asked q) {
            put_access change;
            change.what = "invitation.end";
            if (book_.invitations().contains(id))
-             change.drop.push_back(record_id(record_kind::invitation, id));
+             change.drop.push_back(access_id(record_kind::invitation, id));
            return change;
          },
          [q](caf::expected<command_done> over) mutable {

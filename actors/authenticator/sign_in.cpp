@@ -117,7 +117,7 @@ void authenticator_core::answer(const confirm_second_factor& m, asked q) {
                step && !who->totp->key.empty()) {
              auto used = *who->totp;
              used.last_step = *step;
-             if (auto failed = book_.put(change, record_id(record_kind::totp, who->id), who->id, used))
+             if (auto failed = book_.put(change, access_id(record_kind::totp, who->id), who->id, used))
                return failed;
            } else if (const auto place = who->recovery
                                            ? find_recovery_code(book_.key(), who->id, who->recovery->left, m.code)
@@ -125,7 +125,7 @@ void authenticator_core::answer(const confirm_second_factor& m, asked q) {
              auto rest = *who->recovery;
              rest.left.erase(rest.left.begin() + static_cast<std::ptrdiff_t>(*place));
              change.what = "session.confirm.recovery";
-             if (auto failed = book_.put(change, record_id(record_kind::recovery, who->id), who->id, rest))
+             if (auto failed = book_.put(change, access_id(record_kind::recovery, who->id), who->id, rest))
                return failed;
            } else {
              return make_error(errc::code_wrong);

@@ -31,7 +31,7 @@ void authenticator_core::answer(const make_token& m, asked q) {
              return std::move(fresh.error());
            put_access change;
            change.what = "token.make";
-           if (auto failed = book_.put(change, record_id(record_kind::token, fresh->kept.hash), who->id, fresh->kept))
+           if (auto failed = book_.put(change, access_id(record_kind::token, fresh->kept.hash), who->id, fresh->kept))
              return failed;
            done->shown = std::move(fresh->shown);
            const auto& kept = fresh->kept;
@@ -72,7 +72,7 @@ void authenticator_core::answer(const end_token& m, asked q) {
            change.what = "token.end";
            for (const auto& [hash, one] : book_.tokens())
              if (one.id == m.name && (m.user.empty() || one.owner == m.user))
-               change.drop.push_back(record_id(record_kind::token, hash));
+               change.drop.push_back(access_id(record_kind::token, hash));
            if (change.drop.empty())
              return make_error(errc::not_found);
            return change;
