@@ -215,7 +215,7 @@ int run_service(const settings& s) {
     .demo = s.demo,
     .currency = s.prices.currency,
     .currency_rate = s.prices.rate,
-    .anonymous = {right::read_nodes},
+    .anonymous = s.sign_in.anonymous == "status" ? right_set{right::read_nodes} : right_set{},
     .proxies = networks_of(s.gateway.trusted_proxies),
     .inside = networks_of(s.gateway.inside),
     .door = {},

@@ -117,6 +117,7 @@ http_response entered_answer(const access_done& done, const std::string& csrf, c
   auto out = json_answer({{"user", done.user},
                           {"second_factor_needed", begun && begun->factor == second_factor::pending},
                           {"waits_for_approval", done.waits_for_approval},
+                          {"code_sent", done.code_sent},
                           {"until", begun ? json(to_rfc3339_ms(begun->until)) : json(nullptr)},
                           {"csrf", begun ? json(csrf) : json(nullptr)}},
                          begun ? 201 : 202);

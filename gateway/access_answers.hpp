@@ -33,7 +33,7 @@ namespace keyportal::gateway {
 
 /// kind, user|null, key|null, rights[], second_factor_needed, until|null, csrf
 http_response session_answer(const visitor& by, const user* person, const std::string& csrf);
-/// user, second_factor_needed, waits_for_approval, until|null, csrf|null: somebody signed in or registered. With the cookie
+/// user, second_factor_needed, waits_for_approval, code_sent, until|null, csrf|null: somebody signed in or registered. With the cookie
 /// where a session has begun.
 http_response entered_answer(const access_done& done, const std::string& csrf, cookie_rules cookies);
 /// items[]; with `current` in that one of the sessions that asks

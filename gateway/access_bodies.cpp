@@ -62,6 +62,7 @@ caf::expected<registration_form> read_registration(std::string_view body) {
   hidden(all, "password", out.what.password);
   hidden(all, "invitation", out.what.invitation);
   bounded(all, "reason", out.what.reason, longest_reason);
+  bounded(all, "code", out.what.code, 100);
   all.boolean("external", out.external);
   if (!out.external && out.what.email.empty())
     all.fail("email", "missing");

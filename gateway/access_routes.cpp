@@ -36,7 +36,8 @@ void refuse(const visit& here, const caf::error& error) {
   const auto about = about_of(error);
   long seconds = 0;
   const bool told = std::from_chars(about.data(), about.data() + about.size(), seconds).ec == std::errc{};
-  if (code_of(error) == errc::slow_down && told && seconds > 0)
+  const bool later = code_of(error) == errc::slow_down || code_of(error) == errc::too_many_requests;
+  if (later && told && seconds > 0)
     for (auto& [name, value] : out.headers)
       if (name == "Retry-After")
         value = std::to_string(seconds);

@@ -178,7 +178,7 @@ constexpr route table[] = {
   {"DELETE", "/api/v1/sessions", topic::end_other_sessions, right::own_account, small, "ends all of them but this one"},
   {"DELETE", "/api/v1/sessions/{name}", topic::end_session, right::own_account, small, "ends one of them"},
   {"POST", "/api/v1/registration", topic::registration, access::open, small,
-   "registers: {\"email\",\"name\",\"password\",\"invitation\",\"reason\",\"external\"}"},
+   "registers: {\"email\",\"name\",\"password\",\"invitation\",\"reason\",\"code\",\"external\"}"},
   {"POST", "/api/v1/password", topic::password, right::own_account, small,
    "changes it: {\"old\",\"new\"}; all other sessions end"},
   {"POST", "/api/v1/password/reset", topic::ask_password, access::open, small,
