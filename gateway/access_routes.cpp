@@ -1,5 +1,6 @@
 #include "gateway/access_routes.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 #include <caf/send.hpp>
@@ -102,7 +103,8 @@ void tell_session(const visit& here) {
   if (callers && by.who.kind == caller_kind::nobody && !by.has_bearer)
     return tell_nobody(here, *callers);
   const auto csrf = callers && by.by_cookie && by.who.held ? callers->csrf_of(*by.who.held) : std::string{};
-  if (by.who.subject.empty() || by.who.kind == caller_kind::key_view)
+  const bool pending = by.who.held && by.who.held->factor == second_factor::pending;
+  if (by.who.subject.empty() || by.who.kind == caller_kind::key_view || pending) // half a sign-in learns nothing yet
     return here.answer(session_answer(by, nullptr, csrf));
   here.ask<user>(here.self->state.handles.registry, find_user{by.who.subject}, short_wait,
                  [here, csrf](const user& person) { here.answer(session_answer(*here.by, &person, csrf)); });
@@ -311,7 +313,9 @@ void end_external(const visit& here) {
 /// The person of the path. Whoever may change people but no admins is refused at an admin.
 template <class Then>
 void with_person(const visit& here, Then then) {
-  const auto& name = here.asked.name;
+  auto name = here.asked.name; // addresses are kept in lower case
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   if (name.empty() || name.size() > 512)
     return here.fail(make_error(errc::user_unknown));
   here.ask<user>(here.self->state.handles.registry, find_user{name}, short_wait, [here, then](const user& person) {

@@ -151,11 +151,11 @@ void judged(const visit& here, const user& who, user_role role_after, user_state
       return here.fail(wrong);
     return command(here, std::move(what));
   }
-  auto& state = here.self->state;
-  if (state.judging)
+  const auto judging = here.self->state.judging;
+  if (*judging)
     return here.fail(make_error(errc::registry_conflict));
-  state.judging = true;
-  std::shared_ptr<void> turn(&state, [](void* of) { static_cast<gateway_state*>(of)->judging = false; });
+  *judging = true;
+  std::shared_ptr<void> turn(nullptr, [judging](void*) { *judging = false; });
   judge_on(here, std::make_shared<admins_wanted>(admins_wanted{who, change, std::move(what), {}, std::move(turn)}));
 }
 

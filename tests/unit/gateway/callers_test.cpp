@@ -120,20 +120,20 @@ TEST_CASE("what changes something by a cookie needs the session's own token and 
     const auto error = door.look(asked).forged;
     return error ? std::string(row_of(code_of(error)).name) : "taken";
   };
-  const std::pair<std::string, std::string> user{"cookie", "keyportal=user"}, right{"x-csrf-token", "csrf of user"};
-  CHECK(forged({user, right}) == "taken");
+  const std::pair<std::string, std::string> user{"cookie", "keyportal=user"}, good{"x-csrf-token", "csrf of user"};
+  CHECK(forged({user, good}) == "taken");
   CHECK(forged({user}) == "csrf_missing");
   CHECK(forged({user, {"x-csrf-token", "csrf of other"}}) == "csrf_missing");
   CHECK(forged({user, {"x-csrf-token", ""}}) == "csrf_missing");
   CHECK(forged({user}, "GET") == "taken");
   CHECK(forged({user}, "DELETE") == "csrf_missing");
-  CHECK(forged({user, right, {"sec-fetch-site", "same-origin"}}) == "taken");
-  CHECK(forged({user, right, {"sec-fetch-site", "none"}}) == "taken");
+  CHECK(forged({user, good, {"sec-fetch-site", "same-origin"}}) == "taken");
+  CHECK(forged({user, good, {"sec-fetch-site", "none"}}) == "taken");
   for (const char* site : {"cross-site", "same-site", "nonsense"})
-    CHECK(forged({user, right, {"sec-fetch-site", site}}) == "wrong_origin");
-  CHECK(forged({user, right, {"origin", "http://127.0.0.1:8390"}}) == "taken");
+    CHECK(forged({user, good, {"sec-fetch-site", site}}) == "wrong_origin");
+  CHECK(forged({user, good, {"origin", "http://127.0.0.1:8390"}}) == "taken");
   for (const char* origin : {"null", "http://evil.example", "http://127.0.0.1:8391"})
-    CHECK(forged({user, right, {"origin", origin}}) == "wrong_origin");
+    CHECK(forged({user, good, {"origin", origin}}) == "wrong_origin");
   // No browser sends this by itself.
   CHECK(forged({user, {"authorization", "Bearer control"}}) == "taken");
   // Signing in, too: before there is a session the token is bound to a random cookie.
