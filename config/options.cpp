@@ -76,8 +76,8 @@ constexpr option table[] = {
    "How often a node's keys are compared with what they should be."},
 
   {"gateway.listen", HERE(gateway.listen), "127.0.0.1:8390", {},
-   "Where the page, the API and the WebSocket are served; port 0 takes any free one. Keep it on loopback: there "
-   "is no sign-in yet."},
+   "Where the page, the API and the WebSocket are served; port 0 takes any free one. Keep it on loopback and "
+   "put a proxy with TLS before it: browsers keep no sign-in that came over plain HTTP from elsewhere."},
   {"gateway.hosts", HERE(gateway.hosts), "", {},
    "Further names (host or host:port) by which browsers may reach the page, for example behind a reverse proxy."},
   {"gateway.trusted_proxies", HERE(gateway.trusted_proxies), "", {},

@@ -339,7 +339,8 @@ void check(settings& values, std::vector<finding>& errors, std::vector<finding>&
     errors.push_back({"gateway.listen", wrong});
   else if (!is_loopback(gateway.address))
     warnings.push_back(
-      {"gateway.listen", "everybody who reaches this address sees the usage: there is no sign-in yet"});
+      {"gateway.listen",
+       "this address is reached without TLS: put a proxy with TLS before it, and name it in gateway.trusted_proxies"});
   for (const auto& host : gateway.hosts)
     if (host.empty() || host.size() > 253 || !only_of(host, ".-:[]"))
       errors.push_back({"gateway.hosts", "each is the name of a host, with or without :port"});
