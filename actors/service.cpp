@@ -52,6 +52,15 @@ private:
   std::unique_ptr<gateway::server> server_;
 };
 
+/// Of options that were checked.
+std::vector<network> networks_of(const std::vector<std::string>& texts) {
+  std::vector<network> out;
+  for (const auto& text : texts)
+    if (const auto one = network::read(text))
+      out.push_back(*one);
+  return out;
+}
+
 std::vector<nats::stream_settings> streams(const settings& s) {
   auto out = nats::default_streams();
   for (auto& stream : out) {
@@ -206,11 +215,20 @@ int run_service(const settings& s) {
     .demo = s.demo,
     .currency = s.prices.currency,
     .currency_rate = s.prices.rate,
+    .anonymous = s.sign_in.anonymous == "status" ? right_set{right::read_nodes} : right_set{},
+    .proxies = networks_of(s.gateway.trusted_proxies),
+    .inside = networks_of(s.gateway.inside),
+    .door = {},
+    .on_session_end =
+      [&](std::string_view tag) {
+        server.with([&](gateway::server& it) { it.close_websockets_of(tag, "signed out"); });
+      },
   };
+  around->gateway_hooks.door = gateway::make_entrance(around->gateway_hooks);
   around->open_gateway = [&](const gateway_actor& actor) -> caf::error {
     auto opened = gateway::server::start(
       {.address = s.gateway.address, .port = s.gateway.port, .threads = s.gateway.threads, .hosts = s.gateway.hosts},
-      gateway::callbacks_for(actor, *token));
+      gateway::callbacks_for(actor, around->gateway_hooks.door));
     if (!opened)
       return opened.error();
     const bool v6 = s.gateway.address.find(':') != std::string::npos;

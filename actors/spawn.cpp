@@ -4,6 +4,7 @@
 
 #include "actors/analyst/analyst.hpp"
 #include "actors/analyst/calendar.hpp"
+#include "actors/authenticator/authenticator.hpp"
 #include "actors/backup/backup_keeper.hpp"
 #include "actors/collector/collector.hpp"
 #include "actors/cpa/upstream.hpp"
@@ -110,6 +111,37 @@ retention_settings retention_of(const surroundings& around) {
   return out;
 }
 
+/// What a text hashes to with the installation's key: the same in each of its lives, and no other installation's. No client
+/// key has a line's end in it, so none has this id.
+random_bits installation_key(const storage::ledger& store) {
+  return sha256(store.id_of_key("what tokens and codes are hashed with\n1")
+                + store.id_of_key("what tokens and codes are hashed with\n2"));
+}
+
+authenticator_settings authenticator_of(const surroundings& around) {
+  const auto& s = around.configured.sign_in;
+  const auto seconds = [](std::chrono::milliseconds what) {
+    return std::chrono::duration_cast<std::chrono::seconds>(what);
+  };
+  const auto vault = vault_of(around.store);
+  authenticator_settings out;
+  out.sessions.idle = seconds(s.idle);
+  out.sessions.absolute = seconds(s.absolute);
+  out.registration.mode = registration_mode_of(s.registration).value_or(registration_mode::closed);
+  out.registration.domains = s.domains;
+  out.passwords = s.password;
+  out.hash_threads = static_cast<std::size_t>(s.hash_threads);
+  out.requests_per_minute = static_cast<std::uint32_t>(s.requests_per_minute);
+  out.anonymous_requests_per_minute = static_cast<std::uint32_t>(s.anonymous_requests_per_minute);
+  out.providers = s.providers;
+  out.first_admin_file = around.configured.data_dir / "first-admin.token";
+  out.key = installation_key(*around.store);
+  out.seal = {vault.seal, vault.open};
+  out.draw = vault.draw;
+  out.now = around.now;
+  return out;
+}
+
 } // namespace
 
 shared_actors spawn_shared(caf::actor_system& system, const surroundings& around) {
@@ -119,8 +151,13 @@ shared_actors spawn_shared(caf::actor_system& system, const surroundings& around
   a.checker = spawn_checker(system, own_thread, around.store, writer);
   a.publisher = system.spawn<caf::detached>(publisher, a.ledger, around.shipping, around.make_sink);
   a.feed = system.spawn(feed, make_board(around), around.now, around.broadcast);
+  auto signing_in = authenticator_of(around);
+  auto who = authenticator_start_of(signing_in, *around.registry.image); // before the registry takes the image
+  a.callers = who.directory;
   a.registry = spawn_key_registry(system, own_thread, registry_settings(around), vault_of(around.store),
                                   around.registry, a.ledger, *around.numbers);
+  a.authenticator =
+    spawn_authenticator(system, own_thread, std::move(signing_in), std::move(who), a.registry, a.ledger);
   a.auditor = spawn_auditor(system, own_thread, [store = around.store]() -> caf::expected<log_position> {
     if (auto broken = store->verify_registry())
       return broken;
@@ -145,10 +182,13 @@ shared_actors spawn_shared(caf::actor_system& system, const surroundings& around
                                                     a.checker,
                                                     a.exporter,
                                                     a.backups,
-                                                    a.retention},
+                                                    a.retention,
+                                                    a.authenticator,
+                                                    a.callers},
                            around.gateway_hooks);
   caf::anon_send(a.ledger, add_listener{a.feed});
   caf::anon_send(a.ledger, add_listener{a.registry});
+  caf::anon_send(a.ledger, add_listener{a.authenticator});
   return a;
 }
 

@@ -14,6 +14,7 @@
 #include "actors/telemetry/metrics.hpp"
 #include "config/settings.hpp"
 #include "gateway/gateway.hpp"
+#include "messages/access.hpp"
 #include "messages/actors.hpp"
 #include "messages/exports.hpp"
 #include "messages/store_care.hpp"
@@ -64,6 +65,8 @@ struct shared_actors {
   exporter_actor exporter;
   backup_actor backups;
   retention_actor retention;
+  authenticator_actor authenticator;
+  std::shared_ptr<caller_directory> callers;
   gateway_actor gateway;
 };
 

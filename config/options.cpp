@@ -76,10 +76,16 @@ constexpr option table[] = {
    "How often a node's keys are compared with what they should be."},
 
   {"gateway.listen", HERE(gateway.listen), "127.0.0.1:8390", {},
-   "Where the page, the API and the WebSocket are served; port 0 takes any free one. Keep it on loopback: there "
-   "is no sign-in yet."},
+   "Where the page, the API and the WebSocket are served; port 0 takes any free one. Keep it on loopback and "
+   "put a proxy with TLS before it: browsers keep no sign-in that came over plain HTTP from elsewhere."},
   {"gateway.hosts", HERE(gateway.hosts), "", {},
    "Further names (host or host:port) by which browsers may reach the page, for example behind a reverse proxy."},
+  {"gateway.trusted_proxies", HERE(gateway.trusted_proxies), "", {},
+   "Addresses or networks (10.0.0.0/8) of proxies before the page whose X-Forwarded-For and X-Forwarded-Proto, or "
+   "Forwarded, are believed. A proxy on this machine is one only when it is listed."},
+  {"gateway.inside", HERE(gateway.inside), "127.0.0.0/8,::1", {},
+   "Addresses or networks from which /metrics and the documentation of the API are read without signing in. What was "
+   "forwarded by a proxy that is not trusted is never from there."},
   {"gateway.threads", HERE(gateway.threads), "1", {"1", "64", {}},
    "Threads that serve connections."},
 
@@ -96,6 +102,28 @@ constexpr option table[] = {
   {"compat.pass_through", HERE(compat.pass_through), "false", {},
    "Whether all other management calls are handed to the node, with the node's own key. Whoever has a key of the "
    "listener can then do to the node whatever its management key can."},
+
+  {"sign_in.idle", HERE(sign_in.idle), "30min", {"1min", "30d", {}},
+   "How long a session lasts after its last request."},
+  {"sign_in.absolute", HERE(sign_in.absolute), "8h", {"5min", "365d", {}},
+   "How long a session lasts at most; then one signs in anew."},
+  {"sign_in.password", HERE(sign_in.password), "true", {},
+   "Whether people sign in with a password that is kept here. When false, only admins do, and everybody else at the "
+   "places in [[sign_in.provider]]."},
+  {"sign_in.registration", HERE(sign_in.registration), "closed", {{}, {}, "closed|open|domain|invitation|approval"},
+   "Who may make an account by himself: nobody, anybody, people with an address of sign_in.domains, people with an "
+   "invitation, or anybody whom an admin then approves. Admins can always make accounts for others."},
+  {"sign_in.domains", HERE(sign_in.domains), "", {},
+   "E-mail domains, for example example.com or *.example.com. Of the mode domain; in other modes, when there are any, "
+   "only their people may register unless they are invited."},
+  {"sign_in.anonymous", HERE(sign_in.anonymous), "nothing", {{}, {}, "nothing|status"},
+   "What people see who did not sign in: nothing, or the state of the nodes without any usage."},
+  {"sign_in.hash_threads", HERE(sign_in.hash_threads), "1", {"1", "64", {}},
+   "Threads that check passwords. Each takes 19 MiB while it works."},
+  {"sign_in.requests_per_minute", HERE(sign_in.requests_per_minute), "6000", {"0", "100000000", {}},
+   "Requests that one person or token may make in a minute; 0: no limit."},
+  {"sign_in.anonymous_requests_per_minute", HERE(sign_in.anonymous_requests_per_minute), "600", {"0", "100000000", {}},
+   "Requests that one address may make in a minute without having signed in; 0: no limit."},
 
   {"nats.url", HERE(nats.url), "", {},
    "The NATS server with JetStream to publish to, for example tls://nats.example.com:4222; several of one cluster "
@@ -257,6 +285,7 @@ constexpr section_row sections[] = {
   {"keys", "Keys of people: how they are made, how many wait in the pool, how they end."},
   {"gateway", "The page, the API and the WebSocket."},
   {"compat", "The listener for tools that were made for CLIProxyAPI. Each key has its own place in the queue."},
+  {"sign_in", "Who gets in, and for how long."},
   {"nats", "Events on NATS JetStream."},
   {"storage", "The ledger on disk."},
   {"retention", "How long single records are kept, and how large all of it may grow."},

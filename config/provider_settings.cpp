@@ -107,6 +107,16 @@ std::string check_provider_url(std::string_view url, bool* on_this_machine) {
 }
 
 void check_providers(settings& values, std::vector<finding>& errors) {
+  for (auto& domain : values.sign_in.domains) {
+    std::transform(domain.begin(), domain.end(), domain.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    if (!is_domain(domain.starts_with("*.") ? std::string_view{domain}.substr(2) : domain))
+      errors.push_back({"sign_in.domains", "domains look like example.com or *.example.com"});
+  }
+  if (values.sign_in.registration == "domain" && values.sign_in.domains.empty())
+    errors.push_back({"sign_in.domains", "sign_in.registration is domain, so it must say which"});
+  if (values.sign_in.absolute < values.sign_in.idle)
+    errors.push_back({"sign_in.absolute", "it may not be shorter than sign_in.idle"});
   std::set<std::string> names;
   int number = 0;
   if (values.sign_in.providers.size() > 32)

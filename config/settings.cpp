@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "config/value.hpp"
+#include "messages/networks.hpp"
 
 namespace keyportal {
 
@@ -338,10 +339,16 @@ void check(settings& values, std::vector<finding>& errors, std::vector<finding>&
     errors.push_back({"gateway.listen", wrong});
   else if (!is_loopback(gateway.address))
     warnings.push_back(
-      {"gateway.listen", "everybody who reaches this address sees the usage: there is no sign-in yet"});
+      {"gateway.listen",
+       "this address is reached without TLS: put a proxy with TLS before it, and name it in gateway.trusted_proxies"});
   for (const auto& host : gateway.hosts)
     if (host.empty() || host.size() > 253 || !only_of(host, ".-:[]"))
       errors.push_back({"gateway.hosts", "each is the name of a host, with or without :port"});
+  for (const auto& [key, all] :
+       {std::pair{"gateway.trusted_proxies", &gateway.trusted_proxies}, std::pair{"gateway.inside", &gateway.inside}})
+    if (!std::all_of(all->begin(), all->end(), [](const auto& one) { return network::read(one).has_value(); }))
+      errors.push_back(
+        {key, "each is a numeric address, or a network such as 10.0.0.0/8 with no bits behind its prefix"});
 
   const auto& prices = values.prices;
   if (prices.currency.size() != 3

@@ -84,6 +84,8 @@ struct settings {
     std::string address;    ///< of it: an IP address without brackets
     std::uint16_t port = 0; ///< of it; 0: any free one
     std::vector<std::string> hosts;
+    std::vector<std::string> trusted_proxies;
+    std::vector<std::string> inside;
     int threads = 0;
   } gateway;
 
@@ -99,6 +101,15 @@ struct settings {
   } compat;
 
   struct sign_in_settings {
+    std::chrono::milliseconds idle{};
+    std::chrono::milliseconds absolute{};
+    bool password = false;            ///< whether people may have passwords of ours
+    std::string registration;         ///< "closed", "open", "domain", "invitation", "approval"
+    std::vector<std::string> domains; ///< lower case; "*.example.com": everything below
+    std::string anonymous;            ///< "nothing" or "status": what is shown to those who did not sign in
+    int hash_threads = 0;
+    int requests_per_minute = 0;           ///< of a person or token; 0: no limit
+    int anonymous_requests_per_minute = 0; ///< of an address; 0: no limit
     std::vector<provider_settings> providers; ///< in configured order, which is that of their buttons; may be empty
   } sign_in;
 

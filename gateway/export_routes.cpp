@@ -1,5 +1,6 @@
 #include "gateway/export_routes.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 
@@ -17,11 +18,42 @@ namespace {
 /// Stands for the end that nobody knows yet (RFC 8673): the largest number that every program can hold.
 constexpr std::uint64_t unknown_end = 9'007'199'254'740'991;
 
-std::string_view header(const http_request& request, std::string_view name) {
-  for (const auto& [key, value] : request.headers)
-    if (key == name)
-      return value;
-  return {};
+constexpr std::size_t most_remembered = 1024;
+
+/// What reading all of that takes.
+right right_for(const export_question& question) {
+  if (question.format == export_format::cpa)
+    return right::read_secrets;
+  switch (question.what) {
+    case export_what::users: return right::read_people;
+    case export_what::keys: return right::read_keys;
+    case export_what::audit: return right::read_audit;
+    default: return right::read_usage;
+  }
+}
+
+bool may(const visit& here, const export_question& question) {
+  const auto needed = right_for(question);
+  if (here.by->who.rights.has(needed))
+    return true;
+  here.note(access_event::right_missing, errc::right_missing);
+  here.fail(make_error(errc::right_missing, std::string(to_text(needed))));
+  return false;
+}
+
+/// Who begins one alone reads it: for others it is not there.
+void remember(const visit& here, const std::string& id) {
+  auto& all = here.self->state.exports;
+  all.emplace_back(id, here.who());
+  if (all.size() > most_remembered)
+    all.pop_front();
+}
+bool is_anothers(const visit& here, const std::string& id) {
+  if (here.by->who.kind == caller_kind::control)
+    return false;
+  const auto& all = here.self->state.exports;
+  return std::none_of(all.begin(), all.end(),
+                      [&](const auto& one) { return one.first == id && one.second == here.who(); });
 }
 
 struct byte_range {
@@ -31,7 +63,7 @@ struct byte_range {
 
 /// "bytes=N-" or "bytes=N-M"; anything else (several ranges, the last so many bytes) may be ignored, and is.
 std::optional<byte_range> range_of(const http_request& request) {
-  auto text = header(request, "range");
+  auto text = header_of(request, "range");
   if (!text.starts_with("bytes="))
     return std::nullopt;
   text.remove_prefix(6);
@@ -125,18 +157,25 @@ void read(const visit& here) {
   const auto& name = here.asked.name;
   const auto what = export_what_of(name);
   if (!what) {
+    if (is_anothers(here, name))
+      return here.fail(make_error(errc::export_gone));
     const auto range = range_of(here.exchange->request);
     // A part of another export would not fit what is there.
-    const auto wanted = header(here.exchange->request, "if-range");
+    const auto wanted = header_of(here.exchange->request, "if-range");
     const bool fits = wanted.empty() || wanted == fmt::format("\"{}\"", name);
     return stream(here, name, range && fits ? *range : byte_range{}, range && fits);
   }
   auto question = read_export_question(*what, here.exchange->request.query);
   if (!question)
     return here.fail(question.error());
+  if (!may(here, *question))
+    return;
   if (here.exchange->request.method == "HEAD")
     return here.answer({});
-  open(here, std::move(*question), [here](const opened_export& opened) { stream(here, opened.id, {}, false); });
+  open(here, std::move(*question), [here](const opened_export& opened) {
+    remember(here, opened.id);
+    stream(here, opened.id, {}, false);
+  });
 }
 
 } // namespace
@@ -147,7 +186,10 @@ void about_exports(const visit& here) {
       auto question = read_export_question(here.exchange->request.body);
       if (!question)
         return here.fail(question.error());
+      if (!may(here, *question))
+        return;
       return open(here, std::move(*question), [here](const opened_export& opened) {
+        remember(here, opened.id);
         auto out = json_answer(to_json(opened), 201);
         out.headers.emplace_back("Location", "/api/v1/exports/" + opened.id);
         here.answer(std::move(out));
@@ -157,7 +199,8 @@ void about_exports(const visit& here) {
       const auto& exporter = here.self->state.handles.exporter;
       if (!exporter)
         return here.fail(make_error(errc::shutting_down, "not started yet"));
-      caf::anon_send(exporter, close_export{here.asked.name});
+      if (!is_anothers(here, here.asked.name))
+        caf::anon_send(exporter, close_export{here.asked.name});
       http_response out;
       out.status = 204;
       return here.answer(std::move(out));

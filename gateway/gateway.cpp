@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include "gateway/access_routes.hpp"
 #include "gateway/copies.hpp"
 #include "gateway/export_routes.hpp"
 #include "gateway/handlers.hpp"
+#include "gateway/own_routes.hpp"
 #include "gateway/problem.hpp"
 #include "gateway/registry_routes.hpp"
 #include "gateway/routes.hpp"
@@ -184,6 +186,10 @@ void handle(const visit& here) {
     return here.fail(make_error(errc::too_many_requests));
   if (is_about_store(about))
     return about_store(here);
+  if (is_about_access(about))
+    return about_access(here);
+  if (is_about_oneself(about))
+    return about_oneself(here);
   switch (about) {
     case topic::asset: return here.answer(asset_answer(here.asked));
     case topic::metrics:
@@ -226,17 +232,82 @@ void handle(const visit& here) {
   }
 }
 
+/// Whether the caller's share of requests is not used up; else it is answered.
+bool take(visit& here) {
+  const auto& path = here.exchange->request.path;
+  const auto callers = here.self->state.hooks.door->callers();
+  if (!callers || here.by->who.kind == caller_kind::control
+      || !(path.starts_with("/api/") || path.starts_with("/sign-in/")))
+    return true;
+  here.rate = callers->take(here.by->who, here.by->from.address);
+  if (here.rate->allowed)
+    return true;
+  auto refusal = problem(make_error(errc::too_many_requests));
+  for (auto& [name, value] : refusal.headers)
+    if (name == "Retry-After")
+      value = std::to_string(std::max<std::int64_t>(here.rate->reset.count(), 1));
+  here.note(access_event::rate_exceeded, errc::too_many_requests);
+  here.answer(std::move(refusal));
+  return false;
+}
+
+/// Attempts at what one may not do are told; that nobody signed in is not, since anybody can do that all day.
+void note_refusal(const visit& here, const http_request& request) {
+  const auto& by = *here.by;
+  if (request.method != "GET" && request.method != "HEAD" && by.forged)
+    here.note(access_event::csrf_refused, code_of(by.forged));
+  else if (by.who.kind != caller_kind::nobody && !by.unknown)
+    here.note(access_event::right_missing, errc::right_missing);
+}
+
 } // namespace
+
+std::shared_ptr<entrance> make_entrance(const gateway_hooks& hooks) {
+  return std::make_shared<entrance>(
+    entrance_settings{hooks.control_token, hooks.anonymous, hooks.proxies, hooks.inside});
+}
+
+void visit::note(access_event what, errc result) const {
+  // A line a second of each kind: whoever is refused a thousand times a second shall not fill the disk.
+  auto& last = self->state.noted[static_cast<std::size_t>(what)];
+  const auto now = self->clock().now();
+  if (last != caf::actor_clock::time_point{} && now - last < std::chrono::seconds{1})
+    return;
+  last = now;
+  const auto path = exchange->request.method + " " + exchange->request.path;
+  access_note told;
+  told.what = what;
+  told.at = std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now());
+  told.actor = by->who.kind == caller_kind::control ? std::string_view{"control"} : std::string_view{by->who.subject};
+  told.address = by->from.address;
+  told.result = row_of(result).name;
+  told.about = path;
+  spdlog::warn("access {}", line_of(told));
+}
 
 gateway_actor::behavior_type gateway(self_pointer self, gateway_handles handles, gateway_hooks hooks) {
   self->state.handles = std::move(handles);
   self->state.hooks = std::move(hooks);
+  if (!self->state.hooks.door)
+    self->state.hooks.door = make_entrance(self->state.hooks);
+  if (const auto& callers = self->state.handles.callers) {
+    self->state.hooks.door->know(callers);
+    if (const auto& close = self->state.hooks.on_session_end)
+      callers->on_end([close](const session& ended) { close(tag_of(ended)); });
+  }
   return {
     [self](const exchange_pointer& exchange) {
-      visit here{self, exchange, {}, self->clock().now()};
-      auto read = understand(exchange->request, self->state.hooks.control_token);
-      if (auto* refusal = std::get_if<http_response>(&read))
+      const auto& request = exchange->request;
+      auto by = std::make_shared<const visitor>(self->state.hooks.door->look(request));
+      visit here{self, exchange, {}, self->clock().now(), std::move(by)};
+      if (!take(here))
+        return;
+      auto read = understand(request, *here.by);
+      if (auto* refusal = std::get_if<http_response>(&read)) {
+        if (refusal->status == 403)
+          note_refusal(here, request);
         return here.answer(std::move(*refusal));
+      }
       here.asked = std::move(std::get<question>(read));
       try {
         handle(here);
@@ -253,22 +324,54 @@ gateway_actor::behavior_type gateway(self_pointer self, gateway_handles handles,
   };
 }
 
-server_callbacks callbacks_for(gateway_actor actor, secret control_token) {
+namespace {
+
+/// Whether its sender gets a WebSocket, and for how long.
+websocket_admission admit(const std::shared_ptr<const entrance>& door, const http_request& request) {
+  const auto by = door->look(request);
+  websocket_admission out;
+  auto read = understand(request, by);
+  if (auto* refusal = std::get_if<http_response>(&read)) {
+    out.refusal = std::move(*refusal);
+    return out;
+  }
+  if (by.who.held)
+    out.tag = tag_of(*by.who.held);
+  if (by.who.kind == caller_kind::nobody || by.who.kind == caller_kind::control)
+    return out;
+  http_request again; // no more of it than tells who it is
+  again.method = "GET";
+  again.path = request.path;
+  again.peer = request.peer;
+  for (const auto& header : request.headers)
+    if (header.first == "cookie" || header.first == "authorization" || header.first == "host"
+        || header.first == "forwarded" || header.first.starts_with("x-forwarded-"))
+      again.headers.push_back(header);
+  out.still = [door, again = std::move(again), kind = by.who.kind, subject = by.who.subject] {
+    const auto now = door->look(again);
+    return now.who.kind == kind && now.who.subject == subject && now.who.rights.has(right::read_nodes);
+  };
+  return out;
+}
+
+} // namespace
+
+server_callbacks callbacks_for(gateway_actor actor, std::shared_ptr<const entrance> door) {
   server_callbacks out;
   out.on_request = [actor](exchange_pointer exchange) { caf::anon_send(actor, std::move(exchange)); };
-  out.on_websocket = [actor](std::function<void(frame)> send_first) {
-    // The greeting is a request like others; its answer goes to the WebSocket instead.
+  out.on_websocket = [actor, door](std::function<void(frame)> send_first) {
+    // The greeting is a request like others, of our own; its answer goes to the WebSocket instead.
     auto exchange = std::make_shared<http_exchange>();
     exchange->request.method = "GET";
     exchange->request.path = "/ws";
+    exchange->request.headers.emplace_back("authorization", "Bearer " + door->control_token().reveal());
     exchange->reply = [send_first = std::move(send_first)](http_response response) {
       send_first(response.status == 200 ? std::move(response.body) : nullptr);
     };
     caf::anon_send(actor, std::move(exchange));
   };
-  out.rule_for_body = [token = std::move(control_token)](const http_request& head) {
-    return rule_for_body(head, token);
-  };
+  out.admit_websocket = [door](const http_request& request) { return admit(door, request); };
+  out.rule_for_body = [door](const http_request& head) { return rule_for_body(head, door->look(head)); };
   return out;
 }
 

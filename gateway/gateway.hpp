@@ -1,12 +1,22 @@
 // GATEWAY: the actor behind the sockets. Each request becomes a question to another actor, each answer a response.
 #pragma once
 
+#include <array>
 #include <chrono>
+#include <deque>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
+#include <caf/actor_clock.hpp>
+
+#include "actors/access/access_events.hpp"
+#include "gateway/callers.hpp"
 #include "gateway/server.hpp"
+#include "messages/access.hpp"
 #include "messages/actors.hpp"
 #include "messages/ledger_check.hpp"
 #include "messages/exports.hpp"
@@ -28,6 +38,9 @@ struct gateway_handles {
   exporter_actor exporter = {};
   backup_actor backups = {};
   retention_actor retention = {};
+  authenticator_actor authenticator = {};
+  /// Null: there is nobody but the holder of the control token and whoever else asks.
+  std::shared_ptr<caller_directory> callers = {};
 };
 
 struct gateway_hooks {
@@ -35,14 +48,24 @@ struct gateway_hooks {
   std::function<std::string()> metrics_text;
   /// After every answer: the route's pattern ("" if none matched), the status, how long it took. May be unset.
   std::function<void(std::string_view route, int status, double seconds)> on_answer;
-  /// What `Authorization: Bearer` must hold for whatever changes something or shows client keys. Empty: nobody may.
+  /// What `Authorization: Bearer` holds for whoever may do everything. Empty: nobody may.
   secret control_token;
   /// The numbers are made up, and the page says so.
   bool demo = false;
   /// In which currency pages show costs, and how much of it a US dollar is.
   std::string currency = "USD";
   std::string currency_rate = "1";
+  /// What anybody may who reaches the address.
+  right_set anonymous = {};
+  /// Of proxies whose word about their clients is taken, and from where metrics and the documentation are read.
+  std::vector<network> proxies = {}, inside = {};
+  /// Tells who asks; shared with the server, see `make_entrance`. Null: one of the gateway's own is made.
+  std::shared_ptr<entrance> door = {};
+  /// Sockets of a session that ended are to be closed, by its tag. From any thread; may be unset.
+  std::function<void(std::string_view tag)> on_session_end = {};
 };
+/// By what the hooks say.
+std::shared_ptr<entrance> make_entrance(const gateway_hooks& hooks);
 
 struct gateway_state {
   gateway_state() = default;
@@ -50,13 +73,18 @@ struct gateway_state {
   gateway_hooks hooks;
   bool draining = false;
   std::size_t waiting = 0; ///< questions without an answer yet
+  /// A change of an admin's role or state is under way. Shared, since who waits for it may outlive the state.
+  std::shared_ptr<bool> judging = std::make_shared<bool>(false);
+  std::array<caf::actor_clock::time_point, access_event_count> noted{}; ///< when each was told last
+  std::deque<std::pair<std::string, std::string>> exports;              ///< ids with whose they are; the last so many
   static inline const char* name = "gateway";
 };
 
 gateway_actor::behavior_type gateway(gateway_actor::stateful_pointer<gateway_state> self, gateway_handles handles,
                                      gateway_hooks hooks);
 
-/// Ties a server to the actor: requests and WebSocket greetings go to it, bodies are limited by the table of routes.
-server_callbacks callbacks_for(gateway_actor actor, secret control_token);
+/// Ties a server to the actor: requests and WebSocket greetings go to it; the door decides whose WebSocket is taken, and
+/// with the table of routes how large bodies may be.
+server_callbacks callbacks_for(gateway_actor actor, std::shared_ptr<const entrance> door);
 
 } // namespace keyportal::gateway

@@ -353,7 +353,11 @@ void http_session::upgrade() {
     return refuse(problem(make_error(errc::bad_request, "bytes behind the upgrade")));
   if (finishing_ || core_.stopping)
     return stream_.close();
-  std::make_shared<ws_session>(core_, std::move(stream_))->run(parser_->release());
+  const auto& admit = core_.callbacks.admit_websocket;
+  auto admission = admit ? admit(request_) : websocket_admission{};
+  if (admission.refusal)
+    return refuse(std::move(*admission.refusal));
+  std::make_shared<ws_session>(core_, std::move(stream_), std::move(admission))->run(parser_->release());
 }
 
 } // namespace keyportal::gateway

@@ -23,13 +23,6 @@ constexpr std::uint32_t audit_page = 1000;
 constexpr std::size_t most_audit_pages = 20;       ///< read for one answer
 constexpr std::size_t most_audit_objects = 20'000; ///< in one answer
 
-std::string header_of(const visit& here, std::string_view name) {
-  for (const auto& [key, value] : here.exchange->request.headers)
-    if (key == name)
-      return value;
-  return {};
-}
-
 std::string asked_for(const visit& here, std::string_view name) {
   for (const auto& [key, value] : here.exchange->request.query)
     if (key == name)
@@ -44,11 +37,12 @@ const key_registry_actor& registry_of(const visit& here) { return here.self->sta
 void command(
   const visit& here, registry_question what,
   http_response (*make)(const command_done&) = [](const command_done& done) { return done_answer(done); }) {
-  const auto& peer = here.exchange->request.peer;
-  here.relay<command_done>(
-    registry_of(here),
-    registry_command{{"cli", peer.empty() ? "local" : peer, header_of(here, "idempotency-key")}, std::move(what)},
-    command_wait, [make](const question&, const command_done& done) { return make(done); });
+  const auto& address = here.by->from.address;
+  here.relay<command_done>(registry_of(here),
+                           registry_command{{here.who(), address.empty() ? "local" : address,
+                                             std::string(header_of(here.exchange->request, "idempotency-key"))},
+                                            std::move(what)},
+                           command_wait, [make](const question&, const command_done& done) { return make(done); });
 }
 
 http_response made_one(const command_done& done) { return done_answer(done, done.replayed ? 200 : 201); }
@@ -108,6 +102,63 @@ void list_people(const visit& here) {
                         [](const question&, const user_page& page) { return users_answer(page); });
 }
 
+/// Admins that may act, looked up page by page.
+struct admins_wanted {
+  user who;
+  person_change change;
+  registry_question what;
+  user_id after;
+  std::shared_ptr<void> turn; ///< while it is there nobody else judges
+};
+
+void judge_on(const visit& here, const std::shared_ptr<admins_wanted>& all) {
+  list_users which;
+  which.state = user_state::active;
+  which.after = all->after;
+  which.limit = 1000;
+  here.ask<user_page>(registry_of(here), std::move(which), short_wait, [here, all](const user_page& page) {
+    for (const auto& one : page.users)
+      all->change.active_admins += one.role == user_role::admin ? 1 : 0;
+    if (page.more && !page.users.empty()) {
+      all->after = page.users.back().id;
+      return judge_on(here, all);
+    }
+    if (auto wrong = judge_person_change(here.by->who.rights, all->change))
+      return here.fail(wrong);
+    const auto& address = here.by->from.address;
+    here.ask<command_done>(registry_of(here),
+                           registry_command{{here.who(), address.empty() ? "local" : address,
+                                             std::string(header_of(here.exchange->request, "idempotency-key"))},
+                                            all->what},
+                           command_wait, [here, all](const command_done& done) { here.answer(done_answer(done)); });
+  });
+}
+
+/// Changes somebody, unless nobody may: then who asks is told why. Changes of admins are judged one at a time, each with
+/// the one before done, so that two of them never take each other's rights away.
+void judged(const visit& here, const user& who, user_role role_after, user_state state_after, registry_question what) {
+  person_change change;
+  change.role_before = who.role;
+  change.role_after = role_after;
+  change.state_before = who.state;
+  change.state_after = state_after;
+  change.own = who.id == here.by->who.subject;
+  change.confirmed = asked_for(here, "confirm") == "true";
+  const bool about_admin = who.role == user_role::admin && who.state == user_state::active;
+  if (!about_admin) {
+    change.active_admins = 1; // it takes none away
+    if (auto wrong = judge_person_change(here.by->who.rights, change))
+      return here.fail(wrong);
+    return command(here, std::move(what));
+  }
+  const auto judging = here.self->state.judging;
+  if (*judging)
+    return here.fail(make_error(errc::registry_conflict));
+  *judging = true;
+  std::shared_ptr<void> turn(nullptr, [judging](void*) { *judging = false; });
+  judge_on(here, std::make_shared<admins_wanted>(admins_wanted{who, change, std::move(what), {}, std::move(turn)}));
+}
+
 void change_person(const visit& here) {
   auto what = read_change_user(body_of(here));
   if (!what)
@@ -115,7 +166,7 @@ void change_person(const visit& here) {
   with_person(here, here.asked.name, [here, changes = std::move(*what)](const user& who) {
     auto theirs = changes;
     theirs.id = who.id;
-    command(here, registry_question{std::move(theirs)});
+    judged(here, who, theirs.role.value_or(who.role), who.state, registry_question{std::move(theirs)});
   });
 }
 
@@ -124,8 +175,17 @@ void change_state(const visit& here) {
   if (!to)
     return here.fail(to.error());
   with_person(here, here.asked.name, [here, to = *to](const user& who) {
-    command(here, registry_question{set_user_state{who.id, to}});
+    judged(here, who, who.role, to, registry_question{set_user_state{who.id, to}});
   });
+}
+
+void add_person(const visit& here) {
+  auto what = read_add_user(body_of(here));
+  if (!what)
+    return here.fail(what.error());
+  if (what->role != user_role::user && !here.by->who.rights.has(right::write_roles))
+    return here.fail(make_error(errc::right_missing, std::string(to_text(right::write_roles))));
+  command(here, registry_question{std::move(*what)}, made_one);
 }
 
 // --- keys ------------------------------------------------------------------------------
@@ -324,10 +384,7 @@ void about_registry(const visit& here) {
   const auto& registry = registry_of(here);
   switch (here.asked.row->about) {
     case topic::users: return list_people(here);
-    case topic::add_user: {
-      auto what = read_add_user(body);
-      return what ? command(here, registry_question{std::move(*what)}, made_one) : here.fail(what.error());
-    }
+    case topic::add_user: return add_person(here);
     case topic::user:
       return with_person(here, here.asked.name, [here](const user& who) { here.answer(json_answer(to_json(who))); });
     case topic::change_user: return change_person(here);

@@ -1,13 +1,10 @@
 #include "gateway/routes.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <optional>
 
 #include <fmt/format.h>
-#include <openssl/crypto.h>
-#include <openssl/sha.h>
 
 #include "gateway/problem.hpp"
 #include "messages/errors.hpp"
@@ -30,140 +27,213 @@ constexpr route table[] = {
   {"GET", "/text.js", topic::asset, access::open, small, "its words"},
   {"GET", "/style.css", topic::asset, access::open, small, "its looks"},
   {"GET", "/icon.svg", topic::asset, access::open, small, "its icon"},
-  {"GET", "/api", topic::asset, access::open, small, "the page of this API's documentation"},
-  {"GET", "/api.js", topic::asset, access::open, small, "its script"},
-  {"GET", "/api_parts.js", topic::asset, access::open, small, "its drawing"},
-  {"GET", "/api_schema.js", topic::asset, access::open, small, "its reading of schemas"},
-  {"GET", "/api_text.js", topic::asset, access::open, small, "its words"},
-  {"GET", "/api.css", topic::asset, access::open, small, "its looks"},
-  {"GET", "/openapi.yaml", topic::asset, access::open, small, "this table, for programs"},
-  {"GET", "/openapi.json", topic::asset, access::open, small, "the same as JSON"},
-  {"GET", "/ws", topic::greeting, access::open, small, "WebSocket: the overview, then what happens as it happens"},
+  {"GET", "/api", topic::asset, access::inside, small, "the page of this API's documentation"},
+  {"GET", "/api.js", topic::asset, access::inside, small, "its script"},
+  {"GET", "/api_parts.js", topic::asset, access::inside, small, "its drawing"},
+  {"GET", "/api_schema.js", topic::asset, access::inside, small, "its reading of schemas"},
+  {"GET", "/api_text.js", topic::asset, access::inside, small, "its words"},
+  {"GET", "/api.css", topic::asset, access::inside, small, "its looks"},
+  {"GET", "/openapi.yaml", topic::asset, access::inside, small, "this table, for programs"},
+  {"GET", "/openapi.json", topic::asset, access::inside, small, "the same as JSON"},
+  {"GET", "/ws", topic::greeting, right::read_nodes, small, "WebSocket: the overview, then what happens as it happens"},
 
   {"GET", "/healthz", topic::health, access::open, small, "200 as long as the process lives"},
   {"GET", "/readyz", topic::readiness, access::open, small,
    "200 when requests are answered, 503 while starting or stopping"},
-  {"GET", "/metrics", topic::metrics, access::open, small, "figures for Prometheus"},
+  {"GET", "/metrics", topic::metrics, access::inside, small, "figures for Prometheus"},
 
-  {"GET", "/api/v1/summary", topic::summary, access::open, small,
+  {"GET", "/api/v1/summary", topic::summary, right::read_nodes, small,
    "all nodes together, each node, the link to NATS, the ledger"},
-  {"GET", "/api/v1/nodes", topic::nodes, access::open, small, "every node as it is now"},
-  {"GET", "/api/v1/nodes/{node}", topic::node, access::open, small, "one node as it is now"},
-  {"GET", "/api/v1/nodes/{node}/restarts", topic::restarts, access::open, small,
+  {"GET", "/api/v1/nodes", topic::nodes, right::read_nodes, small, "every node as it is now"},
+  {"GET", "/api/v1/nodes/{node}", topic::node, right::read_nodes, small, "one node as it is now"},
+  {"GET", "/api/v1/nodes/{node}/restarts", topic::restarts, right::read_nodes, small,
    "its restarts, newest first (limit=100)"},
-  {"GET", "/api/v1/nodes/{node}/gaps", topic::gaps, access::open, small,
+  {"GET", "/api/v1/nodes/{node}/gaps", topic::gaps, right::read_nodes, small,
    "spans of time nobody saw, newest first (limit=100)"},
-  {"GET", "/api/v1/nodes/{node}/incompletes", topic::incompletes, access::open, small,
+  {"GET", "/api/v1/nodes/{node}/incompletes", topic::incompletes, right::read_nodes, small,
    "what it counted and the ledger lacks, newest first (limit=100)"},
-  {"GET", "/api/v1/nodes/{node}/queue", topic::queue, access::open, small,
+  {"GET", "/api/v1/nodes/{node}/queue", topic::queue, right::read_nodes, small,
    "how its queue is taken, and what waits to be decoded"},
-  {"GET", "/api/v1/nodes/{node}/snapshots", topic::snapshots, access::open, small, "its snapshots, newest first"},
-  {"POST", "/api/v1/nodes/{node}/snapshots", topic::make_snapshot, access::control, small, "makes a snapshot now"},
-  {"GET", "/api/v1/nodes/{node}/snapshots/{id}", topic::snapshot, access::open, small, "one snapshot's particulars"},
-  {"GET", "/api/v1/nodes/{node}/snapshots/{id}/export", topic::export_file, access::control, small,
+  {"GET", "/api/v1/nodes/{node}/snapshots", topic::snapshots, right::read_nodes, small, "its snapshots, newest first"},
+  {"POST", "/api/v1/nodes/{node}/snapshots", topic::make_snapshot, right::write_nodes, small, "makes a snapshot now"},
+  {"GET", "/api/v1/nodes/{node}/snapshots/{id}", topic::snapshot, right::read_nodes, small,
+   "one snapshot's particulars"},
+  {"GET", "/api/v1/nodes/{node}/snapshots/{id}/export", topic::export_file, right::read_secrets, small,
    "the snapshot as an export file that CLIProxyAPI takes; id `now` for the ledger as it is"},
-  {"POST", "/api/v1/nodes/{node}/import", topic::import_file, access::control, file,
+  {"POST", "/api/v1/nodes/{node}/import", topic::import_file, right::write_nodes, file,
    "takes an export file into the ledger, then restores the node"},
-  {"POST", "/api/v1/nodes/{node}/records", topic::copy_records, access::control, piece,
+  {"POST", "/api/v1/nodes/{node}/records", topic::copy_records, right::write_nodes, piece,
    "takes at most 1,000 records out of another tool's database into the ledger, each once"},
-  {"POST", "/api/v1/nodes/{node}/history", topic::keep_history, access::control, piece,
+  {"POST", "/api/v1/nodes/{node}/history", topic::keep_history, right::write_nodes, piece,
    "keeps at most 1,000 days that another tool had added up, apart from the records"},
-  {"POST", "/api/v1/nodes/{node}/restore", topic::restore, access::control, small,
+  {"POST", "/api/v1/nodes/{node}/restore", topic::restore, right::write_nodes, small,
    "puts back what the ledger holds and the node lacks"},
-  {"POST", "/api/v1/nodes/{node}/deadletters/replay", topic::replay_letters, access::control, list,
+  {"POST", "/api/v1/nodes/{node}/deadletters/replay", topic::replay_letters, right::write_nodes, list,
    "decodes its dead letters again: all, or {\"numbers\":[…]}"},
-  {"GET", "/api/v1/deadletters", topic::letters, access::open, small,
+  {"GET", "/api/v1/deadletters", topic::letters, right::read_nodes, small,
    "what could not be decoded and why, oldest first, without the payloads (after=0, limit=100)"},
-  {"GET", "/api/v1/deadletters/{id}", topic::letter, access::control, small, "the payload of one, as it came"},
-  {"DELETE", "/api/v1/deadletters/{id}", topic::drop_letter, access::control, small, "gives one up for good"},
+  {"GET", "/api/v1/deadletters/{id}", topic::letter, right::read_secrets, small, "the payload of one, as it came"},
+  {"DELETE", "/api/v1/deadletters/{id}", topic::drop_letter, right::write_nodes, small, "gives one up for good"},
 
-  {"GET", "/api/v1/history", topic::history, access::control, small,
+  {"GET", "/api/v1/history", topic::history, right::read_usage, small,
    "days that another tool had added up, never part of any total (node=, from=, to=, after=, limit=100)"},
 
-  {"GET", "/api/v1/users", topic::users, access::control, small,
+  {"GET", "/api/v1/users", topic::users, right::read_people, small,
    "people, in the order of their ids (state=, text=, after=, limit=100)"},
-  {"POST", "/api/v1/users", topic::add_user, access::control, list, "adds a person"},
-  {"GET", "/api/v1/users/{name}", topic::user, access::control, small, "one person, by id or e-mail address"},
-  {"PATCH", "/api/v1/users/{name}", topic::change_user, access::control, list, "changes what is given of a person"},
-  {"POST", "/api/v1/users/{name}/state", topic::user_state, access::control, list,
+  {"POST", "/api/v1/users", topic::add_user, right::write_people, list, "adds a person"},
+  {"GET", "/api/v1/users/{name}", topic::user, right::read_people, small, "one person, by id or e-mail address"},
+  {"PATCH", "/api/v1/users/{name}", topic::change_user, right::write_people, list, "changes what is given of a person"},
+  {"POST", "/api/v1/users/{name}/state", topic::user_state, right::write_people, list,
    "approves, suspends, resumes or deletes a person: {\"to\":\"suspended\"}"},
-  {"GET", "/api/v1/keys", topic::keys, access::control, small,
+  {"GET", "/api/v1/keys", topic::keys, right::read_keys, small,
    "keys without their texts, in the order of their ids (state=, owner=, text=, waiting=renewal|choice, after=, "
    "limit=100)"},
-  {"POST", "/api/v1/keys", topic::assign_key, access::control, list,
+  {"POST", "/api/v1/keys", topic::assign_key, right::write_keys, list,
    "gives a person a key; the answer shows it, this once"},
-  {"POST", "/api/v1/keys/find", topic::find_key, access::control, list, "which key a text is: {\"text\":\"…\"}"},
-  {"POST", "/api/v1/keys/import", topic::import_keys, access::control, piece,
+  {"POST", "/api/v1/keys/find", topic::find_key, right::read_keys, list, "which key a text is: {\"text\":\"…\"}"},
+  {"POST", "/api/v1/keys/import", topic::import_keys, right::write_keys, piece,
    "takes at most 1,000 existing keys, to their owners or into the pool"},
-  {"GET", "/api/v1/keys/{name}", topic::key, access::control, small, "one key, by its id"},
-  {"PATCH", "/api/v1/keys/{name}", topic::change_key, access::control, list, "changes a key's label, budgets or nodes"},
-  {"POST", "/api/v1/keys/{name}/renew", topic::renew_key, access::control, list,
+  {"GET", "/api/v1/keys/{name}", topic::key, right::read_keys, small, "one key, by its id"},
+  {"PATCH", "/api/v1/keys/{name}", topic::change_key, right::write_keys, list,
+   "changes a key's label, budgets or nodes"},
+  {"POST", "/api/v1/keys/{name}/renew", topic::renew_key, right::write_keys, list,
    "lets it end later: {\"lifetime_s\":…} from now on"},
-  {"POST", "/api/v1/keys/{name}/rotate", topic::rotate_key, access::control, list,
+  {"POST", "/api/v1/keys/{name}/rotate", topic::rotate_key, right::write_keys, list,
    "puts a new key in its place, shown this once; the old one works for \"grace_s\" besides"},
-  {"POST", "/api/v1/keys/{name}/suspend", topic::suspend_key, access::control, list, "takes it away for a time"},
-  {"POST", "/api/v1/keys/{name}/resume", topic::resume_key, access::control, list, "gives it back"},
-  {"POST", "/api/v1/keys/{name}/revoke", topic::revoke_key, access::control, list, "ends it for good"},
-  {"POST", "/api/v1/keys/{name}/adopt", topic::adopt_key, access::control, list,
+  {"POST", "/api/v1/keys/{name}/suspend", topic::suspend_key, right::write_keys, list, "takes it away for a time"},
+  {"POST", "/api/v1/keys/{name}/resume", topic::resume_key, right::write_keys, list, "gives it back"},
+  {"POST", "/api/v1/keys/{name}/revoke", topic::revoke_key, right::write_keys, list, "ends it for good"},
+  {"POST", "/api/v1/keys/{name}/adopt", topic::adopt_key, right::write_keys, list,
    "gives a key that was found at a node an owner"},
-  {"POST", "/api/v1/keys/{name}/renewal", topic::ask_renewal, access::control, list,
+  {"POST", "/api/v1/keys/{name}/renewal", topic::ask_renewal, right::write_keys, list,
    "asks an admin to let it end later: {\"lifetime_s\":…,\"reason\":\"…\"}"},
-  {"POST", "/api/v1/keys/{name}/renewal/answer", topic::answer_renewal, access::control, list,
+  {"POST", "/api/v1/keys/{name}/renewal/answer", topic::answer_renewal, right::write_keys, list,
    "decides what was asked: {\"approve\":true,\"reason\":\"…\"}"},
-  {"GET", "/api/v1/keys/{name}/budgets", topic::key_budgets, access::control, small,
+  {"GET", "/api/v1/keys/{name}/budgets", topic::key_budgets, right::read_keys, small,
    "how much of its budgets, its owner's and its group's is used"},
-  {"GET", "/api/v1/pool", topic::pool, access::control, small, "how many keys there are in which state"},
-  {"POST", "/api/v1/pool", topic::fill_pool, access::control, list, "makes keys for the pool: {\"count\":…}"},
-  {"GET", "/api/v1/policies", topic::policies, access::control, small, "every policy"},
-  {"PUT", "/api/v1/policies/{name}", topic::put_policy, access::control, list,
+  {"GET", "/api/v1/pool", topic::pool, right::read_keys, small, "how many keys there are in which state"},
+  {"POST", "/api/v1/pool", topic::fill_pool, right::write_keys, list, "makes keys for the pool: {\"count\":…}"},
+  {"GET", "/api/v1/policies", topic::policies, right::read_policies, small, "every policy"},
+  {"PUT", "/api/v1/policies/{name}", topic::put_policy, right::write_policies, list,
    "makes it what is given, as a whole; its name is that of the group"},
-  {"DELETE", "/api/v1/policies/{name}", topic::drop_policy, access::control, small, "drops it"},
-  {"GET", "/api/v1/audit", topic::audit, access::control, small,
+  {"DELETE", "/api/v1/policies/{name}", topic::drop_policy, right::write_policies, small, "drops it"},
+  {"GET", "/api/v1/audit", topic::audit, right::read_audit, small,
    "who did what, in its order (after=0, limit=100, what=, about=); go on behind `next` while there is `more`"},
-  {"GET", "/api/v1/audit/verify", topic::verify_audit, access::control, small,
+  {"GET", "/api/v1/audit/verify", topic::verify_audit, right::read_audit, small,
    "proves that no entry was changed or is missing"},
-  {"GET", "/api/v1/prices", topic::prices, access::control, small,
+  {"GET", "/api/v1/prices", topic::prices, right::read_prices, small,
    "what models cost, in the order of their ids (text=, after=, limit=100)"},
-  {"POST", "/api/v1/prices", topic::put_prices, access::control, prices, "sets prices, all or none: {\"prices\":[…]}"},
-  {"POST", "/api/v1/prices/drop", topic::drop_prices, access::control, piece, "drops prices: {\"ids\":[…]}"},
-  {"GET", "/api/v1/prices/unpriced", topic::unpriced, access::control, small,
+  {"POST", "/api/v1/prices", topic::put_prices, right::write_prices, prices,
+   "sets prices, all or none: {\"prices\":[…]}"},
+  {"POST", "/api/v1/prices/drop", topic::drop_prices, right::write_prices, piece, "drops prices: {\"ids\":[…]}"},
+  {"GET", "/api/v1/prices/unpriced", topic::unpriced, right::read_prices, small,
    "models with requests that have no price (from=, to=; else the last 30 days)"},
-  {"GET", "/api/v1/prices/reprice", topic::reprice_state, access::control, small,
+  {"GET", "/api/v1/prices/reprice", topic::reprice_state, right::read_prices, small,
    "how far working out costs anew has come, or what came of it last"},
-  {"POST", "/api/v1/prices/reprice", topic::reprice, access::control, small,
+  {"POST", "/api/v1/prices/reprice", topic::reprice, right::write_prices, small,
    "works out anew what records cost: {\"from\",\"to\",\"dry_run\"}"},
-  {"GET", "/api/v1/usage", topic::usage, access::control, small,
+  {"GET", "/api/v1/usage", topic::usage, right::read_usage, small,
    "what was used, added up: from, to, zone, step, by, filters, top, order, percentiles, compare, unused"},
-  {"POST", "/api/v1/usage", topic::usage, access::control, list, "the same, asked in a body: long filters"},
-  {"GET", "/api/v1/records", topic::records, access::control, small,
+  {"POST", "/api/v1/usage", topic::usage, right::read_usage, list, "the same, asked in a body: long filters"},
+  {"GET", "/api/v1/records", topic::records, right::read_usage, small,
    "single records: from, to, filters, text, order, cursor, limit"},
-  {"POST", "/api/v1/records", topic::records, access::control, list, "the same, asked in a body"},
-  {"GET", "/api/v1/ledger/check", topic::ledger_check, access::control, small,
+  {"POST", "/api/v1/records", topic::records, right::read_usage, list, "the same, asked in a body"},
+  {"GET", "/api/v1/ledger/check", topic::ledger_check, right::read_settings, small,
    "how far comparing roll-ups with the records has come, or what came of it last"},
-  {"POST", "/api/v1/ledger/check", topic::check_ledger, access::control, small,
+  {"POST", "/api/v1/ledger/check", topic::check_ledger, right::write_settings, small,
    "begins it, unless it is under way; {\"mend\":true} also puts right what is wrong"},
-  {"POST", "/api/v1/exports", topic::open_export, access::control, list,
+  {"POST", "/api/v1/exports", topic::open_export, right::read_usage, list,
    "holds the state of now for an export: {\"what\",\"format\",…}; the answer says where it is read"},
-  {"GET", "/api/v1/exports/{name}", topic::export_body, access::control, small,
+  {"GET", "/api/v1/exports/{name}", topic::export_body, right::read_usage, small,
    "an export that was begun, or records, rollups, users, keys or audit at once (format=csv|jsonl|cpa, from, to, zone, "
    "filters, text, step, week, by, bom); Range: bytes=N- goes on where it broke"},
-  {"DELETE", "/api/v1/exports/{name}", topic::close_export, access::control, small, "ends one before its time"},
-  {"GET", "/api/v1/backups", topic::backups, access::control, small,
+  {"DELETE", "/api/v1/exports/{name}", topic::close_export, right::read_usage, small, "ends one before its time"},
+  {"GET", "/api/v1/backups", topic::backups, right::read_settings, small,
    "the backups, newest first, and what is under way with them"},
-  {"POST", "/api/v1/backups", topic::make_backup, access::control, small, "begins to make one: {\"full\":false}"},
-  {"POST", "/api/v1/backups/verify", topic::verify_backups, access::control, small,
+  {"POST", "/api/v1/backups", topic::make_backup, right::write_settings, small, "begins to make one: {\"full\":false}"},
+  {"POST", "/api/v1/backups/verify", topic::verify_backups, right::write_settings, small,
    "begins to prove them: {\"id\":\"…\",\"restore\":true}; without an id all of them"},
-  {"POST", "/api/v1/backups/prune", topic::prune_backups, access::control, small,
+  {"POST", "/api/v1/backups/prune", topic::prune_backups, right::write_settings, small,
    "begins to drop those that backup.keep and its like do not keep"},
-  {"GET", "/api/v1/retention", topic::retention, access::open, small,
+  {"GET", "/api/v1/retention", topic::retention, right::read_nodes, small,
    "how far back single records go, what went, the size of the data folder and its limit"},
-  {"POST", "/api/v1/retention", topic::run_retention, access::control, small, "looks now for records that may go"},
-  {"GET", "/api/v1/nodes/{node}/keys", topic::node_keys, access::open, small, "whether its keys are as they should be"},
-  {"GET", "/api/v1/nodes/{node}/configs", topic::configs, access::control, small,
+  {"POST", "/api/v1/retention", topic::run_retention, right::write_settings, small,
+   "looks now for records that may go"},
+  {"GET", "/api/v1/nodes/{node}/keys", topic::node_keys, right::read_nodes, small,
+   "whether its keys are as they should be"},
+  {"GET", "/api/v1/nodes/{node}/configs", topic::configs, right::read_settings, small,
    "what its config.yaml was, newest first"},
-  {"GET", "/api/v1/nodes/{node}/configs/{id}", topic::config, access::control, small, "one of them, as it was"},
-  {"POST", "/api/v1/nodes/{node}/configs/{id}/restore", topic::restore_config, access::control, small,
+  {"GET", "/api/v1/nodes/{node}/configs/{id}", topic::config, right::read_secrets, small, "one of them, as it was"},
+  {"POST", "/api/v1/nodes/{node}/configs/{id}/restore", topic::restore_config, right::write_nodes, small,
    "gives it back to the node"},
+
+  {"GET", "/api/v1/session", topic::session, access::open, small,
+   "who one is, what one may, and the CSRF token for what changes something"},
+  {"POST", "/api/v1/session", topic::sign_in, access::open, small,
+   "signs in: {\"email\",\"password\"}, or {\"key\"} for a view of that key's usage"},
+  {"DELETE", "/api/v1/session", topic::sign_out, access::session, small, "signs out"},
+  {"POST", "/api/v1/session/second-factor", topic::second_factor, access::session, small,
+   "the second step: {\"code\"} of the authenticator app, or a recovery code"},
+  {"GET", "/api/v1/sessions", topic::sessions, right::own_account, small, "one's sessions, with place and time"},
+  {"DELETE", "/api/v1/sessions", topic::end_other_sessions, right::own_account, small, "ends all of them but this one"},
+  {"DELETE", "/api/v1/sessions/{name}", topic::end_session, right::own_account, small, "ends one of them"},
+  {"POST", "/api/v1/registration", topic::registration, access::open, small,
+   "registers: {\"email\",\"name\",\"password\",\"invitation\",\"reason\",\"code\",\"external\"}"},
+  {"POST", "/api/v1/password", topic::password, right::own_account, small,
+   "changes it: {\"old\",\"new\"}; all other sessions end"},
+  {"POST", "/api/v1/password/reset", topic::ask_password, access::open, small,
+   "asks for a code by mail: {\"email\"}; the answer is the same whether there is such a person or not"},
+  {"POST", "/api/v1/password/set", topic::set_password, access::open, small,
+   "a new one by such a code: {\"email\",\"code\",\"password\"}"},
+  {"GET", "/api/v1/account", topic::account, right::own_account, small, "how one may sign in: factors and identities"},
+  {"POST", "/api/v1/account/identities/drop", topic::drop_identity, right::own_account, small,
+   "takes an identity off: {\"provider\",\"subject\"}"},
+  {"POST", "/api/v1/account/totp", topic::begin_totp, right::own_account, small,
+   "a key for an authenticator app, shown this once: {\"password\"}"},
+  {"POST", "/api/v1/account/totp/confirm", topic::finish_totp, right::own_account, small,
+   "from now on its codes are asked for: {\"code\"}; the answer has recovery codes, shown this once"},
+  {"POST", "/api/v1/account/totp/drop", topic::drop_totp, right::own_account, small,
+   "its codes are asked for no more: {\"password\"}"},
+  {"POST", "/api/v1/account/recovery-codes", topic::recovery_codes, right::own_account, small,
+   "new ones in the place of those there are, shown this once: {\"password\"}"},
+  {"GET", "/api/v1/tokens", topic::tokens, right::own_tokens, small, "one's API tokens"},
+  {"POST", "/api/v1/tokens", topic::make_token, right::own_tokens, small,
+   "makes one, shown this once: {\"label\",\"scopes\",\"lifetime_s\"}"},
+  {"DELETE", "/api/v1/tokens/{name}", topic::end_token, right::own_tokens, small, "ends one"},
+  {"GET", "/api/v1/invitations", topic::invitations, right::read_people, small, "those that may still be used"},
+  {"POST", "/api/v1/invitations", topic::invite, right::write_people, small,
+   "makes one, shown this once: {\"email\",\"uses\",\"lifetime_s\"}"},
+  {"DELETE", "/api/v1/invitations/{name}", topic::end_invitation, right::write_people, small, "ends one"},
+  {"GET", "/api/v1/sign-in/providers", topic::providers, access::open, small, "other places to sign in at"},
+  {"GET", "/sign-in/{name}", topic::begin_external, access::open, small,
+   "sends the browser to sign in there (return_to=/, link=true to add that identity to one's account)"},
+  {"GET", "/sign-in/{name}/callback", topic::finish_external, access::open, small, "where it comes back to"},
+
+  {"GET", "/api/v1/me/keys", topic::my_keys, right::own_keys_read, small, "one's keys (state=, after=, limit=100)"},
+  {"POST", "/api/v1/me/keys", topic::take_key, right::own_keys_write, small,
+   "takes a key out of the pool; the answer shows it, this once: {\"label\"}"},
+  {"GET", "/api/v1/me/keys/{name}", topic::my_key, right::own_keys_read, small, "one of them"},
+  {"PATCH", "/api/v1/me/keys/{name}", topic::label_key, right::own_keys_write, small, "its label: {\"label\"}"},
+  {"POST", "/api/v1/me/keys/{name}/renew", topic::renew_my_key, right::own_keys_write, small,
+   "lets it end later, as far as the policy allows: {\"lifetime_s\"}"},
+  {"POST", "/api/v1/me/keys/{name}/renewal", topic::ask_my_renewal, right::own_keys_write, small,
+   "asks an admin to let it end later: {\"lifetime_s\",\"reason\"}"},
+  {"POST", "/api/v1/me/keys/{name}/rotate", topic::rotate_my_key, right::own_keys_write, small,
+   "puts a new key in its place, shown this once; the old one works for \"grace_s\" besides"},
+  {"POST", "/api/v1/me/keys/{name}/revoke", topic::revoke_my_key, right::own_keys_write, small, "ends it for good"},
+  {"GET", "/api/v1/me/keys/{name}/budgets", topic::my_key_budgets, right::own_keys_read, small,
+   "how much of its budgets is used"},
+  {"GET", "/api/v1/me/usage", topic::my_usage, right::own_usage, small,
+   "what one's keys used, added up: as /api/v1/usage, but for accounts and other people"},
+  {"GET", "/api/v1/me/records", topic::my_records, right::own_usage, small,
+   "single records of one's keys: as /api/v1/records, but for accounts"},
+
+  {"POST", "/api/v1/users/{name}/password-code", topic::password_code, right::write_people, small,
+   "a code for a new password, shown this once, for whoever cannot get mail"},
+  {"GET", "/api/v1/users/{name}/sessions", topic::sessions_of, right::read_people, small, "a person's sessions"},
+  {"DELETE", "/api/v1/users/{name}/sessions", topic::end_sessions_of, right::write_people, small, "ends them all"},
+  {"DELETE", "/api/v1/users/{name}/totp", topic::drop_totp_of, right::write_people, small,
+   "takes off the second factor of somebody who lost it"},
 };
 
 /// Takes the next segment off a path that begins with '/'.
@@ -212,19 +282,6 @@ std::optional<places> match(std::string_view pattern, std::string_view path) {
   return pattern.empty() && path.empty() ? std::optional(found) : std::nullopt;
 }
 
-std::string_view header(const http_request& request, std::string_view name) {
-  for (const auto& [key, value] : request.headers)
-    if (key == name)
-      return value;
-  return {};
-}
-
-bool has_token(const http_request& request, const secret& token) {
-  static constexpr std::string_view scheme = "Bearer ";
-  const auto given = header(request, "authorization");
-  return given.starts_with(scheme) && same_secret(given.substr(scheme.size()), token);
-}
-
 std::string_view method_of(const http_request& request) {
   const std::string_view method = request.method;
   return method == "HEAD" ? "GET" : method;
@@ -269,23 +326,45 @@ counted counted_by(topic about) {
   }
 }
 
+/// About oneself: whoever is nobody in particular has no such things.
+constexpr bool is_own(right one) { return one <= right::own_keys_write; }
+
 http_response bad_request(std::string about) { return problem(make_error(errc::bad_request, std::move(about))); }
 
 } // namespace
 
 std::span<const route> routes() { return table; }
 
-bool same_secret(std::string_view given, const secret& wanted) {
-  if (wanted.empty())
-    return false;
-  // Digests have one length, so that of the token does not show either.
-  std::array<unsigned char, SHA256_DIGEST_LENGTH> a{}, b{};
-  SHA256(reinterpret_cast<const unsigned char*>(given.data()), given.size(), a.data());
-  SHA256(reinterpret_cast<const unsigned char*>(wanted.reveal().data()), wanted.reveal().size(), b.data());
-  return CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+std::optional<http_response> refusal(const route& row, const visitor& by) {
+  const auto& who = by.who;
+  const auto missing = [&](std::string about) -> http_response {
+    if (who.kind != caller_kind::nobody && !by.unknown)
+      return problem(make_error(errc::right_missing, std::move(about)));
+    return problem(by.unknown ? by.unknown : make_error(errc::sign_in_needed));
+  };
+  switch (row.needs.how) {
+    case access::open: break;
+    case access::inside:
+      if (!by.inside) // as if it were not there
+        return problem(make_error(errc::not_found, std::string(row.pattern)));
+      break;
+    case access::session:
+      if (!who.held)
+        return missing("this is about a session");
+      break;
+    case access::with_right:
+      if (!who.rights.has(row.needs.what))
+        return missing(std::string(to_text(row.needs.what)));
+      if (is_own(row.needs.what) && who.subject.empty())
+        return problem(make_error(errc::right_missing, "these are somebody's own things, and this token is nobody's"));
+      break;
+  }
+  if (row.method != "GET" && by.forged)
+    return problem(by.forged);
+  return std::nullopt;
 }
 
-std::variant<question, http_response> understand(const http_request& request, const secret& token) {
+std::variant<question, http_response> understand(const http_request& request, const visitor& by) {
   const auto found = find(request);
   if (!found.row) {
     if (found.allow.empty())
@@ -294,12 +373,12 @@ std::variant<question, http_response> understand(const http_request& request, co
     refusal.headers.emplace_back("Allow", found.allow);
     return refusal;
   }
-  if (found.row->needs == access::control && !has_token(request, token))
-    return problem(make_error(errc::not_authorised));
+  if (auto refused = refusal(*found.row, by))
+    return std::move(*refused);
   question out;
   out.row = found.row;
   out.path = request.path;
-  out.if_none_match = header(request, "if-none-match");
+  out.if_none_match = header_of(request, "if-none-match");
   if (!found.in.node.empty()) {
     if (!is_node_name(found.in.node))
       return problem(make_error(errc::node_unknown, std::string(found.in.node.substr(0, 40))));
@@ -319,7 +398,8 @@ std::variant<question, http_response> understand(const http_request& request, co
   out.name = found.in.name;
   std::replace(out.name.begin(), out.name.end(), escaped_slash, '/');
   const bool by_name = out.row->about == topic::users || out.row->about == topic::keys
-                       || out.row->about == topic::history || out.row->about == topic::prices;
+                       || out.row->about == topic::my_keys || out.row->about == topic::history
+                       || out.row->about == topic::prices;
   for (const auto& [name, value] : request.query) {
     if (name == "after" && by_name) {
       out.after_name = value;
@@ -338,8 +418,8 @@ std::variant<question, http_response> understand(const http_request& request, co
   return out;
 }
 
-body_rule rule_for_body(const http_request& head, const secret& token) {
-  auto read = understand(head, token);
+body_rule rule_for_body(const http_request& head, const visitor& by) {
+  auto read = understand(head, by);
   if (auto* refusal = std::get_if<http_response>(&read))
     return {small, std::move(*refusal)};
   return {std::get<question>(read).row->max_body_bytes, std::nullopt};

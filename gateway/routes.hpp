@@ -7,10 +7,10 @@
 #include <string_view>
 #include <variant>
 
+#include "gateway/callers.hpp"
 #include "gateway/server.hpp"
 #include "messages/http.hpp"
 #include "messages/ids.hpp"
-#include "messages/secret.hpp"
 
 namespace keyportal::gateway {
 
@@ -91,10 +91,66 @@ enum class topic : std::uint8_t {
   prune_backups,
   retention,
   run_retention,
+  // who gets in: access_routes.cpp
+  session,
+  sign_in,
+  sign_out,
+  second_factor,
+  sessions,
+  end_other_sessions,
+  end_session,
+  registration,
+  password,
+  ask_password,
+  set_password,
+  account,
+  drop_identity,
+  begin_totp,
+  finish_totp,
+  drop_totp,
+  recovery_codes,
+  tokens,
+  make_token,
+  end_token,
+  invitations,
+  invite,
+  end_invitation,
+  providers,
+  begin_external,
+  finish_external,
+  password_code,
+  sessions_of,
+  end_sessions_of,
+  drop_totp_of,
+  // what is one's own: own_routes.cpp
+  my_keys,
+  take_key,
+  my_key,
+  label_key,
+  renew_my_key,
+  ask_my_renewal,
+  rotate_my_key,
+  revoke_my_key,
+  my_key_budgets,
+  my_usage,
+  my_records,
 };
+inline bool is_about_access(topic about) { return about >= topic::session && about <= topic::drop_totp_of; }
+inline bool is_about_oneself(topic about) { return about >= topic::my_keys && about <= topic::my_records; }
 
-/// Who may ask: anyone who reaches the address, or only who knows the control token.
-enum class access : std::uint8_t { open, control };
+/// Who may ask.
+struct access {
+  enum kind : std::uint8_t {
+    open,      ///< whoever reaches the address
+    inside,    ///< from `gateway.inside`, or who may read the settings; for others it is not there
+    session,   ///< who has a session, also while the second factor is missing
+    with_right ///< who has the right; of one's own things also only who is somebody
+  };
+  constexpr access(kind which) : how(which) {}
+  constexpr access(right needed) : how(with_right), what(needed) {}
+  kind how;
+  right what = right::own_account; ///< for `with_right`
+};
 
 struct route {
   std::string_view method;
@@ -121,15 +177,12 @@ struct question {
   std::string if_none_match; ///< the header of that name
 };
 
-/// Looks a request up in the table. Refusals are answers already: 404, 405 with Allow, 401, 400. `token` empty: nothing
-/// that needs it is possible. HEAD is taken where GET is.
-std::variant<question, http_response> understand(const http_request& request, const secret& token);
+/// Looks a request up in the table. Refusals are answers already: 404, 405 with Allow, 401, 403, 400. HEAD is taken where
+/// GET is.
+std::variant<question, http_response> understand(const http_request& request, const visitor& by);
 
 /// How large a body a request may have: what its route allows, or little where it will be refused anyway; then it is told
 /// so rather than that its body is too large.
-body_rule rule_for_body(const http_request& head, const secret& token);
-
-/// Compares in a time that does not tell where the two differ.
-bool same_secret(std::string_view given, const secret& wanted);
+body_rule rule_for_body(const http_request& head, const visitor& by);
 
 } // namespace keyportal::gateway

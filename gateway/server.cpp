@@ -234,6 +234,12 @@ void server::close_websockets(std::string_view reason) {
     one->close(beast::websocket::close_code::going_away, std::string(reason));
 }
 
+void server::close_websockets_of(std::string_view tag, std::string_view reason) {
+  for (const auto& one : impl_->core->all_websockets())
+    if (one->tag() == tag)
+      one->close(beast::websocket::close_code::policy_error, std::string(reason));
+}
+
 void server::stop() { impl_->stop(); }
 
 } // namespace keyportal::gateway

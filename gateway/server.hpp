@@ -40,6 +40,8 @@ struct server_settings {
   std::size_t slowest_bytes_per_second = 64 << 10;
   /// A WebSocket that was silent for half of it is pinged, after all of it closed.
   std::chrono::milliseconds websocket_idle_timeout{60'000};
+  /// How often a WebSocket's right to be there is looked at again; at its end it is closed with 1008.
+  std::chrono::milliseconds websocket_check_interval{30 * 60'000};
   /// How long a closing handshake may take before the socket is just closed.
   std::chrono::milliseconds close_timeout{3'000};
 };
@@ -50,6 +52,13 @@ struct body_rule {
   std::optional<http_response> refusal;
 };
 
+/// Whether somebody gets a WebSocket.
+struct websocket_admission {
+  std::optional<http_response> refusal; ///< set: no
+  std::string tag;                      ///< by which it can be closed; may be empty
+  std::function<bool()> still; ///< asked once open, and then every `websocket_check_interval`; may be empty: yes
+};
+
 /// Called on the server's threads, several at once when there are several threads: none of these may block or throw.
 struct server_callbacks {
   /// A complete request that passed all checks of the server. If every copy of the exchange is gone without a reply,
@@ -58,6 +67,8 @@ struct server_callbacks {
   /// A WebSocket has opened at /ws. Call what is given with the first frame, from any thread; broadcasts wait behind
   /// it. Dropping it without a call lets them through.
   std::function<void(std::function<void(frame)>)> on_websocket;
+  /// Before a WebSocket opens. Unset: everybody gets one.
+  std::function<websocket_admission(const http_request&)> admit_websocket;
   /// The rule for this request, of which only the head is there yet. Unset: `max_body_bytes` for all.
   std::function<body_rule(const http_request&)> rule_for_body;
 };
@@ -92,6 +103,10 @@ public:
 
   /// Closes every WebSocket with code 1001 and this reason (at most 100 bytes); new ones may come.
   void close_websockets(std::string_view reason);
+
+  /// Those with this tag, with code 1008: whoever they were for is not signed in any more. Any thread; never blocks on a
+  /// client.
+  void close_websockets_of(std::string_view tag, std::string_view reason);
 
   /// Accepts nothing new, closes idle connections and WebSockets, lets answers under way go out for at most
   /// `close_timeout`, then ends the threads. Not from a callback. Replies that come later do nothing.

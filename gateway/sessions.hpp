@@ -78,7 +78,7 @@ public:
 /// One WebSocket: sends the greeting, then broadcasts in order; ignores what the client says.
 class ws_session final : public connection, public std::enable_shared_from_this<ws_session> {
 public:
-  ws_session(server_core& core, beast::tcp_stream&& stream);
+  ws_session(server_core& core, beast::tcp_stream&& stream, websocket_admission admission);
   ~ws_session() override;
 
   /// Answers the upgrade and goes on from there.
@@ -86,12 +86,14 @@ public:
   void send(frame text);
   void close(std::uint16_t code, std::string reason);
   void finish() override;
+  [[nodiscard]] const std::string& tag() const { return admission_.tag; }
 
 private:
   friend class greeting;
   void on_accept(beast::error_code error);
   void read();
   void on_read(beast::error_code error);
+  void check();
   void greet(frame first); ///< null: without greeting
   void push(frame text);
   void write();
@@ -100,7 +102,9 @@ private:
 
   server_core& core_;
   beast::websocket::stream<beast::tcp_stream> ws_;
+  const websocket_admission admission_;
   net::steady_timer closing_timer_;
+  net::steady_timer check_timer_;
   upgrade_request request_;
   beast::flat_buffer buffer_;
   std::deque<frame> queue_; ///< the first is being written while `writing_`

@@ -3,12 +3,15 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include "actors/access/access_events.hpp"
 #include "gateway/gateway.hpp"
 #include "gateway/problem.hpp"
 #include "gateway/routes.hpp"
@@ -28,14 +31,35 @@ struct visit {
   std::shared_ptr<http_exchange> exchange;
   question asked;
   caf::actor_clock::time_point began;
+  std::shared_ptr<const visitor> by;
+  std::optional<caller_directory::rate> rate = {};
+
+  /// For what changes something: who it is, for the audit.
+  [[nodiscard]] std::string who() const {
+    return by->who.kind == caller_kind::control || by->who.subject.empty() ? "cli" : by->who.subject;
+  }
 
   void answer(http_response response) const {
+    add_headers(response);
     const auto& told = self->state.hooks.on_answer;
     const std::chrono::duration<double> took = self->clock().now() - began;
     if (told)
       told(asked.row ? asked.row->pattern : std::string_view{}, response.status, took.count());
     exchange->reply(std::move(response));
   }
+
+  void add_headers(http_response& response) const {
+    if (by && by->https) // a year
+      response.headers.emplace_back("Strict-Transport-Security", "max-age=31536000");
+    if (!rate || rate->limit == 0)
+      return;
+    response.headers.emplace_back("RateLimit-Limit", std::to_string(rate->limit));
+    response.headers.emplace_back("RateLimit-Remaining", std::to_string(rate->left));
+    response.headers.emplace_back("RateLimit-Reset", std::to_string(rate->reset.count()));
+  }
+
+  /// Tells whoever watches over the installation.
+  void note(access_event what, errc result) const;
 
   void fail(const caf::error& error) const { answer(problem(error)); }
 

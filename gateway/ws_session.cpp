@@ -34,8 +34,9 @@ private:
   std::atomic<bool> given_{false};
 };
 
-ws_session::ws_session(server_core& core, beast::tcp_stream&& stream)
-  : core_(core), ws_(std::move(stream)), closing_timer_(ws_.get_executor()) {}
+ws_session::ws_session(server_core& core, beast::tcp_stream&& stream, websocket_admission admission)
+  : core_(core), ws_(std::move(stream)), admission_(std::move(admission)), closing_timer_(ws_.get_executor()),
+    check_timer_(ws_.get_executor()) {}
 
 ws_session::~ws_session() {
   core_.remove(static_cast<ws_session*>(this));
@@ -66,6 +67,8 @@ void ws_session::on_accept(beast::error_code error) {
   open_ = true;
   minute_began_ = std::chrono::steady_clock::now();
   core_.add(this, weak_from_this());
+  if (admission_.still)
+    check(); // from here on it is found by its tag; what ended a moment before is seen now
   read();
   if (core_.callbacks.on_websocket) {
     auto first = std::make_shared<greeting>(core_.weak_from_this(), weak_from_this());
@@ -73,6 +76,18 @@ void ws_session::on_accept(beast::error_code error) {
   } else {
     greet(nullptr);
   }
+}
+
+void ws_session::check() {
+  if (closing_)
+    return;
+  if (!admission_.still())
+    return begin_close(ws::close_code::policy_error, "signed out");
+  check_timer_.expires_after(core_.settings.websocket_check_interval);
+  check_timer_.async_wait([weak = weak_from_this()](beast::error_code error) {
+    if (const auto self = weak.lock(); self && !error)
+      self->check();
+  });
 }
 
 void ws_session::read() {

@@ -5,6 +5,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -103,6 +104,7 @@ struct register_person {
   secret invitation;  ///< empty: none; or the first admin's token
   std::string reason; ///< where an admin decides
   secret external;    ///< what finish_external gave for an identity that is nobody's yet; empty: none
+  std::string code = {}; ///< that came to the address by mail, where it is to be proven; empty: none yet
 };
 struct change_password {
   digest session{}; ///< stays; all others of the person end
@@ -226,6 +228,7 @@ struct access_done {
   secret session_text;
   std::optional<session> begun;
   bool waits_for_approval = false; ///< a registration
+  bool code_sent = false;          ///< a registration: nothing is made yet, ask again with the code from the mail
   std::string user;                ///< whom it is about
   secret shown;                    ///< a token, an invitation, a code, a key for the app: once
   std::string uri;                 ///< otpauth://…, holds a secret; or where to send the browser
@@ -243,7 +246,8 @@ struct access_done {
 
 // clang-format off
 using authenticator_actor = caf::typed_actor<
-  // Errors: those of signing in (errc 180 to 220), of the registry, shutting_down.
+  // Errors: those of signing in (errc 180 to 239), of the registry, shutting_down. slow_down and too_many_requests have
+  // as their detail in how many seconds to come again: digits only.
   caf::replies_to<access_command>::with<access_done>,
   // What the registry did: people suspended, roles changed. It reads the entries itself.
   caf::reacts_to<committed>,

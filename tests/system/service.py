@@ -212,7 +212,8 @@ class Portal(Program):
         self.config = os.path.join(folder, name + ".toml")
         self.url = None
         self.recorder = Recorder() if watch.contract else None
-        plain = {"gateway.listen": '"127.0.0.1:0"', "poll.interval": '"200ms"', "poll.probe_interval": '"100ms"'}
+        plain = {"gateway.listen": '"127.0.0.1:0"', "poll.interval": '"200ms"', "poll.probe_interval": '"100ms"',
+                 "sign_in.anonymous": '"status"', "sign_in.anonymous_requests_per_minute": "0"}
         plain.update(dict(settings))
         sections = collections.defaultdict(list)
         for key, value in plain.items():

@@ -42,6 +42,9 @@ class Contract(QueueTest):
                             status, _, _ = call(portal.url + there, verb, body, {"Authorization": token} if token else {},
                                                 hostile=True)
                             self.assertEqual(status, 401)
+                        if not any("control_token" in each for each in operation["security"]):
+                            self.assertEqual(self.code(portal, verb, there, body, hostile=True), "right_missing")
+                            continue  # about oneself: the control token is nobody's
                     if "{node}" in path:
                         for node in ("nowhere", "No-Such", "x" * 33):
                             self.assertEqual(self.code(portal, verb, path.format(**{**NOBODY, "node": node, "id": 1}), body,

@@ -236,7 +236,7 @@ TEST_CASE("a listen address that others reach is warned about, not refused") {
   sources.overrides = {{"gateway.listen", "0.0.0.0:8390"}};
   const auto loaded = load_settings(sources);
   CHECK(loaded.errors.empty());
-  CHECK(mentions(loaded.warnings, "no sign-in yet"));
+  CHECK(mentions(loaded.warnings, "without TLS"));
 }
 
 TEST_CASE("NATS credentials need a server outside, and only one way of signing in") {

@@ -209,6 +209,8 @@ struct scene : test::fixture {
     handles.publisher = spawn(fake_publisher);
     handles.nodes = {{"cpa-1", {}, spawn(fake_keeper), spawn(fake_collector)}};
     hooks.control_token = secret{"token"};
+    hooks.anonymous = {right::read_nodes};
+    hooks.inside = {*network::read("127.0.0.1")};
     hooks.metrics_text = [] { return std::string("up 1\n"); };
     hooks.on_answer = [this](std::string_view route, int status, double) {
       told.emplace_back(std::string(route) + " " + std::to_string(status));
@@ -409,7 +411,7 @@ TEST_CASE_METHOD(scene, "a hook that throws is an error of that answer only") {
 
 TEST_CASE_METHOD(scene, "a WebSocket is greeted by the feed through the same actor") {
   begin();
-  const auto callbacks = callbacks_for(it, secret{"token"});
+  const auto callbacks = callbacks_for(it, make_entrance(hooks));
   frame greeted;
   callbacks.on_websocket([&](frame text) { greeted = std::move(text); });
   settle();

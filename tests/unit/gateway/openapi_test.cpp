@@ -6,6 +6,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <fmt/format.h>
 
+#include "gateway/access_answers.hpp"
 #include "gateway/assets.hpp"
 #include "gateway/handlers.hpp"
 #include "gateway/routes.hpp"
@@ -89,7 +90,7 @@ TEST_CASE("openapi.yaml has every error of the list with its sentence, and no ot
   CHECK(told == listed);
 }
 
-TEST_CASE("openapi.yaml says of each operation whether it needs the control token") {
+TEST_CASE("openapi.yaml says of each operation which right it needs, and whether a sign-in") {
   for (const auto& row : routes()) {
     if (row.about == topic::asset)
       continue;
@@ -98,8 +99,12 @@ TEST_CASE("openapi.yaml says of each operation whether it needs the control toke
     for (char& c : method)
       c = static_cast<char>(c - 'A' + 'a');
     const auto& operation = document().at("paths").at(std::string(row.pattern)).at(method);
-    CHECK(operation.contains("security") == (row.needs == access::control));
-    CHECK(operation.at("responses").contains("401") == (row.needs == access::control));
+    const bool by_right = row.needs.how == access::with_right;
+    CHECK(operation.value("x-right", "") == (by_right ? to_text(row.needs.what) : ""));
+    // What anybody may be let see needs none.
+    const bool signs_in = row.needs.how == access::session || (by_right && row.needs.what != right::read_nodes);
+    CHECK(operation.contains("security") == signs_in);
+    CHECK((!signs_in || operation.at("responses").contains("401")));
     CHECK(operation.contains("operationId"));
   }
 }
@@ -131,5 +136,15 @@ TEST_CASE("the schemas of openapi.yaml have the fields that are sent") {
   CHECK(properties_of("export") == keys_of(to_json(opened_export{})));
   CHECK(properties_of("config") == keys_of(to_json(config_info{})));
   CHECK(properties_of("node") == keys_of(to_json(node_overview{})));
+  auto one_session = keys_of(to_json(session{}));
+  one_session.insert("current");
+  CHECK(properties_of("session") == one_session);
+  CHECK(properties_of("token") == keys_of(to_json(token_info{})));
+  CHECK(properties_of("invitation") == keys_of(to_json(invitation_info{})));
+  CHECK(properties_of("identity") == keys_of(to_json(identity_info{})));
+  CHECK(properties_of("account") == keys_of(to_json(account_info{})));
+  CHECK(properties_of("provider") == keys_of(to_json(provider_info{})));
+  CHECK(properties_of("signed_in") == keys_of(nlohmann::json::parse(*session_answer({}, nullptr, "").body)));
+  CHECK(properties_of("entered") == keys_of(nlohmann::json::parse(*entered_answer({}, "", {}).body)));
   CHECK(properties_of("summary") == keys_of(nlohmann::json::parse(*summary_answer({}).body)));
 }

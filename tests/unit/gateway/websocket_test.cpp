@@ -1,3 +1,4 @@
+#include <atomic>
 #include <mutex>
 
 #include <catch2/catch_test_macros.hpp>
@@ -265,4 +266,56 @@ TEST_CASE("a greeting after the server is gone does nothing") {
     b.it->stop();
   }
   first(text_of("hello"));
+}
+
+TEST_CASE("a WebSocket is for whoever is admitted, and ends with what admitted it") {
+  std::atomic<bool> still{true};
+  std::atomic<int> looks{0};
+  server_settings settings;
+  settings.websocket_check_interval = std::chrono::milliseconds(20);
+  server_callbacks callbacks;
+  callbacks.on_request = [](std::shared_ptr<http_exchange> exchange) { exchange->reply({}); };
+  callbacks.on_websocket = [](std::function<void(frame)> send_first) { send_first(text_of("hello")); };
+  callbacks.admit_websocket = [&](const http_request& asked) {
+    websocket_admission out;
+    for (const auto& [name, value] : asked.headers)
+      if (name == "x-who")
+        out.tag = value;
+    if (out.tag.empty()) {
+      out.refusal.emplace();
+      out.refusal->status = 401;
+    }
+    if (out.tag == "watched")
+      out.still = [&] {
+        ++looks;
+        return still.load();
+      };
+    return out;
+  };
+  auto started = server::start(settings, std::move(callbacks));
+  REQUIRE(started);
+  const auto& it = *started;
+
+  client nobody(it->port());
+  CHECK(nobody.upgrade() == 401);
+  client ann(it->port()), bob(it->port()), eve(it->port());
+  REQUIRE(ann.upgrade("/ws", "X-Who: ann\r\n") == 101);
+  REQUIRE(bob.upgrade("/ws", "X-Who: bob\r\n") == 101);
+  REQUIRE(eve.upgrade("/ws", "X-Who: watched\r\n") == 101);
+  REQUIRE(eventually([&] { return it->websockets() == 3; }));
+  for (auto* one : {&ann, &bob, &eve})
+    CHECK(next(*one)->payload == "hello");
+
+  it->close_websockets_of("ann", "signed out");
+  const auto end = next(ann);
+  REQUIRE(end);
+  CHECK(end->opcode == 8);
+  CHECK(end->close_code() == 1008);
+  REQUIRE(eventually([&] { return looks > 2; })); // it is looked at again and again
+  still = false;
+  const auto last = next(eve);
+  REQUIRE(last);
+  CHECK(last->close_code() == 1008);
+  it->broadcast(text_of("for the rest"));
+  CHECK(next(bob)->payload == "for the rest");
 }
