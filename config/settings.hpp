@@ -108,8 +108,8 @@ struct settings {
     std::vector<std::string> domains; ///< lower case; "*.example.com": everything below
     std::string anonymous;            ///< "nothing" or "status": what is shown to those who did not sign in
     int hash_threads = 0;
-    int requests_per_minute = 0;           ///< of a person or token; 0: no limit
-    int anonymous_requests_per_minute = 0; ///< of an address; 0: no limit
+    int requests_per_minute = 0;              ///< of a person or token; 0: no limit
+    int anonymous_requests_per_minute = 0;    ///< of an address; 0: no limit
     std::vector<provider_settings> providers; ///< in configured order, which is that of their buttons; may be empty
   } sign_in;
 

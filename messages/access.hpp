@@ -100,10 +100,10 @@ struct end_sessions {
 /// A person of his own accord; the mode of registration decides what comes of it.
 struct register_person {
   std::string email, name;
-  secret password;    ///< empty: only with `external`
-  secret invitation;  ///< empty: none; or the first admin's token
-  std::string reason; ///< where an admin decides
-  secret external;    ///< what finish_external gave for an identity that is nobody's yet; empty: none
+  secret password;       ///< empty: only with `external`
+  secret invitation;     ///< empty: none; or the first admin's token
+  std::string reason;    ///< where an admin decides
+  secret external;       ///< what finish_external gave for an identity that is nobody's yet; empty: none
   std::string code = {}; ///< that came to the address by mail, where it is to be proven; empty: none yet
 };
 struct change_password {

@@ -146,18 +146,18 @@ void supervisor_core::on_down(self_ptr self, const caf::down_msg& down) {
     return;
   }
   const auto is = [&](const auto& handle) { return handle.address() == down.source; };
-  const char* who = is(shared.ledger)      ? "ledger"
-                    : is(shared.publisher) ? "publisher"
-                    : is(shared.feed)      ? "feed"
-                    : is(shared.registry)  ? "key registry"
-                    : is(shared.analyst)   ? "analyst"
-                    : is(shared.checker)   ? "checker"
-                    : is(shared.exporter)  ? "exporter"
-                    : is(shared.backups)   ? "backup keeper"
-                    : is(shared.retention) ? "retention keeper"
+  const char* who = is(shared.ledger)          ? "ledger"
+                    : is(shared.publisher)     ? "publisher"
+                    : is(shared.feed)          ? "feed"
+                    : is(shared.registry)      ? "key registry"
+                    : is(shared.analyst)       ? "analyst"
+                    : is(shared.checker)       ? "checker"
+                    : is(shared.exporter)      ? "exporter"
+                    : is(shared.backups)       ? "backup keeper"
+                    : is(shared.retention)     ? "retention keeper"
                     : is(shared.authenticator) ? "authenticator"
-                    : is(shared.gateway)   ? "gateway"
-                                           : nullptr;
+                    : is(shared.gateway)       ? "gateway"
+                                               : nullptr;
   if (who)
     stop(self, fmt::format("the {} failed: {}", who, self->system().render(down.reason)), 1);
 }
