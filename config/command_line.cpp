@@ -482,7 +482,9 @@ void grammar::add_prices() {
   auto* without = add(*prices, "unpriced", "List models with requests that have no price", command::prices_unpriced);
   from_to(without);
   auto* again =
-    add(*prices, "reprice", "Work out anew what records cost, by the prices of now", command::prices_reprice);
+    add(*prices, "reprice",
+        "Work out anew what records cost, by the prices of now; days whose raw records are gone stay as they are",
+        command::prices_reprice);
   from_to(again);
   again->add_flag("--dry-run", p.dry_run, "Only say what would change");
   again->add_flag("--show", p.show, "Only how far the one under way has come, or what came of the last");

@@ -135,7 +135,8 @@ private:
 
   json whole(std::string_view rest) {
     --at_; // for errors
-    auto out = rest.front() == '{' || rest.front() == '[' || rest.front() == '"' ? flow(rest) : plain(std::exchange(rest, {}));
+    auto out =
+      rest.front() == '{' || rest.front() == '[' || rest.front() == '"' ? flow(rest) : plain(std::exchange(rest, {}));
     if (!rest.empty())
       fail("goes on behind its value");
     ++at_;
@@ -206,10 +207,11 @@ private:
       return text == "true";
     if (text == "null")
       return nullptr;
-    static constexpr std::string_view doubtful[] = {"yes", "no", "on", "off", "y", "n", "Yes", "No", "On", "Off", "~", ""};
+    static constexpr std::string_view doubtful[] = {"yes", "no", "on", "off", "y", "n",
+                                                    "Yes", "No", "On", "Off", "~", ""};
     if (std::find(std::begin(doubtful), std::end(doubtful), text) != std::end(doubtful)
-        || std::string_view{"&*!|>'%@`?-#,"}.find(text[0]) != std::string_view::npos
-        || text.find(": ") != text.npos || text.find(" #") != text.npos)
+        || std::string_view{"&*!|>'%@`?-#,"}.find(text[0]) != std::string_view::npos || text.find(": ") != text.npos
+        || text.find(" #") != text.npos)
       fail("has a value that needs quotes");
     const auto number = json::parse(text, nullptr, false);
     if (number.is_number())

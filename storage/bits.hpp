@@ -2,6 +2,7 @@
 // nothing has to be looked at to know where the next one begins.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <cstring>
@@ -57,7 +58,7 @@ inline void put_packed(std::string& out, const std::uint64_t* numbers, std::size
   std::size_t bit = 0;
   std::size_t i = 0;
   if (width == 0)
-    std::memset(numbers, 0, count * sizeof *numbers);
+    std::fill_n(numbers, count, std::uint64_t{0});
   else
     for (; i < quick; ++i, bit += width) {
       std::uint64_t word;

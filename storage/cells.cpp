@@ -479,7 +479,8 @@ void cell_changes::add_to_sieve(name_number node, std::int64_t at_ns, const siev
   const auto [at, fresh] = numbers.emplace(kind, static_cast<std::uint32_t>(row.kinds.size()));
   if (fresh)
     row.kinds.push_back(kind);
-  const auto into = at_ns - std::int64_t{hour.start} * ns_of(granularity::hour);
+  const auto full = ns_of(granularity::hour);
+  const auto into = (at_ns % full + full) % full; // the begin of the first hour there is does not fit 64 bits
   row.entries.push_back({static_cast<std::uint32_t>(into / 1'000'000), at->second});
 }
 

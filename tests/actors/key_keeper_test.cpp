@@ -127,6 +127,7 @@ struct bench {
   std::size_t announced = 0;
   std::vector<key_sighting> sightings;
   std::size_t refuse_sightings = 0;
+  bool refuse_events = false; ///< the disk
   std::vector<node_event> events;
   std::unique_ptr<test::fixture> actors;
   ledger_actor ledger;
@@ -174,8 +175,21 @@ struct bench {
       });
     upstream = actors->spawn(fake_upstream, &node);
     keeper = spawn_key_keeper(actors->system(), false, {.node = "n", .reconcile_interval = 60s, .now = now},
-                              {upstream, ledger, registry}, numbers);
+                              {upstream, sometimes_full(), registry}, numbers);
     actors->settle();
+  }
+  /// The ledger as the key keeper sees it.
+  ledger_actor sometimes_full() {
+    auto relay = actors->spawn([this, whole = ledger](caf::event_based_actor* self) -> caf::behavior {
+      return {[=, this](const journal_entry& m) -> caf::result<committed> {
+                if (refuse_events)
+                  return make_error(errc::storage_full, "n");
+                return self->delegate(whole, m);
+              },
+              [=](const keep_config& m) { return self->delegate(whole, m); },
+              [=](const read_config& m) { return self->delegate(whole, m); }};
+    });
+    return caf::actor_cast<ledger_actor>(relay);
   }
   ~bench() {
     caf::anon_send_exit(keeper, caf::exit_reason::kill);
@@ -327,6 +341,13 @@ TEST_CASE("An earlier config.yaml is brought back with the keys of now, and only
   CHECK(b.node.writes == writes);
   CHECK(b.node.keys.match({text_of("c")}));
   CHECK(b.state().problem.empty());
+  // What is there when another one takes its place may be wanted back too.
+  b.node.config = "# by another hand\n" + b.node.config;
+  const auto by_another = b.node.config;
+  REQUIRE(restore(1));
+  const auto newest = b.actors->ask<std::shared_ptr<const std::string>>(b.ledger, read_config{"n", b.kept()});
+  REQUIRE(newest);
+  CHECK(**newest == by_another);
 }
 
 TEST_CASE("A node that lets in anybody is told as an event, and again when it is closed") {
@@ -350,6 +371,25 @@ TEST_CASE("A node that lets in anybody is told as an event, and again when it is
   REQUIRE(drift.size() == 2);
   CHECK(drift[0]["drift"] == true);
   CHECK(drift[1]["drift"] == false);
+}
+
+TEST_CASE("An event that the disk refuses is told when it takes again, in its order") {
+  bench b;
+  b.order({one("a", true)}, true);
+  b.pass(5s);
+  b.refuse_events = true;
+  b.edit({});
+  b.pass(300ms);
+  b.actors->tell(b.keeper, node_seen{});
+  b.pass(5s);
+  CHECK_FALSE(b.state().open);
+  CHECK(b.events.empty());
+  b.refuse_events = false;
+  b.pass(5s);
+  const auto told = b.told(event_kind::open_access);
+  REQUIRE(told.size() == 2);
+  CHECK(told[0]["open"] == true);
+  CHECK(told[1]["open"] == false);
 }
 
 TEST_CASE("A key that somebody removed is told to the registry and to everybody") {

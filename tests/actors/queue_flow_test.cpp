@@ -531,6 +531,24 @@ TEST_CASE("Our own end, however sudden, loses nothing of what was received") {
   CHECK_FALSE(b.store->verify());
 }
 
+TEST_CASE("However much waits in the inbox at our end, all of it is decoded after the next start") {
+  bench b;
+  b.start();
+  b.pass(1s);
+  b.refuse_collections = true;
+  for (int i = 0; i < 50; ++i) {
+    b.node.record(1);
+    b.pass(50ms);
+  }
+  REQUIRE(b.store->state().inbox == 50);
+  b.stop();
+  b.refuse_collections = false;
+  b.start();
+  b.pass(2s);
+  CHECK(b.records() == 50);
+  CHECK(b.store->state().inbox == 0);
+}
+
 TEST_CASE("What the tap was told to be safe is in the ledger, at whatever moment the power goes") {
   auto random = test::make_seed();
   bench b;

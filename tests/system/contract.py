@@ -313,7 +313,3 @@ class Contract:
                      f"and {known} of their {statuses} statuses; {sum(self.seen.values())} requests and answers, "
                      f"{sum(self.bodies.values())} JSON bodies, frames: {dict(self.frames)}")
         return lines
-
-
-#: Of this run.
-CONTRACT = Contract()

@@ -129,4 +129,5 @@ class QueueTest(unittest.TestCase):
             self.assertEqual(portal.restarts(), [], "the node never restarted")
             self.assertEqual(portal.get("/api/v1/nodes/default/gaps?limit=1000")["items"], [])
         self.check_streams(portal, sum(ledger.values()))
+        self.assertIn("no difference", portal.command("ledger", "verify")[1])
         return len(records), sum(lost.values())

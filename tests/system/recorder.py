@@ -5,7 +5,7 @@ import socket
 import struct
 import threading
 
-from contract import CONTRACT
+import watch
 
 #: Of an answer; what is larger goes through without being looked at.
 MOST_KEPT = 8 << 20
@@ -64,9 +64,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if not bodiless and answer.length not in (None, 0):
             raise http.client.IncompleteRead(b"")
         # Before its end is told, so that nothing is checked behind the end of the test.
-        CONTRACT.check(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, body, answer.status,
-                       {k.lower(): v for k, v in answer.getheaders()}, b"".join(kept) if size <= MOST_KEPT else None,
-                       hostile=self.server.hostile)
+        watch.contract.check(self.command, self.path, {k.lower(): v for k, v in self.headers.items()}, body, answer.status,
+                             {k.lower(): v for k, v in answer.getheaders()}, b"".join(kept) if size <= MOST_KEPT else None)
         if chunked and not bodiless:
             self.wfile.write(b"0\r\n\r\n")
 
@@ -81,7 +80,6 @@ class Recorder(http.server.ThreadingHTTPServer):
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
         self.upstream = None
-        self.hostile = False
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
 

@@ -19,7 +19,10 @@ if not all(map(importlib.util.find_spec, ("jsonschema", "yaml"))):
         sys.exit("python3-jsonschema and python3-yaml are missing; run: deploy/setup test")
     os.execv(DEBIANS, [DEBIANS, *sys.argv])
 
-from contract import CONTRACT  # noqa: E402, needs the above
+import contract  # noqa: E402, needs the above
+import watch  # noqa: E402
+
+CONTRACT = watch.contract = contract.Contract()
 
 #: Operations that no test asks, and why.
 NEVER_ASKED = {}

@@ -12,7 +12,7 @@ import tempfile
 import time
 import urllib.parse
 
-from contract import CONTRACT
+import watch
 from recorder import Recorder
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -63,9 +63,9 @@ def call(url, method="GET", body=None, headers=None, timeout=20.0, hostile=False
         answer = connection.getresponse()
         told = answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
         portal = PORTALS.get(parts.netloc)
-        if portal and portal.alive():  # else the port may be somebody else's by now
-            CONTRACT.check(method, target or "/", {k.lower(): v for k, v in (headers or {}).items()},
-                           body.encode() if isinstance(body, str) else body or b"", *told, hostile=hostile)
+        if portal and watch.contract and portal.alive():  # else the port may be somebody else's by now
+            watch.contract.check(method, target or "/", {k.lower(): v for k, v in (headers or {}).items()},
+                                 body.encode() if isinstance(body, str) else body or b"", *told, hostile=hostile)
         return told
     except http.client.HTTPException as error:
         raise OSError(str(error)) from error
@@ -211,7 +211,7 @@ class Portal(Program):
         self.data = os.path.join(folder, name + "-data")
         self.config = os.path.join(folder, name + ".toml")
         self.url = None
-        self.recorder = Recorder()
+        self.recorder = Recorder() if watch.contract else None
         plain = {"gateway.listen": '"127.0.0.1:0"', "poll.interval": '"200ms"', "poll.probe_interval": '"100ms"'}
         plain.update(dict(settings))
         sections = collections.defaultdict(list)
@@ -252,7 +252,7 @@ class Portal(Program):
     def record(self):
         """The command line finds the recorder where it looks for the service."""
         written = os.path.join(self.data, "gateway.url")
-        if os.path.exists(written):  # else it is stopping already
+        if self.recorder and os.path.exists(written):  # else it is stopping already
             host = self.url.partition("//")[2]
             self.recorder.upstream = (host.partition(":")[0], int(host.partition(":")[2]))
             with open(written + ".recorder", "w", encoding="ascii") as file:
@@ -347,7 +347,8 @@ class Place:
                     program.kill()
         for program in self.programs:
             if isinstance(program, Portal):
-                program.recorder.end()
+                if program.recorder:
+                    program.recorder.end()
                 PORTALS.pop((program.url or "").partition("//")[2], None)
         if kind is not None:
             for program in self.programs:

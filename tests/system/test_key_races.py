@@ -256,7 +256,7 @@ class KeyRaces(unittest.TestCase):
         for token in (None, "", "x" * 64, self.registry.token[:-1]):
             headers = {} if token is None else {"Authorization": "Bearer " + token}
             for method, path in (("GET", "/api/v1/keys"), ("POST", "/api/v1/keys"), ("POST", f"{key}{live}/revoke")):
-                self.assertEqual(call(self.portal.url + path, method, b"{}", headers)[0], 401)
+                self.assertEqual(call(self.portal.url + path, method, b"{}", headers, hostile=True)[0], 401)
 
         self.assertEqual(self.pool(), before)
         self.assertEqual(self.registry.audit(), log)

@@ -88,7 +88,7 @@ TEST_CASE("However many strangers guess, the owner signs in from where he did be
   auto book = book_of();
   REQUIRE(book.begin("ada", "192.0.2.7", at(0)) == seconds{0});
   book.succeeded("ada", "192.0.2.7", at(0));
-  for (std::int64_t now = 1; now < 20'000; ++now) {
+  for (std::int64_t now = 1; now < 5000; ++now) {
     (void)book.begin("ada", fmt::format("198.51.{}.{}", random() % 256, random() % 256), at(now));
     (void)book.begin(fmt::format("other{}", random()), fmt::format("198.52.{}.{}", random() % 256, random() % 256),
                      at(now));
@@ -97,7 +97,7 @@ TEST_CASE("However many strangers guess, the owner signs in from where he did be
       book.succeeded("ada", "192.0.2.7", at(now));
     }
   }
-  CHECK(book.wait("ada", "192.0.2.8", at(20'000)) > seconds{0}); // from anywhere else there is a wait
+  CHECK(book.wait("ada", "192.0.2.8", at(5000)) > seconds{0}); // from anywhere else there is a wait
 }
 
 TEST_CASE("Whoever guesses from the owner's own network has that small allowance and no more") {
@@ -160,7 +160,7 @@ TEST_CASE("Whatever strangers send, the book stays as large as it is allowed to 
   const auto seed = make_seed();
   std::mt19937_64 random{seed};
   auto book = book_of();
-  for (int n = 0; n < 20'000; ++n) {
+  for (int n = 0; n < 5000; ++n) {
     const auto account = fmt::format("user{}", random());
     const auto address = fmt::format("2001:db8:{:x}:{:x}::1", random() % 65536, random() % 65536);
     (void)book.begin(account, address, at(n));

@@ -183,10 +183,12 @@ TEST_CASE_METHOD(shop, "a reprice is waited for and told in the currency that is
 
 TEST_CASE_METHOD(shop, "models without a price are listed") {
   server.answer(
-    "GET /api/v1/prices/unpriced?limit=1000&from=2026-04-02T00%3A00%3A00.000Z",
+    "GET /api/v1/prices/unpriced?from=2026-04-02T00%3A00%3A00.000Z",
     R"({"items":[{"model":"new-model","provider":"codex","requests":1234,"tokens":5,"first_day":"2026-04-02",
                     "last_day":"2026-04-03"}]})");
-  REQUIRE(run({"prices", "unpriced", "--from", "2026-04-02"}) == exit_done);
+  const auto outcome = run({"prices", "unpriced", "--from", "2026-04-02"});
+  CAPTURE(out, err, server.asked().back().line);
+  REQUIRE(outcome == exit_done);
   CHECK(has(out, "new-model"));
   CHECK(has(out, "1,234"));
 }

@@ -47,22 +47,6 @@ std::set<std::string> described() {
   return out;
 }
 
-/// The properties of a schema, which are at eight spaces.
-std::set<std::string> properties_of(const std::string& schema) {
-  std::ifstream file(KEYPORTAL_SOURCE_DIR "/gateway/openapi.yaml");
-  REQUIRE(file);
-  std::set<std::string> out;
-  std::string line;
-  bool inside = false;
-  while (std::getline(file, line)) {
-    if (line.size() > 4 && line.starts_with("    ") && line[4] != ' ')
-      inside = line == "    " + schema + ":";
-    if (inside && line.size() > 8 && line.starts_with("        ") && line[8] != ' ')
-      out.insert(line.substr(8, line.find(':') - 8));
-  }
-  return out;
-}
-
 /// What is served at /openapi.json.
 const nlohmann::json& document() {
   static const auto read = [] {
@@ -79,6 +63,10 @@ std::set<std::string> keys_of(const nlohmann::json& value) {
   for (const auto& [key, unused] : value.items())
     out.insert(key);
   return out;
+}
+
+std::set<std::string> properties_of(const std::string& schema) {
+  return keys_of(document().at("components").at("schemas").at(schema).at("properties"));
 }
 
 } // namespace

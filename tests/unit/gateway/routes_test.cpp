@@ -105,7 +105,7 @@ TEST_CASE("a name may have slashes, a node, a number and a word may not") {
 
 TEST_CASE("unknown addresses are 404") {
   for (const char* path :
-       {"/nothing", "/api", "/api/v1", "/api/v1/nodes/", "/api/v1/nodes//restarts", "/api/v1/nodes/a/",
+       {"/nothing", "/apis", "/api/v1", "/api/v1/nodes/", "/api/v1/nodes//restarts", "/api/v1/nodes/a/",
         "/api/v1/nodes/a/restarts/1", "/../etc/passwd", "//", "/index.html", ""}) {
     CAPTURE(path);
     CHECK(refusal(request("GET", path)) == 404);

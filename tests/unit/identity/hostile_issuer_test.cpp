@@ -130,10 +130,10 @@ const std::vector<fault>& token_faults() {
     {"a key is not used for another algorithm than its own", errc::provider_key_unknown, "",
      [](auto& at, auto&) { at.head["alg"] = "PS256"; }},
     {"the signature is of a published key", errc::id_token_refused, "signature",
-     [](auto& at, auto&) { at.key = std::make_shared<signer>("RS256", "key-1"); }},
+     [](auto& at, auto&) { at.key = std::make_shared<signer>("RS256", "key-1", 2048, 1); }},
     {"a key that the token brings along is not used", errc::id_token_refused, "signature",
      [](auto& at, auto&) {
-       at.key = std::make_shared<signer>("RS256", "key-1");
+       at.key = std::make_shared<signer>("RS256", "key-1", 2048, 1);
        at.head["jwk"] = at.key->jwk();
        at.head["jku"] = "https://evil.example/jwks";
      }},

@@ -1,5 +1,6 @@
 #include "issuer.hpp"
 
+#include <map>
 #include <stdexcept>
 
 #include <openssl/ec.h>
@@ -34,13 +35,21 @@ int hex_value(char c) { return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10; }
 
 } // namespace
 
-signer::signer(std::string a, std::string n, unsigned bits) : algorithm(std::move(a)), name(std::move(n)) {
+signer::signer(std::string a, std::string n, unsigned bits, int number) : algorithm(std::move(a)), name(std::move(n)) {
+  static std::map<std::pair<unsigned, int>, std::shared_ptr<EVP_PKEY>> rsa_keys;
+  const bool rsa = algorithm == "RS256" || algorithm == "PS256";
+  if (rsa && rsa_keys.contains({bits, number})) {
+    key_ = rsa_keys[{bits, number}];
+    return;
+  }
   EVP_PKEY* made = algorithm == "ES256"   ? EVP_EC_gen("P-256")
                    : algorithm == "ES384" ? EVP_EC_gen("P-384")
                    : algorithm == "EdDSA" ? EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")
                                           : EVP_RSA_gen(bits);
   must(made != nullptr);
   key_ = {made, EVP_PKEY_free};
+  if (rsa)
+    rsa_keys[{bits, number}] = key_;
 }
 
 json signer::jwk() const {
@@ -127,8 +136,7 @@ provider_settings issuer::settings() {
 }
 
 issuer::issuer() {
-  static const auto usual = std::make_shared<signer>("RS256", "key-1"); // RSA keys take their time
-  key = usual;
+  key = std::make_shared<signer>("RS256", "key-1");
   published = {key->jwk()};
   discovery = {{"issuer", "https://id.example.com"},
                {"authorization_endpoint", "https://id.example.com/authorize?theme=dark"},

@@ -23,8 +23,9 @@ inline std::int64_t seconds_of(moment at) { return unix_ns(at) / 1'000'000'000; 
 /// A key pair and its public half as JWK.
 class signer {
 public:
-  /// "RS256", "PS256", "ES256", "ES384" or "EdDSA"; `bits` is for RSA.
-  signer(std::string algorithm, std::string name, unsigned bits = 2048);
+  /// "RS256", "PS256", "ES256", "ES384" or "EdDSA". RSA keys of the same size and number are the same, for they take
+  /// their time; others are new.
+  signer(std::string algorithm, std::string name, unsigned bits = 2048, int number = 0);
   [[nodiscard]] json jwk() const;
   [[nodiscard]] std::string sign(std::string_view text) const; ///< as a token has it, not yet in base64url
   [[nodiscard]] std::string pem() const;                       ///< of the public key

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <mutex>
 #include <stdexcept>
 #include <string>
@@ -18,18 +19,11 @@ class small_server {
 public:
   enum class afterwards { closes, keeps_silent };
 
-  explicit small_server(std::string says, afterwards then = afterwards::closes) : says_(std::move(says)), then_(then) {
-    listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    if (::bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 || ::listen(listener_, 64) != 0
-        || ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0)
-      throw std::runtime_error("no loopback port");
-    port_ = ntohs(address.sin_port);
-    thread_ = std::thread([this] { run(); });
-  }
+  explicit small_server(std::string says, afterwards then = afterwards::closes)
+    : small_server([this](int client) { serve(client); }, std::move(says), then) {}
+  /// Or does something else with each connection.
+  explicit small_server(std::function<void(int)> with_each)
+    : small_server(std::move(with_each), {}, afterwards::closes) {}
   ~small_server() {
     stopped_ = true;
     ::shutdown(listener_, SHUT_RDWR); // wakes accept
@@ -47,9 +41,23 @@ public:
   }
 
 private:
+  small_server(std::function<void(int)> with_each, std::string says, afterwards then)
+    : with_each_(std::move(with_each)), says_(std::move(says)), then_(then) {
+    listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    if (::bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 || ::listen(listener_, 64) != 0
+        || ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size) != 0)
+      throw std::runtime_error("no loopback port");
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] { run(); });
+  }
+
   void run() {
     for (int client = 0; (client = ::accept(listener_, nullptr, nullptr)) >= 0; ::close(client))
-      serve(client);
+      with_each_(client);
   }
 
   /// A request has come when its body has: here all are short, and come with their head.
@@ -88,6 +96,7 @@ private:
     }
   }
 
+  std::function<void(int)> with_each_;
   std::string says_;
   afterwards then_;
   int listener_ = -1;

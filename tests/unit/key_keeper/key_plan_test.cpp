@@ -437,6 +437,30 @@ TEST_CASE("Orders that come while a list is being written are not forgotten") {
   REQUIRE(n.run_until([&] { return n.works("late") && n.works("c"); }, 3s));
 }
 
+TEST_CASE("An order that comes while its key is being written is not done by that write") {
+  const bool era_a = GENERATE(true, false);
+  const bool many = GENERATE(false, true); // keys: one list instead of a small write
+  const bool works = GENERATE(false, true);
+  CAPTURE(era_a, many, works);
+  auto n = in_step(era_a);
+  const key_id key = works ? "a" : "c";
+  std::vector<key_orders::one> first{planned_node::one(key, !works, works)};
+  for (const auto* id : {"d", "e", "f"})
+    if (many)
+      first.push_back(planned_node::one(id, true));
+  int writes = 0;
+  n.during = [&](call_kind what) {
+    if ((what == call_kind::swap || what == call_kind::put) && ++writes == 1)
+      n.order({planned_node::one(key, works)});
+  };
+  n.order(first);
+  // Soon, and not only when the node is looked at anyway.
+  REQUIRE(n.run_until([&] { return writes > 0 && n.plan.in_step(); }, 1s));
+  CHECK(writes == 2);
+  CHECK(n.cpa.lets_in(planned_node::text(key), n.now) == works);
+  CHECK(n.registry.at(key) == works);
+}
+
 TEST_CASE("A key that CPA never enforces holds nobody else up") {
   auto n = in_step(true);
   n.cpa.never_enforced = {c};

@@ -80,7 +80,8 @@ struct planned_node {
   bool registry_away = false;
   bool must_be_closed = true; ///< a request without a key has to be refused at every moment
   bool alarm_seen = false;
-  std::function<void()> between; ///< before each call
+  std::function<void()> between;         ///< before each call
+  std::function<void(call_kind)> during; ///< each call, before it has an effect
   std::size_t sightings = 0;
   plan_time listed_at{};
 
@@ -142,6 +143,8 @@ struct planned_node {
   }
 
   void perform(const key_plan::call& c) {
+    if (during)
+      during(c.is);
     now += c.is == call_kind::trial ? 1ms : 72ms;
     if (cpa.away)
       return plan.failed(errc::node_unreachable, now);

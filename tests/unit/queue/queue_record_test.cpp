@@ -3,6 +3,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <nlohmann/json.hpp>
 
+#include "actors/collector/unpack.hpp"
 #include "actors/cpa/error_line.hpp"
 #include "actors/cpa/usage_document.hpp"
 #include "messages/errors.hpp"
@@ -210,6 +211,34 @@ TEST_CASE("A record that /usage gives too has the same id both ways") {
   CHECK(std::equal(other.what.id.bytes.begin(), other.what.id.bytes.begin() + 8, from_queue.what.id.bytes.begin()));
 }
 
+TEST_CASE("What is unpacked beside /usage has the id that /usage gives it, else that of the queue") {
+  payload_batch one;
+  one.add(small().dump());
+  for (const auto channel : {inbox_channel::beside_usage, inbox_channel::resp_pop, inbox_channel::subscribe}) {
+    unpacked out;
+    unpack("shanghai", {}, channel, one, out);
+    REQUIRE(out.groups.size() == 1);
+    const auto& rule = channel == inbox_channel::beside_usage ? as_detail : as_queue;
+    CHECK(out.groups[0].details.at(0).id == decoded(small(), rule).what.id);
+  }
+}
+
+TEST_CASE("A record from before what is kept becomes a dead letter; beside /usage it is left to that to say") {
+  payload_batch one;
+  one.add(small().dump());
+  const auto at = decoded(small()).what.at.unix_ns;
+  unpacked in_time, late, beside;
+  unpack("shanghai", {}, inbox_channel::subscribe, one, in_time, at);
+  CHECK(in_time.records == 1);
+  unpack("shanghai", {}, inbox_channel::subscribe, one, late, at + 1);
+  CHECK(late.records == 0);
+  REQUIRE(late.dead.size() == 1);
+  CHECK(late.dead[0].payload.reveal() == small().dump());
+  CHECK_FALSE(late.dead[0].reason.empty());
+  unpack("shanghai", {}, inbox_channel::beside_usage, one, beside, at + 1);
+  CHECK(beside.records == 1);
+}
+
 TEST_CASE("The id of a queue record follows its content and not its spelling") {
   const auto record = full();
   const auto id = decoded(record).what.id;
@@ -319,6 +348,18 @@ TEST_CASE("Errors of accounts are decoded") {
   CHECK(e->code == "rate_limited");
   CHECK(e->retryable);
   CHECK(e->body == "usage limit reached");
+
+  payload_batch one;
+  one.add(text);
+  unpacked out;
+  unpack("shanghai", {}, inbox_channel::errors, one, out);
+  REQUIRE(out.events.size() == 1); // without what the upstream said
+  CHECK(out.events[0].kind == event_kind::account_failed);
+  CHECK(out.events[0].node == "shanghai");
+  const auto told = json::parse(out.events[0].data);
+  CHECK(told["auth_index"] == "bcbfc1668ad1d751");
+  CHECK(told["status_code"] == 429);
+  CHECK(out.events[0].data.find("usage limit") == std::string::npos);
 
   auto least = json{{"timestamp", "2026-08-22T09:15:02Z"}, {"status_code", 500}, {"body", std::string(9000, 'x')}};
   const auto l = decode_account_error(least.dump(), "shanghai");

@@ -1,6 +1,7 @@
 #include "actors/key_registry/key_registry.hpp"
 
 #include <deque>
+#include <map>
 #include <set>
 
 #include <catch2/catch_test_macros.hpp>
@@ -118,18 +119,33 @@ key_keeper_actor::behavior_type order_book(key_keeper_actor::pointer, std::share
 }
 
 struct registering : fixture {
-  explicit registering(registry_rules rules = toy_rules()) {
+  explicit registering(registry_rules rules = toy_rules(),
+                       key_registry_start start = {std::make_shared<registry_image>(), {}}) {
     ledger = spawn(log_ledger, log);
     subject =
       spawn_key_registry(system(), false, {std::move(rules), secret{"sentinel-of-nobody"}, [this] { return now; }},
-                         toy_vault(), {std::make_shared<registry_image>(), {}}, ledger, numbers);
+                         toy_vault(), std::move(start), ledger, numbers);
     settle();
   }
   ~registering() { caf::anon_send_exit(subject, caf::exit_reason::kill); }
   caf::expected<command_done> command(registry_question what, std::string name = {}) {
     return ask<command_done>(subject, registry_command{{"cli", "local", std::move(name)}, std::move(what)});
   }
-  user_id person() { return command(add_user{.email = "ann@example.com"})->users.at(0).id; }
+  user_id person(std::vector<group_name> groups = {}) {
+    return command(add_user{.email = "ann@example.com", .groups = std::move(groups)})->users.at(0).id;
+  }
+  /// A record of the key is in the ledger.
+  void recorded(const key_id& key, std::int64_t tokens) {
+    stored_record used;
+    used.key = key;
+    used.at.unix_ns = now.time_since_epoch() / 1ns;
+    used.tokens.total = static_cast<decltype(used.tokens.total)>(tokens);
+    committed done;
+    done.records = std::make_shared<const std::vector<stored_record>>(1, used);
+    done.events = std::make_shared<const std::vector<node_event>>();
+    tell(subject, done);
+  }
+  client_key shown(const key_id& key) { return *ask<client_key>(subject, find_key{key, {}}); }
 
   moment now{std::chrono::hours{24 * 365 * 50}};
   metrics numbers;
@@ -240,6 +256,38 @@ TEST_CASE("Keepers are told what should be at their node: all of it at first, th
   run.command(revoke_key{fresh->keys.at(0).id});
   REQUIRE(orders->size() == 3);
   CHECK_FALSE(orders->at(2).keys.at(0).should_work);
+  // Somebody puts it back: it is to be removed again.
+  run.command(key_sighting{.node = "alpha", .strangers = {fresh->shown.at(0)}});
+  REQUIRE(orders->size() == 4);
+  CHECK(orders->at(3).keys.at(0).id == fresh->keys.at(0).id);
+  CHECK_FALSE(orders->at(3).keys.at(0).should_work);
+  // A key made elsewhere is no business of ours, also when all is said anew; the revoked one still is.
+  run.command(key_sighting{.node = "alpha", .strangers = {secret{"made-by-hand-1"}}});
+  CHECK(orders->size() == 4);
+  run.tell(run.subject, keeper_ready{"alpha", keeper});
+  REQUIRE(orders->size() == 5);
+  CHECK(orders->at(4).whole);
+  std::map<std::string, bool> should_work;
+  for (const auto& one : orders->at(4).keys)
+    should_work[one.text.reveal()] = one.should_work;
+  CHECK(should_work
+        == std::map<std::string, bool>{{before->shown.at(0).reveal(), true}, {fresh->shown.at(0).reveal(), false}});
+}
+
+TEST_CASE("What is told of a change goes to the log with its entry, and not when the disk refuses it") {
+  registering run;
+  const auto ann = run.person();
+  REQUIRE(run.command(make_keys{1}));
+  const auto key = run.command(assign_key{.owner = ann})->keys.at(0).id;
+  REQUIRE(run.command(revoke_key{key}));
+  run.log->refuses = true;
+  CHECK_FALSE(run.command(set_user_state{ann, user_state::suspended}));
+  std::vector<std::pair<event_kind, std::string>> told;
+  for (const auto& event : run.log->events)
+    told.emplace_back(event.kind, event.about);
+  CHECK(told
+        == std::vector<std::pair<event_kind, std::string>>{
+          {event_kind::user_registered, ann}, {event_kind::key_assigned, key}, {event_kind::key_revoked, key}});
 }
 
 TEST_CASE("Time passes by itself: keys expire, the pool is filled, budgets suspend and come back") {
@@ -252,20 +300,72 @@ TEST_CASE("Time passes by itself: keys expire, the pool is filled, budgets suspe
   const auto ann = run.person();
   const auto key = run.command(assign_key{.owner = ann, .label = {}, .lifetime_s = 86'400})->keys.at(0).id;
   run.command(change_key{.key = key, .budgets = std::vector<budget>{{budget_unit::tokens, budget_window::hour, 100}}});
-  stored_record used;
-  used.key = key;
-  used.at.unix_ns = run.now.time_since_epoch() / 1ns;
-  used.tokens.total = 100;
-  committed done;
-  done.records = std::make_shared<const std::vector<stored_record>>(1, used);
-  done.events = std::make_shared<const std::vector<node_event>>();
-  run.tell(run.subject, done);
-  run.advance(2s);
-  CHECK(run.ask<client_key>(run.subject, find_key{key, {}})->why_suspended == suspension::by_budget);
+  run.recorded(key, 100);
+  run.advance(50ms); // not at the next second: what is used until then is above the budget
+  CHECK(run.shown(key).why_suspended == suspension::by_budget);
   run.now += 1h;
   run.advance(2s);
   CHECK(run.ask<client_key>(run.subject, find_key{key, {}})->state == key_state::live);
   run.now += 24h;
   run.advance(2s);
   CHECK(run.ask<client_key>(run.subject, find_key{key, {}})->state == key_state::expired);
+}
+
+TEST_CASE("A budget that comes later counts what was used before, wherever it comes from") {
+  registering run;
+  policy team;
+  team.name = "team";
+  REQUIRE(run.command(put_policy{team}));
+  const auto ann = run.person({"team"});
+  REQUIRE(run.command(make_keys{1}));
+  const auto key = run.command(assign_key{.owner = ann})->keys.at(0).id;
+  run.recorded(key, 100);
+  run.advance(2s);
+  REQUIRE(run.shown(key).state == key_state::live);
+  const std::vector<budget> spent{{budget_unit::tokens, budget_window::day, 100}};
+  SECTION("to the person") { REQUIRE(run.command(change_user{.id = ann, .budgets = spent})); }
+  SECTION("to their policy") {
+    team.user_budgets = spent;
+    REQUIRE(run.command(put_policy{team}));
+  }
+  SECTION("with another group") {
+    policy strict;
+    strict.name = "strict";
+    strict.group_budgets = spent;
+    REQUIRE(run.command(put_policy{strict}));
+    REQUIRE(run.command(change_user{.id = ann, .groups = std::vector<group_name>{"strict"}}));
+  }
+  run.advance(2s);
+  CHECK(run.shown(key).why_suspended == suspension::by_budget);
+}
+
+TEST_CASE("What an adopted key used before counts for its owner") {
+  registering run;
+  const auto ann = run.person();
+  REQUIRE(run.command(
+    change_user{.id = ann, .budgets = std::vector<budget>{{budget_unit::tokens, budget_window::day, 100}}}));
+  const auto found = run.command(key_sighting{.node = "alpha", .strangers = {secret{"made-by-hand-1"}}})->keys.at(0).id;
+  run.recorded(found, 100);
+  run.advance(2s);
+  REQUIRE(run.command(adopt_key{found, ann}));
+  run.advance(2s);
+  CHECK(run.shown(found).why_suspended == suspension::by_budget);
+}
+
+TEST_CASE("What was used before a start counts after it") {
+  const moment then{std::chrono::hours{24 * 365 * 50}};
+  auto image = std::make_shared<registry_image>();
+  client_key key;
+  key.id = "k-of-before";
+  key.state = key_state::live;
+  key.budgets = {{budget_unit::tokens, budget_window::day, 100}};
+  image->keys.push_back(key);
+  registering run{toy_rules(), {image, {{key.id, then, 1, 60, 0}}}};
+  const auto uses = run.ask<std::vector<budget_use>>(run.subject, read_budgets{key.id});
+  REQUIRE(uses);
+  REQUIRE(uses->size() == 1);
+  CHECK(uses->at(0).used == 60);
+  run.recorded(key.id, 40);
+  run.advance(2s);
+  CHECK(run.shown(key.id).why_suspended == suspension::by_budget);
 }

@@ -20,6 +20,11 @@ TEST_CASE("A key out of the pool becomes the person's, is shown once and works w
   CHECK(key.state == key_state::live);
   CHECK(key.label == "laptop");
   CHECK((*w.book.find_text(given->done.shown[0].reveal()))->id == key.id);
+  auto typo = given->done.shown[0].reveal();
+  std::swap(typo[typo.size() - 1], typo[8]);
+  REQUIRE(typo != given->done.shown[0].reveal());
+  CHECK(code_of(w.book.find_text(typo).error()) == errc::key_mistyped);
+  CHECK(code_of(w.book.find_text("made-by-somebody-else").error()) == errc::key_unknown);
   CHECK(w.book.state().changing == 1);
   const auto half = w.ask(key_sighting{.node = "beta", .keys = {{key.id, true}}});
   CHECK_FALSE(told(*half, event_kind::key_active));
@@ -52,6 +57,9 @@ TEST_CASE("What cannot be done is refused with its own error and changes nothing
   CHECK(w.refusal(drop_policy{"default"}) == errc::policy_unknown);
   CHECK(w.refusal(make_keys{0}) == errc::bad_request);
   CHECK(w.refusal(make_keys{1'000'000}) == errc::bad_request);
+  for (const auto* text : {"your-api-key-1", "with a blank", "line\nbreak", "short"})
+    CHECK(w.refusal(import_keys{{{secret{"a-good-key"}, {}, "", {}}, {secret{text}, {}, "", {}}}})
+          == errc::key_refused);
   (void)w.ask(revoke_key{first});
   for (const registry_question& late : {registry_question{renew_key{first}},
                                         {rotate_key{first}},
@@ -79,11 +87,13 @@ TEST_CASE("A rotation gives a new key first; both work in the time of grace, nev
   const auto ann = w.person();
   w.fill(1);
   const auto old = w.assigned(ann, "laptop").id;
+  REQUIRE(w.ask(renew_key{old, 30 * 86'400}));
   const auto turned = w.ask(rotate_key{old, 3600});
   REQUIRE(turned);
   const auto fresh = *w.book.find(old)->successor;
   CHECK(turned->done.shown.size() == 1);
   CHECK(w.book.find(fresh)->label == "laptop");
+  CHECK(w.book.find(fresh)->expires_at == w.now + 30 * 24h); // a rotation is no renewal
   CHECK(w.book.find(old)->state == key_state::live);
   CHECK(w.refusal(rotate_key{old, 0}) == errc::rotation_running);
   CHECK(w.refusal(rotate_key{fresh, 0}) == errc::rotation_running);
@@ -164,6 +174,8 @@ TEST_CASE("Keys made elsewhere are left alone until they are adopted; those remo
   CHECK(w.book.find(stranger)->state == key_state::external);
   CHECK(w.book.find(stranger)->in_force == std::vector<node_name>{"alpha"});
   CHECK_FALSE(w.ask(key_sighting{.node = "alpha", .strangers = {secret{"made-by-hand-1"}}})->entry);
+  CHECK(w.refusal(adopt_key{stranger, "unknown"}) == errc::user_unknown);
+  CHECK(w.book.find(stranger)->state == key_state::external);
   CHECK(told(*w.ask(adopt_key{stranger, ann, "old key"}), event_kind::key_adopted));
   CHECK(w.book.find(stranger)->state == key_state::live);
   // An ended key that somebody put back is recognised: it is not external, it is to be removed again.

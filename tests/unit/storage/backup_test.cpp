@@ -131,6 +131,36 @@ TEST_CASE("After a restore files of the same number may be others: nothing of th
   CHECK(copy->state().sums == sums);
 }
 
+TEST_CASE("A table of another ledger is never taken for one that was kept, though name, size and time are the same") {
+  stand s;
+  // Two ledgers, the second one as it is after a restore: tables get the numbers of before again.
+  const auto time = fs::last_write_time(s.scratch.path() / "key");
+  const auto make = [&](const fs::path& ledger, const std::string& text) {
+    auto what = s.making();
+    what.ledger = ledger;
+    what.checkpoint = [&](const fs::path& folder) -> caf::error {
+      fs::create_directories(folder);
+      std::ofstream{folder / "000010.sst"} << text;
+      fs::last_write_time(folder / "000010.sst", time);
+      return {};
+    };
+    return must(s.open().make(what)).id;
+  };
+  const auto other = s.scratch.path() / "other";
+  fs::create_directories(other);
+  fs::copy_file(s.how.folder / "seal.key", other / "seal.key");
+  const auto kept = [&](const std::string& id) {
+    const auto to = s.scratch.path() / ("out-" + id);
+    must(s.open().unpack(id, to, {}));
+    std::string text;
+    std::getline(std::ifstream{to / "db" / "000010.sst"}, text);
+    return text;
+  };
+  CHECK(kept(make(s.how.folder, "of before")) == "of before");
+  CHECK(kept(make(other, "of  after")) == "of  after");
+  CHECK(kept(make(s.how.folder, "not  read")) == "of before"); // of the same ledger it is not read again
+}
+
 TEST_CASE("Any changed bit, cut-off file or swapped file is found, and nothing is restored of it") {
   stand s;
   must_commit(*s.books, polled("alpha", numbered_groups("alpha", 1, 400)));

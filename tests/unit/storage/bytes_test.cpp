@@ -262,7 +262,7 @@ TEST_CASE("A value comes back from its bytes and from nothing shorter, longer or
   check_value(config_value{-5, 100, std::string(64, 'f'), "sealed"}, equal);
   const scratch_folder folder;
   const auto books = must_open(small_settings(folder.path()));
-  registry_entry entry{0, at_seconds(1), "cli", "local", "command-1", "key.assign", {}, {}, {}, {}, {1, 2, 3}};
+  registry_entry entry{0, at_seconds(1), "cli", "local", "command-1", "key.assign", {}, {}, {}, {}, {}, {1, 2, 3}};
   const auto without_name = [](auto image) {
     name_of(image).clear();
     return image;
@@ -281,7 +281,7 @@ TEST_CASE("A value comes back from its bytes and from nothing shorter, longer or
   const auto same_entry = [](const registry_entry& a, const registry_entry& b) {
     return a.at == b.at && a.who == b.who && a.from == b.from && a.command == b.command && a.what == b.what
            && a.users == b.users && a.keys == b.keys && a.policies == b.policies && a.prices == b.prices
-           && a.hash == b.hash;
+           && a.access == b.access && a.hash == b.hash;
   };
   check_value(entry, same_entry);
   CHECK(encode(entry)[0] == 1);
@@ -296,7 +296,17 @@ TEST_CASE("A value comes back from its bytes and from nothing shorter, longer or
   cost.id = "models_dev//-7/gpt-*";
   entry.prices = {{std::nullopt, cost}, {cost, std::nullopt}};
   check_value(entry, same_entry);
+  CHECK(encode(entry)[0] == 2);
   check_value(registry_value{highest, {1, 2}, 3, 4, 5, 6, 300, 7}, equal);
+  const access_record password{"", "someone", std::string("\0sealed", 7)};
+  check_value(password, equal);
+  check_value(access_record{}, equal);
+  entry.access = {{std::nullopt, password}, {password, std::nullopt}};
+  check_value(entry, same_entry);
+  CHECK(encode(entry)[0] == 3);
+  entry.prices.clear();
+  check_value(entry, same_entry);
+  check_value(registry_value{highest, {1, 2}, 3, 4, 5, 6, 300, 0, 9}, equal);
   snapshot_value snapshot;
   snapshot.info = {0, "alpha", moment_of(5), "interval", 17, some_totals, 100, 50, std::string(64, 'f')};
   snapshot.pieces = 2;
