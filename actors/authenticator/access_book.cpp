@@ -159,8 +159,8 @@ void access_book::take_record(const access_record& what, access_news& news) {
   } else if (kind == record_kind::session && hash) {
     session fresh;
     sessions_.insert(*hash);
-    const bool whole = read(what, fresh) && fresh.id == *hash
-                       && (fresh.kind == session_kind::key_view || fresh.subject == what.owner);
+    const bool whole =
+      read(what, fresh) && fresh.id == *hash && (fresh.kind == session_kind::key_view || fresh.subject == what.owner);
     if (whole)
       news.begun.push_back(std::move(fresh));
     else

@@ -49,7 +49,7 @@ struct access_news {
   std::vector<digest> ended;
   std::vector<held_token> tokens;
   std::vector<digest> tokens_ended;
-  std::vector<person> changed; ///< of another role or state than before: their sessions end
+  std::vector<person> changed;    ///< of another role or state than before: their sessions end
   std::vector<key_id> keys_ended; ///< work no more: so do views of them
 };
 

@@ -124,8 +124,8 @@ std::optional<digest> hash_of_record(std::string_view id) {
     return std::nullopt;
   const auto bytes = from_base32(id.substr(slash + 1));
   digest out{};
-  if (!bytes || bytes->size() != out.size() || to_base32({reinterpret_cast<const std::uint8_t*>(bytes->data()), 32})
-                                                 != id.substr(slash + 1))
+  if (!bytes || bytes->size() != out.size()
+      || to_base32({reinterpret_cast<const std::uint8_t*>(bytes->data()), 32}) != id.substr(slash + 1))
     return std::nullopt;
   std::copy(bytes->begin(), bytes->end(), out.begin());
   return out;

@@ -72,8 +72,8 @@ void authenticator_core::answer(const ask_new_password& m, asked q) {
              return failed;
            return change;
          },
-         [this, code, later, email = *email, user = who->id, by_admin = m.by_admin](
-           caf::expected<command_done> over) mutable {
+         [this, code, later, email = *email, user = who->id,
+          by_admin = m.by_admin](caf::expected<command_done> over) mutable {
            if (!over)
              return later.refuse(std::move(over.error()));
            if (!by_admin)

@@ -94,14 +94,13 @@ authenticator_start authenticator_start_of(const authenticator_settings& setting
   access_book book{settings.seal, settings.key};
   random_bits own;
   settings.draw(own);
-  auto directory = std::make_shared<session_directory>(directory_settings{.limits = settings.sessions,
-                                                                          .token_key = settings.key,
-                                                                          .own_key = own,
-                                                                          .requests_per_minute =
-                                                                            settings.requests_per_minute,
-                                                                          .anonymous_requests_per_minute =
-                                                                            settings.anonymous_requests_per_minute,
-                                                                          .now = settings.now});
+  auto directory = std::make_shared<session_directory>(
+    directory_settings{.limits = settings.sessions,
+                       .token_key = settings.key,
+                       .own_key = own,
+                       .requests_per_minute = settings.requests_per_minute,
+                       .anonymous_requests_per_minute = settings.anonymous_requests_per_minute,
+                       .now = settings.now});
   directory->learn(book.load(image));
   if (book.unreadable() > 0)
     log::error("authenticator", "unreadable", "{} credentials cannot be read and are left out", book.unreadable());
@@ -112,10 +111,10 @@ authenticator_actor spawn_authenticator(caf::actor_system& system, bool own_thre
                                         authenticator_start start, key_registry_actor registry, ledger_actor ledger) {
   auto all = std::make_shared<authenticator_settings>(std::move(settings));
   auto begin = std::make_shared<authenticator_start>(std::move(start));
-  return own_thread ? system.spawn<caf::detached>(authenticator, std::move(all), std::move(begin), std::move(registry),
-                                                  std::move(ledger))
-                    : system.spawn(authenticator, std::move(all), std::move(begin), std::move(registry),
-                                   std::move(ledger));
+  return own_thread
+           ? system.spawn<caf::detached>(authenticator, std::move(all), std::move(begin), std::move(registry),
+                                         std::move(ledger))
+           : system.spawn(authenticator, std::move(all), std::move(begin), std::move(registry), std::move(ledger));
 }
 
 } // namespace keyportal

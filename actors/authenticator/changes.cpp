@@ -72,23 +72,23 @@ void authenticator_core::next_change() {
     }
     changing_ = true;
     // The book may have people whom the log did not say to have asked: nobody, who is the system.
-    port_.ask_registry({{one.who.empty() ? "system" : one.who, one.from.empty() ? "local" : one.from, {}},
-                        std::move(*decided)},
-                       [this, then = std::move(one.then)](caf::expected<command_done> done) {
-                         if (!done) {
-                           changing_ = false;
-                           then(std::move(done));
-                           return next_change();
-                         }
-                         const auto position = done->position;
-                         awaited_.position = position;
-                         awaited_.then = [this, then, kept = std::make_shared<command_done>(std::move(*done))] {
-                           changing_ = false;
-                           then(std::move(*kept));
-                           next_change();
-                         };
-                         follow(position);
-                       });
+    port_.ask_registry(
+      {{one.who.empty() ? "system" : one.who, one.from.empty() ? "local" : one.from, {}}, std::move(*decided)},
+      [this, then = std::move(one.then)](caf::expected<command_done> done) {
+        if (!done) {
+          changing_ = false;
+          then(std::move(done));
+          return next_change();
+        }
+        const auto position = done->position;
+        awaited_.position = position;
+        awaited_.then = [this, then, kept = std::make_shared<command_done>(std::move(*done))] {
+          changing_ = false;
+          then(std::move(*kept));
+          next_change();
+        };
+        follow(position);
+      });
   }
   if (draining_ && !changing_ && changes_.empty() && drained_)
     std::exchange(drained_, {})();
@@ -188,9 +188,10 @@ void authenticator_core::offer_first_admin() {
   if (auto failed = first_admin_.offer(bits(), settings_.now()))
     log::error("authenticator", "first-admin", "{}", render(failed));
   else
-    log::warn("authenticator", "first-admin",
-              "There is no admin yet. Whoever registers with the token in {} becomes the first one; it is good for a week",
-              settings_.first_admin_file.string());
+    log::warn(
+      "authenticator", "first-admin",
+      "There is no admin yet. Whoever registers with the token in {} becomes the first one; it is good for a week",
+      settings_.first_admin_file.string());
 }
 
 } // namespace keyportal

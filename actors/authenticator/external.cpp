@@ -25,8 +25,7 @@ identity::provider* authenticator_core::provider_named(std::string_view name) co
 /// Makes the calls of a conversation until it has come to something.
 template <class Result>
 void authenticator_core::converse(std::shared_ptr<identity::conversation<Result>> with,
-                                  identity::next_step<Result> step,
-                                  std::function<void(caf::expected<Result>)> then) {
+                                  identity::next_step<Result> step, std::function<void(caf::expected<Result>)> then) {
   if (!step)
     return then(std::move(step.error()));
   if (auto* result = std::get_if<Result>(&*step))
@@ -126,9 +125,9 @@ void authenticator_core::identified(const identity::external_identity& who, cons
            put_access change;
            change.what = "identity.link";
            if (there == nullptr)
-             if (auto failed = book_.put_identity(change, user,
-                                                  {who.provider, who.issuer, who.subject,
-                                                   who.email.empty() ? who.name : who.email, settings_.now()}))
+             if (auto failed = book_.put_identity(
+                   change, user,
+                   {who.provider, who.issuer, who.subject, who.email.empty() ? who.name : who.email, settings_.now()}))
                return failed;
            return change;
          },

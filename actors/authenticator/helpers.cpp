@@ -93,16 +93,15 @@ void authenticator_core::with_password(asked q, const user_id& user, const secre
 void authenticator_core::hash(asked q, const secret& fresh, std::function<void(std::string phc)> then) {
   password_salt salt;
   settings_.draw(salt);
-  const auto failed =
-    workers_->hash(wiped_text{fresh.reveal()}, salt,
-                   [q, post = port_.post, then = std::move(then)](caf::expected<std::string> phc) {
-                     post([q, phc = std::move(phc), then]() mutable {
-                       if (phc)
-                         then(std::move(*phc));
-                       else
-                         q.refuse(std::move(phc.error()));
-                     });
-                   });
+  const auto failed = workers_->hash(wiped_text{fresh.reveal()}, salt,
+                                     [q, post = port_.post, then = std::move(then)](caf::expected<std::string> phc) {
+                                       post([q, phc = std::move(phc), then]() mutable {
+                                         if (phc)
+                                           then(std::move(*phc));
+                                         else
+                                           q.refuse(std::move(phc.error()));
+                                       });
+                                     });
   if (failed)
     q.refuse(failed);
 }

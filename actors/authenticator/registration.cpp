@@ -33,7 +33,8 @@ void authenticator_core::answer(const register_person& m, asked q) {
   if (auto reason = tidy_name("the reason", m.reason, true); !reason)
     return q.refuse(std::move(reason.error()));
   const auto domain = r->email.substr(r->email.find('@') + 1);
-  if (!may_ask(q, {{register_address_, network_of(q.from.address)}, {register_domain_, domain}, {register_all_, "all"}}))
+  if (!may_ask(q,
+               {{register_address_, network_of(q.from.address)}, {register_domain_, domain}, {register_all_, "all"}}))
     return;
   if (!m.external.empty()) {
     auto external = open_identity(m.external);
@@ -129,7 +130,8 @@ caf::expected<put_access> authenticator_core::decide_person(registering& r) {
                                       token_kind::invitation, text, r.email, now))
       return wrong;
   }
-  auto outcome = judge_registration(settings_.registration, {r.email, r.address_proven, invited != nullptr, r.what.reason});
+  auto outcome =
+    judge_registration(settings_.registration, {r.email, r.address_proven, invited != nullptr, r.what.reason});
   if (!outcome)
     return outcome.error();
   r.outcome = *outcome;
@@ -226,8 +228,8 @@ void authenticator_core::answer(const make_invitation_for& m, asked q) {
            note(access_event::admin_acted, q, q.who, "done", "invitation.make");
            access_done done;
            done.shown = fresh->shown;
-           done.invitations.push_back({to_base32(fresh->kept.hash), fresh->kept.email, fresh->kept.uses_left, now,
-                                       fresh->kept.until});
+           done.invitations.push_back(
+             {to_base32(fresh->kept.hash), fresh->kept.email, fresh->kept.uses_left, now, fresh->kept.until});
            q.done(std::move(done));
          }});
 }

@@ -18,8 +18,8 @@ namespace keyportal {
 
 struct directory_settings {
   session_limits limits;
-  random_bits token_key{}; ///< the installation's, as in access_book
-  random_bits own_key{};   ///< of this process: CSRF tokens and tables
+  random_bits token_key{};                         ///< the installation's, as in access_book
+  random_bits own_key{};                           ///< of this process: CSRF tokens and tables
   std::uint32_t requests_per_minute = 0;           ///< of a person or token; 0: no limit
   std::uint32_t anonymous_requests_per_minute = 0; ///< of an address
   std::function<moment()> now;                     ///< any thread

@@ -132,8 +132,7 @@ void authenticator_core::answer(const confirm_second_factor& m, asked q) {
            }
            auto from = q.from;
            from.agent = pending->agent; // of the browser that began it
-           const auto fresh =
-             fresh_session(session_kind::person, who->id, who->role, second_factor::done, from, *done);
+           const auto fresh = fresh_session(session_kind::person, who->id, who->role, second_factor::done, from, *done);
            change.drop.push_back(access_book::session_id(pending->id));
            if (auto failed = begin_session(change, fresh))
              return failed;

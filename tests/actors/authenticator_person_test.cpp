@@ -61,7 +61,8 @@ TEST_CASE("S6: a code for a new password is for ten minutes, for one use and for
   CHECK(d.why_not(set_new_password{"root@example.com", sent[2], secret{"third correct horse"}}) == errc::code_wrong);
 }
 
-TEST_CASE("S6: an address is proven by a code before anything is made, and the tries are counted when many come at once") {
+TEST_CASE(
+  "S6: an address is proven by a code before anything is made, and the tries are counted when many come at once") {
   std::vector<std::string> sent;
   front_door d{[&sent](authenticator_settings& s) {
     s.registration = {registration_mode::domain, {"example.com"}, true};
@@ -201,8 +202,11 @@ TEST_CASE("A client key opens a view of itself, until it is revoked") {
 }
 
 TEST_CASE("Somebody known elsewhere signs in when linked, never because an e-mail address is the same") {
-  nlohmann::json person{{"name", "Ada"},       {"open_id", "ou_1"},         {"union_id", "on_1"},
-                        {"email", "root@example.com"}, {"tenant_key", "tenant-1"}};
+  nlohmann::json person{{"name", "Ada"},
+                        {"open_id", "ou_1"},
+                        {"union_id", "on_1"},
+                        {"email", "root@example.com"},
+                        {"tenant_key", "tenant-1"}};
   front_door d{[&person](authenticator_settings& s) {
     provider_settings office;
     office.name = "office";

@@ -116,7 +116,8 @@ TEST_CASE("S5: who guesses waits, however many addresses he has, and the owner g
   REQUIRE(d.sign_in("root@example.com", front_door::password, "198.51.100.1"));
   int refused = 0, slowed = 0;
   for (int i = 0; i < 40; ++i) {
-    const auto done = d.sign_in("root@example.com", "guess number " + std::to_string(i), fmt::format("203.0.113.{}", i));
+    const auto done =
+      d.sign_in("root@example.com", "guess number " + std::to_string(i), fmt::format("203.0.113.{}", i));
     REQUIRE_FALSE(done);
     (code_of(done.error()) == errc::slow_down ? slowed : refused) += 1;
   }

@@ -145,8 +145,7 @@ TEST_CASE("A second factor that cannot be read is still asked for, and no code i
   logged log;
   log.people_are(person("u1", "ann@example.com"));
   put_access change;
-  REQUIRE_FALSE(
-    log.book.put(change, "totp/u1", "u1", totp_record{"01234567890123456789", -1, at(0)}));
+  REQUIRE_FALSE(log.book.put(change, "totp/u1", "u1", totp_record{"01234567890123456789", -1, at(0)}));
   change.put.front().sealed += "damaged";
   log.put(change);
   REQUIRE(log.book.find("u1")->totp);
@@ -210,7 +209,9 @@ TEST_CASE("The fold of a log is what reading its end gives, after any walk") {
       case 4:
         CHECK_FALSE(log.book.put_identity(change, who, {"company", "https://i", std::to_string(fill), "", at(step)}));
         break;
-      case 5: CHECK_FALSE(log.book.put(change, "totp/" + who, who, totp_record{std::string(20, 'k'), step, at(0)})); break;
+      case 5:
+        CHECK_FALSE(log.book.put(change, "totp/" + who, who, totp_record{std::string(20, 'k'), step, at(0)}));
+        break;
       default: log.book.drop_all_of(change, *log.book.find(who)); break;
     }
     log.put(change);

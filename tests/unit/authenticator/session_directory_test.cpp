@@ -19,21 +19,20 @@ struct doors {
   std::vector<std::string> told;
 
   explicit doors(std::uint32_t per_minute = 0, std::uint32_t anonymous = 0) {
-    directory = std::make_shared<session_directory>(
-      directory_settings{.limits = {},
-                         .token_key = bits_of(7),
-                         .own_key = bits_of(8),
-                         .requests_per_minute = per_minute,
-                         .anonymous_requests_per_minute = anonymous,
-                         .now = [this] { return at(second); }});
+    directory = std::make_shared<session_directory>(directory_settings{.limits = {},
+                                                                       .token_key = bits_of(7),
+                                                                       .own_key = bits_of(8),
+                                                                       .requests_per_minute = per_minute,
+                                                                       .anonymous_requests_per_minute = anonymous,
+                                                                       .now = [this] { return at(second); }});
     directory->on_end([this](const session& s) { told.push_back(s.subject); });
   }
   /// Its text.
   std::string begin(const std::string& subject, std::uint8_t fill, user_role role = user_role::user,
                     second_factor factor = second_factor::not_asked) {
     session_book alone;
-    auto opened = alone.open({session_kind::person, subject, role, factor, "192.0.2.7", "Firefox"}, bits_of(fill),
-                             at(second));
+    auto opened =
+      alone.open({session_kind::person, subject, role, factor, "192.0.2.7", "Firefox"}, bits_of(fill), at(second));
     access_news news;
     news.begun.push_back(opened.what);
     directory->learn(news);
@@ -81,8 +80,8 @@ TEST_CASE("Without the second factor a session has no rights") {
 TEST_CASE("Whoever is suspended or has another role is out with all sessions and tokens from the next request on") {
   doors d;
   const auto ann = d.begin("u1", 1), bob = d.begin("u2", 2);
-  const auto token = make_api_token(bits_of(7), bits_of(3), bits_of(4), "u1", user_role::admin,
-                                    {token_scope::admin}, "", at(0), at(86'400));
+  const auto token = make_api_token(bits_of(7), bits_of(3), bits_of(4), "u1", user_role::admin, {token_scope::admin},
+                                    "", at(0), at(86'400));
   access_news news;
   news.tokens.push_back({token->kept, user_role::admin, user_state::active});
   d.directory->learn(news);

@@ -33,8 +33,9 @@ inline user person(user_id id, std::string email, user_role role = user_role::us
 
 inline session session_of(std::string subject, std::uint8_t fill, moment now, user_role role = user_role::user) {
   session_book book;
-  return book.open({session_kind::person, std::move(subject), role, second_factor::not_asked, "192.0.2.7", "Firefox"},
-                   bits_of(fill), now)
+  return book
+    .open({session_kind::person, std::move(subject), role, second_factor::not_asked, "192.0.2.7", "Firefox"},
+          bits_of(fill), now)
     .what;
 }
 
