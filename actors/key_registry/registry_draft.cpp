@@ -844,7 +844,8 @@ caf::error registry_book::draft::work(const put_access& what) {
       return make_error(errc::bad_request, "an access record");
     if (one.owner.empty())
       one.owner = made;
-    change(one.id, std::move(one));
+    const auto id = one.id; // which is moved away with the rest
+    change(id, std::move(one));
   }
   for (const auto& id : what.drop)
     if (book_.access_.contains(id))
