@@ -114,13 +114,14 @@ http_response session_answer(const visitor& by, const user* person, const std::s
 
 http_response entered_answer(const access_done& done, const std::string& csrf, cookie_rules cookies) {
   const auto& begun = done.begun;
+  const bool is_in = begun || (!done.user.empty() && !done.waits_for_approval && !done.code_sent);
   auto out = json_answer({{"user", done.user},
                           {"second_factor_needed", begun && begun->factor == second_factor::pending},
                           {"waits_for_approval", done.waits_for_approval},
                           {"code_sent", done.code_sent},
                           {"until", begun ? json(to_rfc3339_ms(begun->until)) : json(nullptr)},
                           {"csrf", begun ? json(csrf) : json(nullptr)}},
-                         begun ? 201 : 202);
+                         is_in ? 201 : 202);
   if (begun)
     out.headers.emplace_back("Set-Cookie",
                              set_cookie(session_cookie, done.session_text.reveal(), cookies, same_site::strict));

@@ -62,9 +62,11 @@ class Browser:
 def first_admin(portal, email="root@example.com"):
     """A browser of the first admin, who is made by the token in the data folder."""
     with open(portal.data + "/first-admin.token", encoding="ascii") as file:
-        token = file.read().strip()
+        token = file.read().split()[0]
     browser = Browser(portal)
     status, answer = browser.register(email=email, name="Root", password=PASSWORD, invitation=token)
+    assert status == 201, (status, answer)
+    status, answer = browser.sign_in(email)
     assert status == 201, (status, answer)
     return browser
 
