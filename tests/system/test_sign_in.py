@@ -152,6 +152,7 @@ class SignIn(unittest.TestCase):
             new = Browser(portal)
             self.assertEqual(new.register(email="new@example.com", name="New", password=PASSWORD,
                                           invitation=invited["text"])[0], 201)
+            self.assertEqual(new.sign_in("new@example.com")[0], 201)
             self.assertEqual(admin.ask("POST", "/api/v1/invitations", {})[0], 201)
             for one in admin.get("/api/v1/invitations")["items"]:
                 self.assertEqual(admin.ask("DELETE", "/api/v1/invitations/" + one["name"])[0], 204)
