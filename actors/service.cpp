@@ -218,6 +218,7 @@ int run_service(const settings& s) {
     .anonymous = s.sign_in.anonymous == "status" ? right_set{right::read_nodes} : right_set{},
     .proxies = networks_of(s.gateway.trusted_proxies),
     .inside = networks_of(s.gateway.inside),
+    .anonymous_inside = s.sign_in.anonymous == "inside" ? right_set{right::read_nodes} : right_set{},
     .door = {},
     .on_session_end =
       [&](std::string_view tag) {

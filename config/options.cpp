@@ -116,8 +116,9 @@ constexpr option table[] = {
   {"sign_in.domains", HERE(sign_in.domains), "", {},
    "E-mail domains, for example example.com or *.example.com. Of the mode domain; in other modes, when there are any, "
    "only their people may register unless they are invited."},
-  {"sign_in.anonymous", HERE(sign_in.anonymous), "nothing", {{}, {}, "nothing|status"},
-   "What people see who did not sign in: nothing, or the state of the nodes without any usage."},
+  {"sign_in.anonymous", HERE(sign_in.anonymous), "inside", {{}, {}, "nothing|inside|status"},
+   "What people see who did not sign in: nothing, or the state of the nodes and their totals; inside: these, but only "
+   "from the networks of gateway.inside and without a proxy."},
   {"sign_in.hash_threads", HERE(sign_in.hash_threads), "1", {"1", "64", {}},
    "Threads that check passwords. Each takes 19 MiB while it works."},
   {"sign_in.requests_per_minute", HERE(sign_in.requests_per_minute), "6000", {"0", "100000000", {}},

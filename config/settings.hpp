@@ -106,7 +106,7 @@ struct settings {
     bool password = false;            ///< whether people may have passwords of ours
     std::string registration;         ///< "closed", "open", "domain", "invitation", "approval"
     std::vector<std::string> domains; ///< lower case; "*.example.com": everything below
-    std::string anonymous;            ///< "nothing" or "status": what is shown to those who did not sign in
+    std::string anonymous;            ///< "nothing", "inside" or "status": what is shown to those who did not sign in
     int hash_threads = 0;
     int requests_per_minute = 0;              ///< of a person or token; 0: no limit
     int anonymous_requests_per_minute = 0;    ///< of an address; 0: no limit

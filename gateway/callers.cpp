@@ -244,10 +244,11 @@ visitor entrance::look(const http_request& request) const {
   const bool pending = who.held && who.held->factor == second_factor::pending;
   if (pending)
     out.unknown = make_error(errc::second_factor_needed);
-  out.who.rights = who.rights | settings_.anonymous;
+  const bool near = place.direct && address && any_has(settings_.inside, *address);
+  out.who.rights = who.rights | settings_.anonymous | (near ? settings_.anonymous_inside : right_set{});
   if (who.kind == caller_kind::session && !pending) // how the nodes are is no secret among people who have keys
     out.who.rights = who.rights | right_set{right::read_nodes};
-  out.inside = who.rights.has(right::read_settings) || (place.direct && address && any_has(settings_.inside, *address));
+  out.inside = near || who.rights.has(right::read_settings);
   out.forged = forgery_of(request, out, callers.get());
   return out;
 }

@@ -80,6 +80,7 @@ struct entrance_settings {
   right_set anonymous;  ///< of whoever reaches the address
   std::vector<network> proxies = {};
   std::vector<network> inside = {}; ///< besides those who may read the settings
+  right_set anonymous_inside = {};  ///< of whoever reaches it from there, without a proxy
 };
 
 /// Tells who sends a request. Any thread.

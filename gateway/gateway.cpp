@@ -264,7 +264,7 @@ void note_refusal(const visit& here, const http_request& request) {
 
 std::shared_ptr<entrance> make_entrance(const gateway_hooks& hooks) {
   return std::make_shared<entrance>(
-    entrance_settings{hooks.control_token, hooks.anonymous, hooks.proxies, hooks.inside});
+    entrance_settings{hooks.control_token, hooks.anonymous, hooks.proxies, hooks.inside, hooks.anonymous_inside});
 }
 
 void visit::note(access_event what, errc result) const {

@@ -59,6 +59,8 @@ struct gateway_hooks {
   right_set anonymous = {};
   /// Of proxies whose word about their clients is taken, and from where metrics and the documentation are read.
   std::vector<network> proxies = {}, inside = {};
+  /// What anybody may who reaches it from there.
+  right_set anonymous_inside = {};
   /// Tells who asks; shared with the server, see `make_entrance`. Null: one of the gateway's own is made.
   std::shared_ptr<entrance> door = {};
   /// Sockets of a session that ended are to be closed, by its tag. From any thread; may be unset.

@@ -149,6 +149,21 @@ TEST_CASE("anonymous people may what is configured, which is status at most") {
   }
 }
 
+TEST_CASE("people who did not sign in see the status from inside, where it is so, and nothing through a proxy") {
+  entrance door({secret{"control"}, {}, {}, {*network::read("127.0.0.0/8")}, {right::read_nodes}});
+  door.know(std::make_shared<test::directory>());
+  http_request request;
+  request.method = "GET";
+  request.path = "/api/v1/nodes";
+  request.peer = "127.0.0.1";
+  CHECK(ask(door, request).status == 0);
+  request.headers = {{"x-forwarded-for", "127.0.0.1"}};
+  CHECK(ask(door, request).status == 401);
+  request.headers = {};
+  request.peer = "192.0.2.7";
+  CHECK(ask(door, request).status == 401);
+}
+
 TEST_CASE("a token may what its scopes and its owner may, and makes no other token") {
   entrance door({secret{"control"}, {}});
   door.know(std::make_shared<test::directory>());
