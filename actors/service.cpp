@@ -12,11 +12,13 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "actors/certificate_watch.hpp"
 #include "actors/compat.hpp"
 #include "actors/data_folder.hpp"
 #include "actors/key_registry/registry_start.hpp"
 #include "actors/nats/child_server.hpp"
 #include "actors/nats/nats_sink.hpp"
+#include "actors/prices/price_preview.hpp"
 #include "actors/supervisor/signals.hpp"
 #include "actors/supervisor/supervisor.hpp"
 #include "actors/telemetry/fail_point.hpp"
@@ -140,7 +142,7 @@ nats::server_settings nats_server(const settings& s) {
   return out;
 }
 
-int run_service(const settings& s) {
+int run_service(const settings& s, const std::string& shown_settings) {
   block_signals();
   umask(077);
   const rlimit no_cores{0, 0}; // a core holds keys in clear
@@ -157,6 +159,14 @@ int run_service(const settings& s) {
   auto token = control_token(s.data_dir);
   if (!token)
     return fail(token.error());
+
+  std::shared_ptr<gateway::tls_identity> identity;
+  if (!s.gateway.tls.certificate.empty()) {
+    auto loaded = gateway::tls_identity::load({s.gateway.tls.certificate, s.gateway.tls.key});
+    if (!loaded)
+      return fail(loaded.error());
+    identity = std::move(*loaded);
+  }
 
   metrics numbers;
   server_slot server;
@@ -219,6 +229,10 @@ int run_service(const settings& s) {
     .proxies = networks_of(s.gateway.trusted_proxies),
     .inside = networks_of(s.gateway.inside),
     .anonymous_inside = s.sign_in.anonymous == "inside" ? right_set{right::read_nodes} : right_set{},
+    .settings_text = shown_settings,
+    .preview_prices =
+      [now = around->now](const std::vector<price>& there, const std::string& format, const std::string& list,
+                          const std::string& only) { return preview_prices(there, format, list, only, now()); },
     .door = {},
     .on_session_end =
       [&](std::string_view tag) {
@@ -227,14 +241,17 @@ int run_service(const settings& s) {
   };
   around->gateway_hooks.door = gateway::make_entrance(around->gateway_hooks);
   around->open_gateway = [&](const gateway_actor& actor) -> caf::error {
-    auto opened = gateway::server::start(
-      {.address = s.gateway.address, .port = s.gateway.port, .threads = s.gateway.threads, .hosts = s.gateway.hosts},
-      gateway::callbacks_for(actor, around->gateway_hooks.door));
+    auto opened = gateway::server::start({.address = s.gateway.address,
+                                          .port = s.gateway.port,
+                                          .threads = s.gateway.threads,
+                                          .hosts = s.gateway.hosts,
+                                          .tls = identity},
+                                         gateway::callbacks_for(actor, around->gateway_hooks.door));
     if (!opened)
       return opened.error();
     const bool v6 = s.gateway.address.find(':') != std::string::npos;
-    const auto url =
-      fmt::format(fmt::runtime(v6 ? "http://[{}]:{}" : "http://{}:{}"), s.gateway.address, (*opened)->port());
+    const auto url = fmt::format(fmt::runtime(v6 ? "{}://[{}]:{}" : "{}://{}:{}"), identity ? "https" : "http",
+                                 s.gateway.address, (*opened)->port());
     server.set(std::move(*opened));
     if (auto error = write_file(s.data_dir / "gateway.url", url + "\n"))
       return error;
@@ -246,6 +263,9 @@ int run_service(const settings& s) {
     return {};
   };
 
+  std::optional<certificate_watch> certificates;
+  if (identity)
+    certificates.emplace(identity, s.data_dir / "gateway.pin", numbers);
   auto end = std::make_shared<service_end>();
   {
     caf::actor_system_config config;

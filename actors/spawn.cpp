@@ -139,6 +139,10 @@ authenticator_settings authenticator_of(const surroundings& around) {
   out.seal = {vault.seal, vault.open};
   out.draw = vault.draw;
   out.now = around.now;
+  if (const auto& mailer = around.mailer) {
+    out.mail = [mailer](send_code what) { caf::anon_send(mailer, std::move(what)); };
+    out.tell = [mailer](notice what) { caf::anon_send(mailer, std::move(what)); };
+  }
   return out;
 }
 

@@ -17,6 +17,7 @@
 #include "messages/access.hpp"
 #include "messages/actors.hpp"
 #include "messages/exports.hpp"
+#include "messages/mail.hpp"
 #include "messages/store_care.hpp"
 #include "storage/ledger.hpp"
 
@@ -34,6 +35,7 @@ struct surroundings {
   publisher_settings shipping;
   sink_factory make_sink;
   gateway::gateway_hooks gateway_hooks;
+  mailer_actor mailer;                                               ///< null: no mail is configured
   std::function<void(std::shared_ptr<const std::string>)> broadcast; ///< to all WebSockets
   std::function<caf::error(gateway_actor)> open_gateway;             ///< begins to listen
   std::function<caf::error(const shared_actors&)> open_compat;       ///< likewise, for other tools; may be unset

@@ -76,8 +76,9 @@ constexpr option table[] = {
    "How often a node's keys are compared with what they should be."},
 
   {"gateway.listen", HERE(gateway.listen), "127.0.0.1:8390", {},
-   "Where the page, the API and the WebSocket are served; port 0 takes any free one. Keep it on loopback and "
-   "put a proxy with TLS before it: browsers keep no sign-in that came over plain HTTP from elsewhere."},
+   "Where the page, the API and the WebSocket are served; port 0 takes any free one. Beyond loopback give it a "
+   "certificate (gateway.tls.certificate) or put a proxy with TLS before it: browsers keep no sign-in that came over plain "
+   "HTTP from elsewhere."},
   {"gateway.hosts", HERE(gateway.hosts), "", {},
    "Further names (host or host:port) by which browsers may reach the page, for example behind a reverse proxy."},
   {"gateway.trusted_proxies", HERE(gateway.trusted_proxies), "", {},
@@ -88,6 +89,11 @@ constexpr option table[] = {
    "forwarded by a proxy that is not trusted is never from there."},
   {"gateway.threads", HERE(gateway.threads), "1", {"1", "64", {}},
    "Threads that serve connections."},
+  {"gateway.tls.certificate", HERE(gateway.tls.certificate), "", {},
+   "PEM file with the certificate for gateway.listen and those that lead to its root. Then TLS 1.2 and newer is spoken there, "
+   "and nothing else. The files are looked at every few seconds; what changed counts for new connections."},
+  {"gateway.tls.key", HERE(gateway.tls.key), "", {},
+   "PEM file with its private key, readable by nobody else (mode 0600)."},
 
   {"compat.listen", HERE(compat.listen), "", {},
    "Where tools that were made for CLIProxyAPI find its usage: /usage, /usage/export, /usage/import, /usage-queue and "

@@ -87,6 +87,10 @@ struct settings {
     std::vector<std::string> trusted_proxies;
     std::vector<std::string> inside;
     int threads = 0;
+    struct tls_settings {
+      std::filesystem::path certificate; ///< empty: plain HTTP
+      std::filesystem::path key;
+    } tls;
   } gateway;
 
   struct compat_settings {

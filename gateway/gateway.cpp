@@ -8,6 +8,8 @@
 #include "gateway/copies.hpp"
 #include "gateway/export_routes.hpp"
 #include "gateway/handlers.hpp"
+#include "gateway/job_routes.hpp"
+#include "gateway/original_routes.hpp"
 #include "gateway/own_routes.hpp"
 #include "gateway/problem.hpp"
 #include "gateway/registry_routes.hpp"
@@ -48,20 +50,43 @@ void gather(const visit& here, const Handle& whom, Message message, std::shared_
     [then](const caf::error&) { then(); });
 }
 
+/// The summary is the same for everybody, and pages ask for it all the time: those who come while one is made share the
+/// next one, so what each is told is no older than the question.
+void make_summary(const visit& here) {
+  auto& state = here.self->state;
+  state.summary_under_way = true;
+  const auto whose = std::make_shared<std::vector<visit>>(std::exchange(state.summary_wanted, {}));
+  const auto told = [here, whose](const http_response& answer) {
+    for (const auto& one : *whose)
+      one.answer(answer);
+    auto& now = here.self->state;
+    now.summary_under_way = false;
+    if (!now.summary_wanted.empty())
+      make_summary(visit(now.summary_wanted.front()));
+  };
+  here.ask_or<overview>(
+    state.handles.feed, read_overview{}, short_wait,
+    [here, told](const overview& now) {
+      const auto& asked = here.self->state;
+      auto all = std::make_shared<summary_parts>(
+        summary_parts{now, {}, {}, asked.hooks.demo, asked.hooks.currency, asked.hooks.currency_rate, {}, {}});
+      const auto came = [told, all, awaited = std::make_shared<int>(4)] {
+        if (--*awaited == 0)
+          told(summary_answer(*all));
+      };
+      gather(here, asked.handles.publisher, read_publisher_state{}, all, &summary_parts::publisher, came);
+      gather(here, asked.handles.ledger, read_ledger_state{}, all, &summary_parts::ledger, came);
+      gather(here, asked.handles.backups, read_backup_state{}, all, &summary_parts::backups, came);
+      gather(here, asked.handles.retention, read_retention_state{}, all, &summary_parts::retention, came);
+    },
+    [told](const caf::error& error) { told(problem(error)); });
+}
+
 void summary(const visit& here) {
-  here.ask<overview>(here.self->state.handles.feed, read_overview{}, short_wait, [here](const overview& now) {
-    const auto& state = here.self->state;
-    auto all = std::make_shared<summary_parts>(
-      summary_parts{now, {}, {}, state.hooks.demo, state.hooks.currency, state.hooks.currency_rate, {}, {}});
-    const auto came = [here, all, awaited = std::make_shared<int>(4)] {
-      if (--*awaited == 0)
-        here.answer(summary_answer(*all));
-    };
-    gather(here, state.handles.publisher, read_publisher_state{}, all, &summary_parts::publisher, came);
-    gather(here, state.handles.ledger, read_ledger_state{}, all, &summary_parts::ledger, came);
-    gather(here, state.handles.backups, read_backup_state{}, all, &summary_parts::backups, came);
-    gather(here, state.handles.retention, read_retention_state{}, all, &summary_parts::retention, came);
-  });
+  auto& state = here.self->state;
+  state.summary_wanted.push_back(here);
+  if (!state.summary_under_way)
+    make_summary(here);
 }
 
 void readiness(const visit& here) {
@@ -182,10 +207,17 @@ void handle(const visit& here) {
     return here.answer(health_answer());
   if (state.draining)
     return here.fail(make_error(errc::shutting_down));
-  if (state.waiting >= most_waiting && about != topic::asset)
+  if (state.waiting + state.summary_wanted.size() >= most_waiting && about != topic::asset)
     return here.fail(make_error(errc::too_many_requests));
+  if (about == topic::import_file || about == topic::restore || about == topic::replay_letters
+      || about == topic::verify_audit)
+    note_long_request(here);
   if (is_about_store(about))
     return about_store(here);
+  if (is_about_jobs(about))
+    return about_jobs(here);
+  if (is_about_original(about))
+    return about_original(here);
   if (is_about_access(about))
     return about_access(here);
   if (is_about_oneself(about))
@@ -261,6 +293,9 @@ void note_refusal(const visit& here, const http_request& request) {
 }
 
 } // namespace
+
+gateway_state::gateway_state() = default;
+gateway_state::~gateway_state() = default;
 
 std::shared_ptr<entrance> make_entrance(const gateway_hooks& hooks) {
   return std::make_shared<entrance>(
@@ -343,6 +378,7 @@ websocket_admission admit(const std::shared_ptr<const entrance>& door, const htt
   again.method = "GET";
   again.path = request.path;
   again.peer = request.peer;
+  again.encrypted = request.encrypted;
   for (const auto& header : request.headers)
     if (header.first == "cookie" || header.first == "authorization" || header.first == "host"
         || header.first == "forwarded" || header.first.starts_with("x-forwarded-"))

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "gateway/body_fields.hpp"
 #include "gateway/handlers.hpp"
 #include "gateway/registry_answers.hpp"
 #include "gateway/registry_bodies.hpp"
@@ -138,7 +139,9 @@ void change_state(const visit& here) {
   if (!to)
     return here.fail(to.error());
   with_person(here, here.asked.name, [here, to = *to](const user& who) {
-    judged(here, who, who.role, to, registry_question{set_user_state{who.id, to}});
+    auto what = to;
+    what.id = who.id;
+    judged(here, who, who.role, to.to, registry_question{std::move(what)});
   });
 }
 
@@ -268,6 +271,44 @@ void put_all_prices(const visit& here) {
   return what ? command(here, registry_question{std::move(*what)}, prices_done_answer) : here.fail(what.error());
 }
 
+/// All prices, looked up page by page, for a preview.
+struct preview_wanted {
+  std::string format, list, only;
+  std::vector<price> there;
+};
+
+void preview_on(const visit& here, const std::shared_ptr<preview_wanted>& all) {
+  list_prices which;
+  which.after = all->there.empty() ? std::string{} : all->there.back().id;
+  which.limit = 1000;
+  here.ask<price_page>(registry_of(here), std::move(which), short_wait, [here, all](const price_page& page) {
+    all->there.insert(all->there.end(), page.prices.begin(), page.prices.end());
+    if (page.more && !page.prices.empty())
+      return preview_on(here, all);
+    const auto& preview = here.self->state.hooks.preview_prices;
+    const auto told = preview ? preview(all->there, all->format, all->list, all->only)
+                              : caf::expected<std::string>{make_error(errc::shutting_down, "not started yet")};
+    if (!told)
+      return here.fail(told.error());
+    http_response out;
+    out.body = std::make_shared<const std::string>(*told);
+    here.answer(std::move(out));
+  });
+}
+
+void preview_all_prices(const visit& here) {
+  fields all(body_of(here));
+  auto wanted = std::make_shared<preview_wanted>();
+  all.text("format", wanted->format, true);
+  all.text("list", wanted->list, true);
+  all.text("only", wanted->only);
+  if (auto wrong = all.finish())
+    return here.fail(wrong);
+  if (wanted->format != "litellm" && wanted->format != "models-dev")
+    return here.fail(make_error(errc::bad_request, "format is litellm or models-dev"));
+  preview_on(here, wanted);
+}
+
 void drop_all_prices(const visit& here) {
   auto what = read_drop_prices(body_of(here));
   return what ? command(here, registry_question{std::move(*what)}, prices_done_answer) : here.fail(what.error());
@@ -389,6 +430,7 @@ void about_registry(const visit& here) {
     case topic::drop_policy: return command(here, registry_question{drop_policy{here.asked.name}});
     case topic::prices: return list_all_prices(here);
     case topic::put_prices: return put_all_prices(here);
+    case topic::preview_prices: return preview_all_prices(here);
     case topic::drop_prices: return drop_all_prices(here);
     case topic::unpriced: return list_without_price(here);
     case topic::reprice: return begin_reprice(here);

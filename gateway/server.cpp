@@ -160,6 +160,8 @@ void server::impl::on_accept(beast::error_code error, tcp::socket socket) {
 
 void server::impl::turn_away(tcp::socket socket) {
   core->turned_away.fetch_add(1, std::memory_order_relaxed);
+  if (core->settings.tls)
+    return; // nothing that it could read
   static constexpr std::string_view full = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 2\r\n"
                                            "Connection: close\r\n\r\n";
   beast::error_code ignored;

@@ -13,6 +13,7 @@
 
 #include <caf/expected.hpp>
 
+#include "gateway/tls.hpp"
 #include "messages/http.hpp"
 
 namespace keyportal::gateway {
@@ -24,7 +25,8 @@ struct server_settings {
   std::string address = "127.0.0.1"; ///< numeric, IPv4 or IPv6
   std::uint16_t port = 0;            ///< 0: any free one, see `server::port`
   int threads = 1;
-  std::vector<std::string> hosts; ///< further names taken as Host, see host_rules.hpp
+  std::vector<std::string> hosts;               ///< further names taken as Host, see host_rules.hpp
+  std::shared_ptr<const tls_identity> tls = {}; ///< null: plain HTTP
 
   std::size_t max_header_bytes = 16 << 10; ///< request line and headers
   std::size_t max_body_bytes = 64 << 20;   ///< where `server_callbacks::rule_for_body` does not say less

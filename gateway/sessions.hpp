@@ -19,6 +19,7 @@
 
 #include "gateway/host_rules.hpp"
 #include "gateway/server.hpp"
+#include "gateway/wire_stream.hpp"
 
 namespace keyportal::gateway {
 
@@ -62,6 +63,9 @@ struct server_core : std::enable_shared_from_this<server_core> {
   /// Until no connection is left or the time is over.
   void wait_until_empty(std::chrono::milliseconds at_most);
 
+  /// For a connection that begins; null: without TLS.
+  [[nodiscard]] std::shared_ptr<ssl_ctx_st> tls() const { return settings.tls ? settings.tls->context() : nullptr; }
+
   /// The deadline for moving that many bytes.
   [[nodiscard]] std::chrono::milliseconds time_for(std::size_t bytes) const;
 
@@ -78,7 +82,7 @@ public:
 /// One WebSocket: sends the greeting, then broadcasts in order; ignores what the client says.
 class ws_session final : public connection, public std::enable_shared_from_this<ws_session> {
 public:
-  ws_session(server_core& core, beast::tcp_stream&& stream, websocket_admission admission);
+  ws_session(server_core& core, wire_stream&& stream, websocket_admission admission);
   ~ws_session() override;
 
   /// Answers the upgrade and goes on from there.
@@ -101,7 +105,7 @@ private:
   void begin_close(std::uint16_t code, std::string reason);
 
   server_core& core_;
-  beast::websocket::stream<beast::tcp_stream> ws_;
+  beast::websocket::stream<wire_stream> ws_;
   const websocket_admission admission_;
   net::steady_timer closing_timer_;
   net::steady_timer check_timer_;

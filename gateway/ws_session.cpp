@@ -34,7 +34,7 @@ private:
   std::atomic<bool> given_{false};
 };
 
-ws_session::ws_session(server_core& core, beast::tcp_stream&& stream, websocket_admission admission)
+ws_session::ws_session(server_core& core, wire_stream&& stream, websocket_admission admission)
   : core_(core), ws_(std::move(stream)), admission_(std::move(admission)), closing_timer_(ws_.get_executor()),
     check_timer_(ws_.get_executor()) {}
 

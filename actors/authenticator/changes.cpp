@@ -131,6 +131,13 @@ void authenticator_core::learn(const access_news& news) {
     note(access_event::session_ended, {{one.address, {}}, {}, {}}, one.subject, "done", one.name);
   for (const auto& who : news.changed)
     pending_totp_.erase(who.id);
+  for (auto told : news.notices) {
+    if (!settings_.tell)
+      break;
+    if (told.what == notice::kind::registration_waits)
+      told.to = book_.addresses_of_admins();
+    settings_.tell(std::move(told));
+  }
 }
 
 // --- what time brings ------------------------------------------------------------------------------------------------

@@ -86,7 +86,15 @@ metrics::metrics()
     records_refused(one(
       gauges(*registry_, "keyportal_records_refused", "Tries to enter records of days whose raw records are gone."))),
     retention_held(one(gauges(*registry_, "keyportal_retention_held_back",
-                              "Days of nodes whose raw records should have gone and stay."))) {
+                              "Days of nodes whose raw records should have gone and stay."))),
+    certificate_ends(one(gauges(*registry_, "keyportal_certificate_days_left",
+                                "Days until the gateway's certificate ends; 0 without TLS."))),
+    certificate_read(
+      counters(*registry_, "keyportal_certificate_reloads_total", "Changed certificate files that were looked at.")
+        .Add({{"result", "ok"}})),
+    certificate_bad(
+      counters(*registry_, "keyportal_certificate_reloads_total", "Changed certificate files that were looked at.")
+        .Add({{"result", "failed"}})) {
   plain_.Add({{"version", KEYPORTAL_VERSION}}).Set(1);
 }
 

@@ -168,7 +168,7 @@ class SignIn(unittest.TestCase):
             for email in ("new@example.com", "nobody@example.com"):
                 # Without mail nobody is sent a code, and the answer tells nothing of who there is.
                 status, told = stranger.ask("POST", "/api/v1/password/reset", {"email": email})
-                self.assertEqual((status, told["code"]), (403, "right_missing"), told)
+                self.assertEqual((status, told["code"]), (403, "mail_off"), told)
             self.assertEqual(stranger.get("/api/v1/sign-in/providers")["items"], [])
             self.assertEqual(stranger.ask("GET", "/sign-in/company")[1]["code"], "provider_unknown")
             self.assertEqual(stranger.ask("GET", "/sign-in/company/callback?code=c&state=s")[0], 303)
