@@ -171,7 +171,9 @@ shared_actors spawn_shared(caf::actor_system& system, const surroundings& around
   a.analyst =
     spawn_analyst(system, own_thread,
                   {.zone = zone.empty() ? calendar::zone_of_this_machine() : zone, .now = around.now}, around.store);
-  a.exporter = spawn_exporter(system, own_thread, around.now, around.store, *around.numbers);
+  export_limits exports;
+  exports.scratch = around.configured.data_dir; // as large as what is exported; the system's folder for such may be in memory
+  a.exporter = spawn_exporter(system, own_thread, around.now, around.store, *around.numbers, std::move(exports));
   a.backups = spawn_backup_keeper(system, own_thread, backups_of(around), a.ledger, around.store, *around.numbers);
   a.retention =
     spawn_retention_keeper(system, own_thread, retention_of(around), a.ledger, around.store, *around.numbers);

@@ -105,7 +105,7 @@ caf::error make_arrivals(database& db, sequence last) {
     std::vector<found> window;
     const auto take = [&](const record_key& key, const record_value& value) -> caf::error {
       if (value.seq >= first && value.seq - first < most_in_window)
-        window.push_back({{value.seq, key.at_ns, key.id}, key.node});
+        window.push_back({{value.seq, ms_of_ns(key.at_ns)}, key.node});
       return {};
     };
     if (auto failed = each_record(db, take))
@@ -151,8 +151,9 @@ bool decode_version_1(std::string_view in, outbox_value& out) {
     return false;
   for (sequence seq = 0; count > 0; --count) {
     std::uint64_t step = 0;
-    arrival_record ignored;
-    if (!get_varint(in, step) || step == 0 || !get_fixed(in, ignored.at_ns) || !get_bytes(in, ignored.id.bytes))
+    std::int64_t ignored_ns = 0;
+    record_id ignored;
+    if (!get_varint(in, step) || step == 0 || !get_fixed(in, ignored_ns) || !get_bytes(in, ignored.bytes))
       return false;
     seq += step;
     if (!out.waiting.empty() && out.waiting.back().last + 1 == seq)
@@ -241,8 +242,9 @@ caf::error migrate(database& db, const names& dictionary) {
   position_value position;
   if (*row && !decode(**row, position))
     return damaged("position");
-  // Schema 4 lets records go (retirement.hpp); there is nothing to make anew.
-  if (version == 3) {
+  // Schema 4 lets records go (retirement.hpp), schema 5 writes records and arrivals in another form and reads both;
+  // there is nothing to make anew.
+  if (version >= 3) {
     rocksdb::WriteBatch batch;
     batch.Put(db.handle(family::meta), key, encode_number(schema_version));
     return db.write(batch, true);

@@ -138,10 +138,12 @@ namespace {
 class arrivals_sweep {
 public:
   arrivals_sweep(const database& db, const view& as_of, const numbered_day& which, std::int64_t first_ns)
-    : db_(&db), which_(which), first_ns_(first_ns), begin_(begin_of_day(which.day)), end_(begin_of_day(which.day + 1)) {
-    options_.snapshot = as_of.get();
-    options_.fill_cache = false;
-    row_.reset(db.raw().NewIterator(options_, db.handle(family::arrivals)));
+    : finder_(db, as_of.get(), false), which_(which), first_ms_(ms_of_ns(first_ns)),
+      begin_ms_(ms_of_ns(begin_of_day(which.day))), end_ms_(ms_of_ns(begin_of_day(which.day + 1))) {
+    rocksdb::ReadOptions options;
+    options.snapshot = as_of.get();
+    options.fill_cache = false;
+    row_.reset(db.raw().NewIterator(options, db.handle(family::arrivals)));
   }
 
   /// `sequences` ascend.
@@ -188,25 +190,22 @@ private:
     if (row.node != which_.node)
       return damaged("arrivals");
     for (const auto& one : row.records) {
-      if (one.at_ns >= begin_ && one.at_ns < end_)
+      if (one.at_ms >= begin_ms_ && one.at_ms < end_ms_)
         continue;
-      if (one.at_ns >= first_ns_)
+      if (one.at_ms >= first_ms_)
         return false;
-      rocksdb::PinnableSlice there;
-      const auto status = db_->raw().Get(options_, db_->handle(family::records),
-                                         encode_key(record_key{row.node, one.at_ns, one.id}), &there);
-      if (status.ok())
+      const auto there = finder_.find(row.node, one);
+      if (!there)
+        return there.error();
+      if (*there)
         return false;
-      if (!status.IsNotFound())
-        return to_error(status);
     }
     return true;
   }
 
-  const database* db_;
+  record_finder finder_;
   numbered_day which_;
-  std::int64_t first_ns_, begin_, end_;
-  rocksdb::ReadOptions options_;
+  std::int64_t first_ms_, begin_ms_, end_ms_; // days begin with a millisecond
   std::unique_ptr<rocksdb::Iterator> row_;
 };
 

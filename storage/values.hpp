@@ -63,11 +63,13 @@ struct record_value {
   bool operator==(const record_value&) const = default;
 };
 
-/// Where a record of a sequence lies; the node is the row's.
+/// Full milliseconds, rounded down, before 1970 too.
+constexpr std::int64_t ms_of_ns(std::int64_t ns) { return ns / 1'000'000 - (ns % 1'000'000 < 0 ? 1 : 0); }
+
+/// Where a record of a sequence lies: among those of its millisecond the one with that sequence. The node is the row's.
 struct arrival_record {
   sequence seq = 0;
-  std::int64_t at_ns = 0;
-  record_id id;
+  std::int64_t at_ms = 0; ///< Unix time, see ms_of_ns
   bool operator==(const arrival_record&) const = default;
 };
 

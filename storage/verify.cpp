@@ -60,6 +60,7 @@ caf::error check_arrivals(const database& db, const view& as_of, const names& di
                           const first_moments& first) {
   std::uint64_t items = 0;
   sequence before = 0;
+  record_finder finder{db, as_of.get(), false};
   std::vector<found_record> found;
   auto failed = db.each(
     family::arrivals, key_prefix<arrivals_key>(), {},
@@ -73,7 +74,7 @@ caf::error check_arrivals(const database& db, const view& as_of, const names& di
       before = of.last;
       const auto at = first.find(row.node);
       if (auto missing =
-            read_records(db, as_of, row.node, at == first.end() ? INT64_MIN : at->second, row.records, found))
+            read_records(finder, row.node, at == first.end() ? INT64_MIN : at->second, row.records, found))
         return missing;
       items += found.size();
       const auto extras = extras_of(of, row, dictionary.seal());
