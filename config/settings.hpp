@@ -87,6 +87,8 @@ struct settings {
     std::vector<std::string> trusted_proxies;
     std::vector<std::string> inside;
     int threads = 0;
+    int max_connections = 0; ///< WebSockets included
+    int max_frames = 0;      ///< waiting for one WebSocket
   } gateway;
 
   struct compat_settings {
