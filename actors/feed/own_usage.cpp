@@ -46,17 +46,24 @@ void own_usage::listen(const live_person& person) {
 }
 
 void own_usage::leave(const std::string& subject) {
-  people_.erase(subject);
-  std::erase_if(subjects_of_, [&](auto& one) {
-    std::erase(one.second, subject);
-    return one.second.empty();
-  });
+  const auto found = people_.find(subject);
+  if (found == people_.end())
+    return;
+  for (const auto& key : found->second.keys)
+    if (const auto of = subjects_of_.find(key); of != subjects_of_.end()) {
+      std::erase(of->second, subject);
+      if (of->second.empty())
+        subjects_of_.erase(of);
+    }
+  people_.erase(found);
 }
 
 void own_usage::own(const key_id& key, const std::string& subject) {
   auto& of = subjects_of_[key];
-  if (std::find(of.begin(), of.end(), subject) == of.end())
-    of.push_back(subject);
+  if (std::find(of.begin(), of.end(), subject) != of.end())
+    return;
+  of.push_back(subject);
+  people_[subject].keys.push_back(key);
 }
 
 void own_usage::learn(const std::string& subject, const std::vector<key_id>& keys) {
@@ -102,7 +109,7 @@ own_usage::news own_usage::on(const committed& m, moment day, moment now) {
     for (const auto& subject : found->second) {
       auto& it = people_[subject];
       if (it.day != day) // what was used before this record is asked for: the day may have begun without a listener
-        it = {it.is_key, day, false, false, {}, {}};
+        it = {it.is_key, day, false, false, {}, {}, std::move(it.keys)};
       use came{r.seq, r.key, {}};
       came.amount.add(r.tokens, r.parts, r.latency_ms, r.failed);
       if (it.known) {
@@ -138,12 +145,12 @@ own_usage::news own_usage::answer(const std::string& subject, moment from, const
       it.today[row.of.front()] = totals_of(row.all.sums);
   std::set<key_id> changed;
   auto last = report->position;
-  for (const auto& one : waiting) {
-    changed.insert(one.key);
-    if (one.seq <= report->position)
+  for (const auto& came : waiting) {
+    changed.insert(came.key);
+    if (came.seq <= report->position)
       continue;
-    it.today[one.key].add(one.amount);
-    last = std::max(last, one.seq);
+    it.today[came.key].add(came.amount);
+    last = std::max(last, came.seq);
   }
   for (const auto& key : changed)
     out.frames.emplace_back(subject, frame(key, it.today[key], last, now));

@@ -41,17 +41,18 @@ private:
     key_id key;
     totals amount;
   };
-  struct one {
+  struct listener {
     bool is_key = false; ///< the subject is a key, not a person
     moment day{};        ///< that `today` is of
     bool known = false;  ///< `today` holds what was used before
     bool asked = false;
     std::unordered_map<key_id, totals> today;
     std::vector<use> waiting; ///< came since it was asked
+    std::vector<key_id> keys;
   };
   static live_frame_ptr frame(const key_id& key, const totals& today, sequence position, moment now);
 
-  std::unordered_map<std::string, one> people_;
+  std::unordered_map<std::string, listener> people_;
   std::unordered_map<key_id, std::vector<std::string>> subjects_of_; ///< its owner, and whoever sees only it
 };
 

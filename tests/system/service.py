@@ -27,7 +27,7 @@ def find_program(name):
     """The program of the build that KEYPORTAL_BUILD names, else of the newest build."""
     given = os.environ.get("KEYPORTAL_BUILD")
     folders = [given] if given else [os.path.join(ROOT, "build", n) for n in ("release", "dev", "nats", "lead")]
-    found = [os.path.join(folder, place, name) for folder in folders for place in ("bin", "actors", "tests/cpa_sim")]
+    found = [os.path.join(folder, place, name) for folder in folders for place in ("bin", "actors", "tests/cpa_sim", "tests/bench")]
     found = [path for path in found if os.access(path, os.X_OK) and os.path.isfile(path)]
     if not found:
         raise RuntimeError(f"{name} is not built; run deploy/test, or set KEYPORTAL_BUILD")
