@@ -76,9 +76,7 @@ struct gateway_state {
   gateway_handles handles;
   gateway_hooks hooks;
   bool draining = false;
-  std::size_t waiting = 0; ///< questions without an answer yet
-  /// A change of an admin's role or state is under way. Shared, since who waits for it may outlive the state.
-  std::shared_ptr<bool> judging = std::make_shared<bool>(false);
+  std::size_t waiting = 0;                                              ///< questions without an answer yet
   std::array<caf::actor_clock::time_point, access_event_count> noted{}; ///< when each was told last
   std::deque<std::pair<std::string, std::string>> exports;              ///< ids with whose they are; the last so many
   static inline const char* name = "gateway";

@@ -856,6 +856,15 @@ caf::error registry_book::draft::work(const put_access& what) {
 
 // --- the end of it ------------------------------------------------------------------------------------------------
 
+caf::error registry_book::draft::check_admins() const {
+  auto left = book_.active_admins_;
+  for (const auto& [id, one] : users_) {
+    left -= one.before && is_active_admin(*one.before) ? 1 : 0;
+    left += is_active_admin(one.after) ? 1 : 0;
+  }
+  return book_.active_admins_ > 0 && left == 0 ? make_error(errc::last_admin) : caf::error{};
+}
+
 registry_book::decision registry_book::draft::finish(std::string_view what) {
   auto entry = std::make_shared<registry_entry>();
   entry->position = book_.position_ + 1;
