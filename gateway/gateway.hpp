@@ -20,6 +20,7 @@
 #include "messages/access.hpp"
 #include "messages/actors.hpp"
 #include "messages/ledger_check.hpp"
+#include "messages/live.hpp"
 #include "messages/exports.hpp"
 #include "messages/secret.hpp"
 #include "messages/store_care.hpp"
@@ -42,6 +43,7 @@ struct gateway_handles {
   authenticator_actor authenticator = {};
   /// Null: there is nobody but the holder of the control token and whoever else asks.
   std::shared_ptr<caller_directory> callers = {};
+  live_actor live = {};
 };
 
 struct gateway_hooks {
@@ -103,8 +105,8 @@ struct gateway_state {
 gateway_actor::behavior_type gateway(gateway_actor::stateful_pointer<gateway_state> self, gateway_handles handles,
                                      gateway_hooks hooks);
 
-/// Ties a server to the actor: requests and WebSocket greetings go to it; the door decides whose WebSocket is taken, and
-/// with the table of routes how large bodies may be.
-server_callbacks callbacks_for(gateway_actor actor, std::shared_ptr<const entrance> door);
+/// Ties a server to the actors: requests go to the one, WebSockets listen to the other; the door decides whose WebSocket
+/// is taken, and with the table of routes how large bodies may be.
+server_callbacks callbacks_for(gateway_actor actor, live_actor live, std::shared_ptr<const entrance> door);
 
 } // namespace keyportal::gateway

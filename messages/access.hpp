@@ -62,6 +62,9 @@ public:
   [[nodiscard]] virtual rate take(const caller& who, std::string_view address) = 0;
   /// Calls `ended` with each session that ends, from whichever thread ends it; may not block. Sockets close by it.
   virtual void on_end(std::function<void(const session&)> ended) = 0;
+  /// Likewise with whoever may from now on do more or less than before by a session or a token that goes on, or whose token
+  /// ended.
+  virtual void on_change(std::function<void(std::string_view subject)>) {}
 };
 
 // --- AUTHENTICATOR: signs people in and keeps what they get in by ------------------------

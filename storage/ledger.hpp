@@ -105,6 +105,16 @@ public:
   /// At most `limit` (and 10,000) items with a sequence above `after`.
   [[nodiscard]] caf::expected<outbox_page> read_outbox(sequence after, std::uint32_t limit) const;
 
+  /// So many events are kept at least, the newest ones, besides those that wait in the outbox; totals are none.
+  static constexpr std::uint64_t events_kept = 20'000;
+  struct event_page {
+    std::vector<node_event> events; ///< ascending
+    sequence horizon = 0;           ///< events up to here are not kept (any more)
+    sequence last = 0;              ///< the ledger's position, at least that of the last event
+  };
+  /// At most `limit` (and 10,000) events with a sequence above `after`; fewer when there are no more. Any thread.
+  [[nodiscard]] caf::expected<event_page> events(sequence after, std::uint32_t limit) const;
+
   /// At most `limit` (and 10,000) records with a sequence above `after`, in the order in which they came; fewer when
   /// there are no more. For one node: reads past those of others, which takes its time where they are many.
   /// `whole`: with client key and source.

@@ -384,13 +384,3 @@ TEST_CASE_METHOD(scene, "a hook that throws is an error of that answer only") {
   CHECK(get("/metrics").body().at("code") == "internal");
   CHECK(get("/healthz").status() == 200);
 }
-
-TEST_CASE_METHOD(scene, "a WebSocket is greeted by the feed through the same actor") {
-  begin();
-  const auto callbacks = callbacks_for(it, make_entrance(hooks));
-  frame greeted;
-  callbacks.on_websocket([&](frame text) { greeted = std::move(text); });
-  settle();
-  REQUIRE(greeted);
-  CHECK(*greeted == R"({"type":"overview"})");
-}
