@@ -94,6 +94,12 @@ constexpr option table[] = {
    "and nothing else. The files are looked at every few seconds; what changed counts for new connections."},
   {"gateway.tls.key", HERE(gateway.tls.key), "", {},
    "PEM file with its private key, readable by nobody else (mode 0600)."},
+  {"gateway.max_connections", HERE(gateway.max_connections), "1024", {"16", "100000", {}},
+   "Connections at once, WebSockets and event streams included; one more is told 503. The process must be allowed so "
+   "many open files and 512 more: it raises its own limit as far as it may, and does not start where that is not enough."},
+  {"gateway.max_frames", HERE(gateway.max_frames), "256", {"128", "65536", {}},
+   "Frames that may wait for one WebSocket. A client that reads so slowly that it would be more is cut, and asks again "
+   "from where it was."},
 
   {"compat.listen", HERE(compat.listen), "", {},
    "Where tools that were made for CLIProxyAPI find its usage: /usage, /usage/export, /usage/import, /usage-queue and "

@@ -91,6 +91,8 @@ struct settings {
       std::filesystem::path certificate; ///< empty: plain HTTP
       std::filesystem::path key;
     } tls;
+    int max_connections = 0; ///< WebSockets included
+    int max_frames = 0;      ///< waiting for one WebSocket
   } gateway;
 
   struct compat_settings {

@@ -9,6 +9,7 @@
 #include "gateway/export_routes.hpp"
 #include "gateway/handlers.hpp"
 #include "gateway/job_routes.hpp"
+#include "gateway/live_clients.hpp"
 #include "gateway/original_routes.hpp"
 #include "gateway/own_routes.hpp"
 #include "gateway/problem.hpp"
@@ -87,6 +88,23 @@ void summary(const visit& here) {
   state.summary_wanted.push_back(here);
   if (!state.summary_under_way)
     make_summary(here);
+}
+
+void listen(const visit& here) {
+  const auto& state = here.self->state;
+  if (!state.handles.live)
+    return here.fail(make_error(errc::shutting_down, "not started yet"));
+  const auto& request = here.exchange->request;
+  auto what = read_live_query(request);
+  if (!what)
+    return here.fail(what.error());
+  http_response out;
+  out.content_type = "text/event-stream";
+  out.headers.emplace_back("X-Accel-Buffering", "no"); // a proxy that gathers it would hold it up
+  if (request.method == "GET")
+    out.pieces = make_live_stream(state.handles.live, person_of(*here.by), std::move(*what),
+                                  look_of(state.hooks.door, request, *here.by));
+  here.answer(std::move(out));
 }
 
 void readiness(const visit& here) {
@@ -227,12 +245,7 @@ void handle(const visit& here) {
     case topic::metrics:
       return here.answer(metrics_answer(state.hooks.metrics_text ? state.hooks.metrics_text() : std::string{}));
     case topic::readiness: return readiness(here);
-    case topic::greeting:
-      return here.relay<frame>(state.handles.feed, read_greeting{}, short_wait, [](const question&, const frame& text) {
-        http_response out;
-        out.body = text;
-        return out;
-      });
+    case topic::events: return listen(here);
     case topic::summary: return summary(here);
     case topic::nodes:
       return here.relay<overview>(state.handles.feed, read_overview{}, short_wait,
@@ -327,8 +340,17 @@ gateway_actor::behavior_type gateway(self_pointer self, gateway_handles handles,
     self->state.hooks.door = make_entrance(self->state.hooks);
   if (const auto& callers = self->state.handles.callers) {
     self->state.hooks.door->know(callers);
-    if (const auto& close = self->state.hooks.on_session_end)
-      callers->on_end([close](const session& ended) { close(tag_of(ended)); });
+    callers->on_end([close = self->state.hooks.on_session_end, live = self->state.handles.live](const session& ended) {
+      const auto tag = tag_of(ended);
+      if (close)
+        close(tag);
+      if (live)
+        caf::anon_send(live, live_end{tag});
+    });
+    callers->on_change([live = self->state.handles.live](std::string_view subject) {
+      if (live)
+        caf::anon_send(live, live_look_again{std::string(subject)});
+    });
   }
   return {
     [self](const exchange_pointer& exchange) {
@@ -361,8 +383,9 @@ gateway_actor::behavior_type gateway(self_pointer self, gateway_handles handles,
 
 namespace {
 
-/// Whether its sender gets a WebSocket, and for how long.
-websocket_admission admit(const std::shared_ptr<const entrance>& door, const http_request& request) {
+/// Whether its sender gets a WebSocket, for how long, and what he is told over it.
+websocket_admission admit(const std::shared_ptr<const entrance>& door, const live_actor& live,
+                          const http_request& request) {
   const auto by = door->look(request);
   websocket_admission out;
   auto read = understand(request, by);
@@ -370,43 +393,30 @@ websocket_admission admit(const std::shared_ptr<const entrance>& door, const htt
     out.refusal = std::move(*refusal);
     return out;
   }
-  if (by.who.held)
-    out.tag = tag_of(*by.who.held);
-  if (by.who.kind == caller_kind::nobody || by.who.kind == caller_kind::control)
+  auto what = read_live_query(request);
+  if (!what) {
+    out.refusal = problem(what.error());
     return out;
-  http_request again; // no more of it than tells who it is
-  again.method = "GET";
-  again.path = request.path;
-  again.peer = request.peer;
-  again.encrypted = request.encrypted;
-  for (const auto& header : request.headers)
-    if (header.first == "cookie" || header.first == "authorization" || header.first == "host"
-        || header.first == "forwarded" || header.first.starts_with("x-forwarded-"))
-      again.headers.push_back(header);
-  out.still = [door, again = std::move(again), kind = by.who.kind, subject = by.who.subject] {
-    const auto now = door->look(again);
-    return now.who.kind == kind && now.who.subject == subject && now.who.rights.has(right::read_nodes);
-  };
+  }
+  auto person = person_of(by);
+  out.tag = person.tag;
+  auto look = look_of(door, request, by);
+  if (by.who.kind != caller_kind::nobody && by.who.kind != caller_kind::control)
+    out.still = [look] {
+      const auto now = look();
+      return now && !now->may.empty();
+    };
+  if (live)
+    out.user = make_live_socket(live, std::move(person), std::move(*what), std::move(look));
   return out;
 }
 
 } // namespace
 
-server_callbacks callbacks_for(gateway_actor actor, std::shared_ptr<const entrance> door) {
+server_callbacks callbacks_for(gateway_actor actor, live_actor live, std::shared_ptr<const entrance> door) {
   server_callbacks out;
   out.on_request = [actor](exchange_pointer exchange) { caf::anon_send(actor, std::move(exchange)); };
-  out.on_websocket = [actor, door](std::function<void(frame)> send_first) {
-    // The greeting is a request like others, of our own; its answer goes to the WebSocket instead.
-    auto exchange = std::make_shared<http_exchange>();
-    exchange->request.method = "GET";
-    exchange->request.path = "/ws";
-    exchange->request.headers.emplace_back("authorization", "Bearer " + door->control_token().reveal());
-    exchange->reply = [send_first = std::move(send_first)](http_response response) {
-      send_first(response.status == 200 ? std::move(response.body) : nullptr);
-    };
-    caf::anon_send(actor, std::move(exchange));
-  };
-  out.admit_websocket = [door](const http_request& request) { return admit(door, request); };
+  out.admit_websocket = [door, live](const http_request& request) { return admit(door, live, request); };
   out.rule_for_body = [door](const http_request& head) { return rule_for_body(head, door->look(head)); };
   return out;
 }

@@ -20,6 +20,7 @@
 #include "messages/access.hpp"
 #include "messages/actors.hpp"
 #include "messages/ledger_check.hpp"
+#include "messages/live.hpp"
 #include "messages/exports.hpp"
 #include "messages/secret.hpp"
 #include "messages/store_care.hpp"
@@ -42,6 +43,7 @@ struct gateway_handles {
   authenticator_actor authenticator = {};
   /// Null: there is nobody but the holder of the control token and whoever else asks.
   std::shared_ptr<caller_directory> callers = {};
+  live_actor live = {};
 };
 
 struct gateway_hooks {
@@ -90,9 +92,7 @@ struct gateway_state {
   gateway_handles handles;
   gateway_hooks hooks;
   bool draining = false;
-  std::size_t waiting = 0; ///< questions without an answer yet
-  /// A change of an admin's role or state is under way. Shared, since who waits for it may outlive the state.
-  std::shared_ptr<bool> judging = std::make_shared<bool>(false);
+  std::size_t waiting = 0;                                              ///< questions without an answer yet
   std::array<caf::actor_clock::time_point, access_event_count> noted{}; ///< when each was told last
   std::deque<std::pair<std::string, std::string>> exports;              ///< ids with whose they are; the last so many
   std::map<std::uint64_t, long_request> long_requests;                  ///< under way
@@ -105,8 +105,8 @@ struct gateway_state {
 gateway_actor::behavior_type gateway(gateway_actor::stateful_pointer<gateway_state> self, gateway_handles handles,
                                      gateway_hooks hooks);
 
-/// Ties a server to the actor: requests and WebSocket greetings go to it; the door decides whose WebSocket is taken, and
-/// with the table of routes how large bodies may be.
-server_callbacks callbacks_for(gateway_actor actor, std::shared_ptr<const entrance> door);
+/// Ties a server to the actors: requests go to the one, WebSockets listen to the other; the door decides whose WebSocket
+/// is taken, and with the table of routes how large bodies may be.
+server_callbacks callbacks_for(gateway_actor actor, live_actor live, std::shared_ptr<const entrance> door);
 
 } // namespace keyportal::gateway

@@ -39,11 +39,17 @@ void command(
   const visit& here, registry_question what,
   http_response (*make)(const command_done&) = [](const command_done& done) { return done_answer(done); }) {
   const auto& address = here.by->from.address;
-  here.relay<command_done>(registry_of(here),
-                           registry_command{{here.who(), address.empty() ? "local" : address,
-                                             std::string(header_of(here.exchange->request, "idempotency-key"))},
-                                            std::move(what)},
-                           command_wait, [make](const question&, const command_done& done) { return make(done); });
+  const registry_command all{{here.who(), address.empty() ? "local" : address,
+                              std::string(header_of(here.exchange->request, "idempotency-key"))},
+                             std::move(what)};
+  here.ask<command_done>(registry_of(here), all, command_wait, [here, make](const command_done& done) {
+    const auto& authenticator = here.self->state.handles.authenticator;
+    if (done.users.empty() || !authenticator)
+      return here.answer(make(done));
+    // Whoever was changed is somebody else from this answer on: in sessions, rights and codes, too.
+    here.ask<access_done>(authenticator, access_command{{}, {}, catch_up{done.position}}, command_wait,
+                          [here, make, done](const access_done&) { here.answer(make(done)); });
+  });
 }
 
 http_response made_one(const command_done& done) { return done_answer(done, done.replayed ? 200 : 201); }
@@ -103,40 +109,7 @@ void list_people(const visit& here) {
                         [](const question&, const user_page& page) { return users_answer(page); });
 }
 
-/// Admins that may act, looked up page by page.
-struct admins_wanted {
-  user who;
-  person_change change;
-  registry_question what;
-  user_id after;
-  std::shared_ptr<void> turn; ///< while it is there nobody else judges
-};
-
-void judge_on(const visit& here, const std::shared_ptr<admins_wanted>& all) {
-  list_users which;
-  which.state = user_state::active;
-  which.after = all->after;
-  which.limit = 1000;
-  here.ask<user_page>(registry_of(here), std::move(which), short_wait, [here, all](const user_page& page) {
-    for (const auto& one : page.users)
-      all->change.active_admins += one.role == user_role::admin ? 1 : 0;
-    if (page.more && !page.users.empty()) {
-      all->after = page.users.back().id;
-      return judge_on(here, all);
-    }
-    if (auto wrong = judge_person_change(here.by->who.rights, all->change))
-      return here.fail(wrong);
-    const auto& address = here.by->from.address;
-    here.ask<command_done>(registry_of(here),
-                           registry_command{{here.who(), address.empty() ? "local" : address,
-                                             std::string(header_of(here.exchange->request, "idempotency-key"))},
-                                            all->what},
-                           command_wait, [here, all](const command_done& done) { here.answer(done_answer(done)); });
-  });
-}
-
-/// Changes somebody, unless nobody may: then who asks is told why. Changes of admins are judged one at a time, each with
-/// the one before done, so that two of them never take each other's rights away.
+/// Changes somebody, unless who asks may not.
 void judged(const visit& here, const user& who, user_role role_after, user_state state_after, registry_question what) {
   person_change change;
   change.role_before = who.role;
@@ -145,19 +118,9 @@ void judged(const visit& here, const user& who, user_role role_after, user_state
   change.state_after = state_after;
   change.own = who.id == here.by->who.subject;
   change.confirmed = asked_for(here, "confirm") == "true";
-  const bool about_admin = who.role == user_role::admin && who.state == user_state::active;
-  if (!about_admin) {
-    change.active_admins = 1; // it takes none away
-    if (auto wrong = judge_person_change(here.by->who.rights, change))
-      return here.fail(wrong);
-    return command(here, std::move(what));
-  }
-  const auto judging = here.self->state.judging;
-  if (*judging)
-    return here.fail(make_error(errc::registry_conflict));
-  *judging = true;
-  std::shared_ptr<void> turn(nullptr, [judging](void*) { *judging = false; });
-  judge_on(here, std::make_shared<admins_wanted>(admins_wanted{who, change, std::move(what), {}, std::move(turn)}));
+  if (auto wrong = judge_person_change(here.by->who.rights, change))
+    return here.fail(wrong);
+  command(here, std::move(what));
 }
 
 void change_person(const visit& here) {

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "gateway/live_clients.hpp"
 #include "gateway/problem.hpp"
 #include "messages/errors.hpp"
 
@@ -35,13 +36,16 @@ constexpr route table[] = {
   {"GET", "/api.css", topic::asset, access::inside, small, "its looks"},
   {"GET", "/openapi.yaml", topic::asset, access::inside, small, "this table, for programs"},
   {"GET", "/openapi.json", topic::asset, access::inside, small, "the same as JSON"},
-  {"GET", "/ws", topic::greeting, right::read_nodes, small, "WebSocket: the overview, then what happens as it happens"},
+  {"GET", "/ws", topic::websocket, access::listening, small,
+   "WebSocket: the overview, then what happens as it happens (topics=own,all,nodes,jobs, after=)"},
 
   {"GET", "/healthz", topic::health, access::open, small, "200 as long as the process lives"},
   {"GET", "/readyz", topic::readiness, access::open, small,
    "200 when requests are answered, 503 while starting or stopping"},
   {"GET", "/metrics", topic::metrics, access::inside, small, "figures for Prometheus"},
 
+  {"GET", "/api/v1/events", topic::events, access::listening, small,
+   "the same as /ws as Server-Sent Events (topics=, after= or Last-Event-ID)"},
   {"GET", "/api/v1/summary", topic::summary, right::read_nodes, small,
    "all nodes together, each node, the link to NATS, the ledger"},
   {"GET", "/api/v1/nodes", topic::nodes, right::read_nodes, small, "every node as it is now"},
@@ -388,6 +392,10 @@ std::optional<http_response> refusal(const route& row, const visitor& by) {
     case access::session:
       if (!who.held)
         return missing("this is about a session");
+      break;
+    case access::listening:
+      if (person_of(by).may.empty())
+        return missing("own.usage or read.nodes");
       break;
     case access::with_right:
       if (!who.rights.has(row.needs.what))

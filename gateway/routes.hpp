@@ -20,7 +20,8 @@ enum class topic : std::uint8_t {
   health,
   readiness,
   metrics,
-  greeting,
+  websocket,
+  events,
   summary,
   nodes,
   node,
@@ -171,6 +172,7 @@ struct access {
     open,      ///< whoever reaches the address
     inside,    ///< from `gateway.inside`, or who may read the settings; for others it is not there
     session,   ///< who has a session, also while the second factor is missing
+    listening, ///< who may listen to something: see person_of
     with_right ///< who has the right; of one's own things also only who is somebody
   };
   constexpr access(kind which) : how(which) {}

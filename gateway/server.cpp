@@ -224,13 +224,6 @@ server_figures server::figures() const {
           core.refused,       core.websockets_cut, core.frames_sent};
 }
 
-void server::broadcast(frame text) {
-  if (!text || impl_->core->stopping)
-    return;
-  for (const auto& one : impl_->core->all_websockets())
-    one->send(text);
-}
-
 void server::close_websockets(std::string_view reason) {
   for (const auto& one : impl_->core->all_websockets())
     one->close(beast::websocket::close_code::going_away, std::string(reason));

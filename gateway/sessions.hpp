@@ -79,7 +79,7 @@ public:
   net::io_context io; ///< last: sessions in its operations end before what they stand on
 };
 
-/// One WebSocket: sends the greeting, then broadcasts in order; ignores what the client says.
+/// One WebSocket: sends what it is given in order, hands on what the client says.
 class ws_session final : public connection, public std::enable_shared_from_this<ws_session> {
 public:
   ws_session(server_core& core, wire_stream&& stream, websocket_admission admission);
@@ -87,20 +87,20 @@ public:
 
   /// Answers the upgrade and goes on from there.
   void run(upgrade_request request);
-  void send(frame text);
+  void send(frame text, frame name);
   void close(std::uint16_t code, std::string reason);
   void finish() override;
   [[nodiscard]] const std::string& tag() const { return admission_.tag; }
 
 private:
-  friend class greeting;
+  friend class socket_handle;
   void on_accept(beast::error_code error);
   void read();
   void on_read(beast::error_code error);
   void check();
-  void greet(frame first); ///< null: without greeting
-  void push(frame text);
+  void push(frame text, frame name);
   void write();
+  void leave();
   void cut(std::uint16_t code, std::string reason);
   void begin_close(std::uint16_t code, std::string reason);
 
@@ -111,9 +111,12 @@ private:
   net::steady_timer check_timer_;
   upgrade_request request_;
   beast::flat_buffer buffer_;
-  std::deque<frame> queue_; ///< the first is being written while `writing_`
+  struct waiting {
+    frame text, name;
+  };
+  std::deque<waiting> queue_; ///< the first is being written while `writing_`
   bool open_ = false;
-  bool greeted_ = false;
+  bool left_ = false; ///< its user was told
   bool writing_ = false;
   bool closing_ = false;
   std::chrono::steady_clock::time_point minute_began_{};

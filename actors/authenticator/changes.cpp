@@ -100,6 +100,9 @@ void authenticator_core::follow(log_position at_least) {
   wanted_ = std::max(wanted_, at_least);
   if (awaited_.then && book_.position() >= awaited_.position)
     std::exchange(awaited_.then, {})();
+  for (auto at = catching_up_.begin(); at != catching_up_.end() && at->first <= book_.position();
+       at = catching_up_.erase(at))
+    at->second.done({});
   if (reading_ || book_.position() >= wanted_)
     return;
   reading_ = true;
@@ -115,6 +118,11 @@ void authenticator_core::follow(log_position at_least) {
     offer_first_admin();
     follow(0);
   });
+}
+
+void authenticator_core::answer(const catch_up& m, asked q) {
+  catching_up_.emplace(m.position, std::move(q));
+  follow(m.position);
 }
 
 void authenticator_core::learn(const access_news& news) {

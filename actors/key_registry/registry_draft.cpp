@@ -701,12 +701,13 @@ caf::error registry_book::draft::work(const budgets_crossed& what) {
     });
     told.push_back(fresh);
   };
-  const auto event = [this](event_kind kind, const std::string& about, const budget_mark& m) {
+  const auto event = [this](event_kind kind, const std::string& about, const user_id& owner, const budget_mark& m) {
     events_.push_back({0,
                        kind,
                        {},
                        now_,
                        dump({{"about", about},
+                             {"owner", owner},
                              {"percent", m.percent},
                              {"unit", to_text(m.of.unit)},
                              {"window", to_text(m.of.window)},
@@ -718,18 +719,18 @@ caf::error registry_book::draft::work(const budgets_crossed& what) {
   for (const auto& [id, m] : what.keys)
     if (auto* one = key(id)) {
       mark(one->told, m);
-      event(event_kind::key_budget, id, m);
+      event(event_kind::key_budget, id, one->owner, m);
     }
   for (const auto& [id, m] : what.users)
     if (auto* one = person(id)) {
       mark(one->told, m);
-      event(event_kind::user_budget, id, m);
+      event(event_kind::user_budget, id, id, m);
     }
   for (const auto& [name, m] : what.groups)
     if (const auto there = book_.policies_.find(name); there != book_.policies_.end()) {
       auto& change = policies_.try_emplace(name, change_of<policy>{there->second, there->second}).first->second;
       mark(change.after->told, m);
-      event(event_kind::policy_budget, name, m);
+      event(event_kind::policy_budget, name, {}, m);
     }
   for (const auto& id : what.suspend)
     if (auto* one = key(id); one != nullptr && one->state == key_state::live)
@@ -858,6 +859,15 @@ caf::error registry_book::draft::work(const put_access& what) {
 }
 
 // --- the end of it ------------------------------------------------------------------------------------------------
+
+caf::error registry_book::draft::check_admins() const {
+  auto left = book_.active_admins_;
+  for (const auto& [id, one] : users_) {
+    left -= one.before && is_active_admin(*one.before) ? 1 : 0;
+    left += is_active_admin(one.after) ? 1 : 0;
+  }
+  return book_.active_admins_ > 0 && left == 0 ? make_error(errc::last_admin) : caf::error{};
+}
 
 registry_book::decision registry_book::draft::finish(std::string_view what) {
   auto entry = std::make_shared<registry_entry>();

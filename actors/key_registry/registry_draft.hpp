@@ -41,6 +41,8 @@ public:
   [[nodiscard]] caf::error work(const drop_prices& what);
   [[nodiscard]] caf::error work(const put_access& what);
 
+  /// last_admin when nobody would be left who may do everything.
+  [[nodiscard]] caf::error check_admins() const;
   [[nodiscard]] decision finish(std::string_view what);
 
 private:

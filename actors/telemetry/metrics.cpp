@@ -71,7 +71,7 @@ metrics::metrics()
     keys_renewals(gauges(*registry_, "keyportal_keys_waiting", "Keys of which a person has to decide something.")
                     .Add({{"for", "renewal"}})),
     keys_changing(one(gauges(*registry_, "keyportal_keys_changing", "Keys not yet at the nodes as they should be."))),
-    frames_sent(one(counters(*registry_, "keyportal_websocket_frames_total", "Frames broadcast to WebSockets."))),
+    frames_sent(one(counters(*registry_, "keyportal_websocket_frames_total", "Frames sent to WebSockets."))),
     exports_held(one(gauges(*registry_, "keyportal_exports_held", "Views of the ledger that exports hold."))),
     export_bytes(one(counters(*registry_, "keyportal_export_bytes_total", "Bytes given out by exports."))),
     backup_made_at(one(gauges(*registry_, "keyportal_backup_made_timestamp_seconds",
