@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "storage/arrivals.hpp"
 #include "storage/credentials.hpp"
@@ -221,6 +222,16 @@ caf::error make_cells(database& db, const names& dictionary, std::int32_t first_
     if (auto failed = db.write(batch, false))
       return failed;
   }
+  std::set<numbered_day> eights;
+  for (const auto& one : *days)
+    eights.insert({one.node, eight_days_of(one.day)});
+  for (const auto& one : eights) {
+    rocksdb::WriteBatch batch;
+    if (auto made = compare_eight_days(db, nullptr, one.node, one.day, open[one.node], nullptr, &batch); !made)
+      return made.error();
+    if (auto failed = db.write(batch, false))
+      return failed;
+  }
   return {};
 }
 
@@ -242,9 +253,11 @@ caf::error migrate(database& db, const names& dictionary) {
   position_value position;
   if (*row && !decode(**row, position))
     return damaged("position");
-  // Schema 4 lets records go (retirement.hpp), schema 5 writes records and arrivals in another form and reads both;
-  // there is nothing to make anew.
+  // Schema 4 lets records go (retirement.hpp), so of older days there may be roll-ups only; schema 5 has other rows of
+  // them, and writes records and arrivals in another form and reads both.
   if (version >= 3) {
+    if (auto failed = remake_rows(db))
+      return failed;
     rocksdb::WriteBatch batch;
     batch.Put(db.handle(family::meta), key, encode_number(schema_version));
     return db.write(batch, true);

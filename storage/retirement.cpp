@@ -363,13 +363,23 @@ caf::error ledger::skip_sequences(sequence count) {
   auto position = parts_->memory.position;
   position.last += count;
   rocksdb::WriteBatch batch;
-  batch.Put(parts_->db->handle(family::meta), encode_key(position_key{}), encode(position));
-  if (auto failed = parts_->db->write(batch, true)) {
+  auto& db = *parts_->db;
+  batch.Put(db.handle(family::meta), encode_key(position_key{}), encode(position));
+  // Of what another life of this ledger told beyond here nothing is known: whoever asks for it is to be told so.
+  const auto forget = [&](std::string_view key, std::string_view, bool&) -> caf::error {
+    batch.Delete(db.handle(family::meta), key);
+    return {};
+  };
+  if (auto failed = db.each(family::meta, key_prefix<event_key>(), {}, forget))
+    return failed;
+  batch.Put(db.handle(family::meta), encode_key(event_horizon_key{}), encode(event_horizon_value{position.last}));
+  if (auto failed = db.write(batch, true)) {
     parts_->broken = true;
     return failed;
   }
   const std::lock_guard lock{parts_->mutex};
   parts_->memory.position = position;
+  parts_->memory.events = {0, true, position.last};
   return {};
 }
 

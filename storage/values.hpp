@@ -100,6 +100,12 @@ struct outbox_value {
   bool operator==(const outbox_value&) const = default;
 };
 
+/// Of event_horizon_key.
+struct event_horizon_value {
+  sequence seq = 0;
+  bool operator==(const event_horizon_value&) const = default;
+};
+
 /// How many records of a node are of one kind, and between which moments they lie.
 struct record_span {
   std::uint64_t count = 0;
@@ -256,6 +262,7 @@ std::string encode(const audit_value& value);
 std::string encode(const inbox_value& value);
 std::string encode(const dead_letter_value& value);
 std::string encode(const consumer_value& value);
+std::string encode(const event_horizon_value& value);
 std::string encode(const snapshot_value& value);
 std::string encode(const registry_value& value);
 std::string encode(const user& value); ///< without id: the key says it
@@ -283,6 +290,7 @@ std::string encode(const history_value& value);
 [[nodiscard]] bool decode(std::string_view in, inbox_value& out);
 [[nodiscard]] bool decode(std::string_view in, dead_letter_value& out);
 [[nodiscard]] bool decode(std::string_view in, consumer_value& out);
+[[nodiscard]] bool decode(std::string_view in, event_horizon_value& out);
 [[nodiscard]] bool decode(std::string_view in, snapshot_value& out);
 [[nodiscard]] bool decode(std::string_view in, registry_value& out);
 [[nodiscard]] bool decode(std::string_view in, user& out);

@@ -197,6 +197,27 @@ caf::error check_outbox(const database& db, const view& as_of, const recount& co
   return failed;
 }
 
+caf::error check_events(const database& db, const view& as_of, sequence last) {
+  event_horizon_value horizon;
+  const auto row = db.get(family::meta, encode_key(event_horizon_key{}), as_of.get());
+  if (!row)
+    return row.error();
+  if (*row && !decode(**row, horizon))
+    return damaged("event horizon");
+  return db.each(
+    family::meta, key_prefix<event_key>(), {},
+    [&](std::string_view key, std::string_view bytes, bool&) -> caf::error {
+      event_key of;
+      outbox_value event;
+      if (!decode_key(key, of) || !decode(bytes, event) || event.kind == event_kind::usage)
+        return damaged("event");
+      if (of.seq <= horizon.seq || of.seq > last)
+        return differs(fmt::format("event {} is not between {} and {}", of.seq, horizon.seq, last));
+      return {};
+    },
+    as_of.get());
+}
+
 } // namespace
 
 caf::error ledger::verify() const {
@@ -235,6 +256,8 @@ caf::error ledger::verify() const {
   if (auto failed = check_arrivals(db, as_of, *parts_->dictionary, counted, first))
     return failed;
   if (auto failed = check_outbox(db, as_of, counted, position.outbox))
+    return failed;
+  if (auto failed = check_events(db, as_of, position.last))
     return failed;
   if (auto failed = check_numbered<inbox_key>(db, as_of, family::inbox, "inbox", position.inbox, position.last_inbox))
     return failed;

@@ -171,7 +171,8 @@ std::vector<dashboard_question> dashboard(const storage::ledger& books) {
     question.zone = "UTC";
     question.from = now - span;
     question.to = now;
-    out.push_back({name, question});
+    if (only == nullptr || name.find(only) != name.npos)
+      out.push_back({name, question});
   };
   auto health = whole({usage_by::account});
   health.step = usage_step::ten_minutes;
@@ -193,7 +194,7 @@ void ask_questions(std::shared_ptr<storage::ledger>& books, std::uint64_t record
   };
   worst slowest, coldest;
   const auto all = dashboard(*books);
-  {
+  if (std::getenv("USAGE_BENCH_COLD_ONLY") == nullptr) {
     analysis desk{books, "UTC"};
     for (const auto& one : all) {
       ask_at(desk, one.what);
@@ -207,12 +208,13 @@ void ask_questions(std::shared_ptr<storage::ledger>& books, std::uint64_t record
     drop_from_caches(folder);
     books = open_in(folder);
     analysis desk{books, "UTC"};
-    const auto cpu = bench::cpu_ms();
+    const auto cpu = bench::cpu_ms(), read = bench::read_mb();
     const auto start = clock_type::now();
     ask_at(desk, one.what);
     const auto ms = seconds_since(start) * 1000;
     figure("usage.cold." + one.name, ms, "ms", records);
     figure("usage.cold." + one.name + ".cpu", bench::cpu_ms() - cpu, "ms", records);
+    figure("usage.cold." + one.name + ".read", bench::read_mb() - read, "MB", records);
     coldest.see(one.name, ms);
   }
   figure("usage.dashboard.cold (" + coldest.name + ")", coldest.ms, "ms", records);
@@ -435,6 +437,8 @@ int main(int count, char** arguments) {
     figure("usage.start", seconds_since(start), "s", records);
     if (std::getenv("USAGE_BENCH_PAGES_ONLY") == nullptr)
       ask_questions(books, records, folder);
+    if (std::getenv("USAGE_BENCH_COLD_ONLY") != nullptr)
+      return 0;
     ask_pages(books, records);
     if (std::getenv("USAGE_BENCH_PEER") != nullptr) {
       const bool there = std::filesystem::exists(parent / "peer.db");
