@@ -195,12 +195,12 @@ private:
       return;
     const auto at = text.find(R"("position":)");
     const auto position = std::string(text.substr(at + 11, text.find_first_of(",}", at) - at - 11));
-    auto& update = updates_[position];
+    auto& of = updates_[position];
     const auto now = clock_type::now();
-    if (update.clients == 0)
-      update.first = now;
-    if (++update.clients == clients_.size())
-      rounds_.push_back(ms_between(update.first, now));
+    if (of.clients == 0)
+      of.first = now;
+    if (++of.clients == clients_.size())
+      rounds_.push_back(ms_between(of.first, now));
   }
 
   struct update {
