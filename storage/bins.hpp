@@ -47,7 +47,8 @@ inline void put_bins(std::string& out, std::span<const bin_count> bins) {
   if (small) {
     const auto range = static_cast<std::uint64_t>(last - first) + 1;
     const auto of_bin = packed_width(range - 1), of_count = packed_width(counts);
-    const auto as_list = all > most_bins ? SIZE_MAX : packed_bytes(all, of_bin), as_dense = packed_bytes(range, of_count);
+    const auto as_list = all > most_bins ? SIZE_MAX : packed_bytes(all, of_bin),
+               as_dense = packed_bytes(range, of_count);
     const auto as_pairs = 2 * bins.size(); // at least
     if (std::min(as_list, as_dense) <= as_pairs) {
       std::array<std::uint64_t, most_bins> numbers;
@@ -151,7 +152,8 @@ template <class Add, class AddAll>
   const auto head = static_cast<unsigned char>(in[0]);
   const auto form = static_cast<bins_form>(head >> 6);
   if (form == bins_form::pairs || form == bins_form::single)
-    return get_bins(in, [](auto, auto) {}, [](auto, const auto&) {});
+    return get_bins(
+      in, [](auto, auto) {}, [](auto, const auto&) {});
   in.remove_prefix(1);
   std::uint64_t first = 0, count = 0;
   if (!get_varint(in, first) || !get_varint(in, count) || count > most_bins)

@@ -463,9 +463,9 @@ struct cell_changes::gathered {
 /// Cells of before that periods which are over now are made of as well.
 struct cell_changes::carried {
   place_numbers hours, days;
-  flat_cells of_hours;                 ///< of the hours that were open
-  flat_cells earlier;                  ///< of hours that were over, in longer periods that were open
-  flat_cells of_days;                  ///< of days that were over, in eight that were open; without accounts
+  flat_cells of_hours;                        ///< of the hours that were open
+  flat_cells earlier;                         ///< of hours that were over, in longer periods that were open
+  flat_cells of_days;                         ///< of days that were over, in eight that were open; without accounts
   std::map<name_number, std::int32_t> before; ///< the open hours, where there were any
 };
 
@@ -792,23 +792,25 @@ caf::error cell_changes::carry(const database& db, name_number node, std::int32_
   };
   out.before[node] = before;
   const auto hour_place = [&](std::int32_t hour) { return out.hours.number_of({node, hour}); };
-  if (auto failed = add_rows(granularity::minute, cell_view::all, before * 60, (before + 1) * 60,
-                             [&](std::int32_t) { return hour_place(before); }, out.of_hours))
+  if (auto failed = add_rows(
+        granularity::minute, cell_view::all, before * 60, (before + 1) * 60,
+        [&](std::int32_t) { return hour_place(before); }, out.of_hours))
     return failed;
   const auto ends = [&](granularity by) {
     return coarser(granularity::hour, before, by) != coarser(granularity::hour, after, by);
   };
   const auto day = day_of_hour(before);
   if (ends(granularity::eight_hours)) {
-    const auto first = ends(granularity::day) ? day * 24 : coarser(granularity::hour, before, granularity::eight_hours) * 8;
+    const auto first =
+      ends(granularity::day) ? day * 24 : coarser(granularity::hour, before, granularity::eight_hours) * 8;
     if (auto failed = add_rows(granularity::hour, cell_view::all, first, before, hour_place, out.earlier))
       return failed;
   }
   if (!ends(granularity::eight_days))
     return {};
   const auto day_place = [&](std::int32_t one) { return out.days.number_of({node, one}); };
-  return add_rows(granularity::day, cell_view::keys, coarser(granularity::hour, before, granularity::eight_days) * 8, day,
-                  day_place, out.of_days);
+  return add_rows(granularity::day, cell_view::keys, coarser(granularity::hour, before, granularity::eight_days) * 8,
+                  day, day_place, out.of_days);
 }
 
 caf::error cell_changes::write_to(rocksdb::WriteBatch& batch, const database& db, open_hours& open) const {
@@ -871,7 +873,8 @@ bool make_eight_days(const written_rows& days, written_rows& out) {
   for (const auto& [key, row] : days) {
     cells_key of;
     if (!decode_key(key, of) || of.by != static_cast<std::uint8_t>(granularity::day)
-        || of.view != static_cast<std::uint8_t>(cell_view::keys) || of.part != static_cast<std::uint8_t>(cell_part::sums)
+        || of.view != static_cast<std::uint8_t>(cell_view::keys)
+        || of.part != static_cast<std::uint8_t>(cell_part::sums)
         || !append_sums(row, cell_view::keys,
                         places.number_of({of.node, coarser(granularity::day, of.start, granularity::eight_days)}),
                         numbers, all))

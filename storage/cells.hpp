@@ -63,8 +63,7 @@ enum class cell_part : std::uint8_t { sums = 0, distributions = 1 };
 /// that tells more apart.
 constexpr bool is_kept(granularity by, cell_view view, cell_part part = cell_part::sums) {
   switch (by) {
-    case granularity::minute:
-      return view == cell_view::kinds || view == cell_view::all || view == cell_view::total;
+    case granularity::minute: return view == cell_view::kinds || view == cell_view::all || view == cell_view::total;
     case granularity::hour: return view != cell_view::keys && view != cell_view::key_hours;
     case granularity::day: return view != cell_view::all;
     case granularity::eight_hours:
@@ -326,8 +325,8 @@ public:
   [[nodiscard]] caf::error write_to(rocksdb::WriteBatch& batch, const database& db, open_hours& open) const;
   /// The rows of hours and longer periods but those of eight days, made of the rows of hours in the view `all`. False:
   /// these are damaged.
-  [[nodiscard]] static bool remake(const std::vector<std::pair<std::string, std::string>>& hours, const open_hours& open,
-                                   std::vector<std::pair<std::string, std::string>>& out);
+  [[nodiscard]] static bool remake(const std::vector<std::pair<std::string, std::string>>& hours,
+                                   const open_hours& open, std::vector<std::pair<std::string, std::string>>& out);
   void clear();
   [[nodiscard]] bool empty() const;
 

@@ -57,8 +57,7 @@ public:
       return;
     if (by == granularity::minute)
       return push(by, is_kept(by, view, part_) ? view : cell_view::all, first, end);
-    const std::int64_t open =
-      open_hour_ == no_hour ? INT64_MAX : coarser(granularity::hour, open_hour_, by);
+    const std::int64_t open = open_hour_ == no_hour ? INT64_MAX : coarser(granularity::hour, open_hour_, by);
     add_over(by, view, first, std::min(end, open));
     if (first <= open && open < end) {
       const auto finer = finer_than(by);

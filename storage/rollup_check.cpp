@@ -323,8 +323,8 @@ caf::error remake_rows(database& db) {
     return failed;
   for (const auto& [node, hour] : open) {
     std::set<std::int32_t> days, eights;
-    const auto totals = key_prefix<cells_key>(number(granularity::hour), number(cell_view::total),
-                                              number(cell_part::sums), node);
+    const auto totals =
+      key_prefix<cells_key>(number(granularity::hour), number(cell_view::total), number(cell_part::sums), node);
     failed = each_row(db, family::rollups, {totals, prefix_end(totals)}, nullptr,
                       [&](std::string_view key, std::string_view) -> caf::error {
                         cells_key of;
@@ -441,8 +441,9 @@ caf::expected<std::uint64_t> ledger::check_rollups(const usage_day& which) const
   // With the first of their days that can be compared.
   const auto first_ns = parts_->first_ns_of(*number);
   const auto closed = first_ns == INT64_MIN ? INT32_MIN : start_of(granularity::day, first_ns);
-  const auto of_eight = compare_eight_days(*parts_->db, as_of.get(), *number, eight_days_of(which.day), node.open_hour,
-                                           [&](std::int32_t first) { return std::max(first, closed) == which.day; }, nullptr);
+  const auto of_eight = compare_eight_days(
+    *parts_->db, as_of.get(), *number, eight_days_of(which.day), node.open_hour,
+    [&](std::int32_t first) { return std::max(first, closed) == which.day; }, nullptr);
   if (!of_eight)
     return of_eight;
   return *of_day + *of_eight;
@@ -481,9 +482,9 @@ caf::expected<std::uint64_t> ledger::mend_rollups(const usage_day& which) {
   if (auto failed = write_batch())
     return failed;
   // Then what is made of days: of those as they are now.
-  const auto of_eight = compare_eight_days(*parts_->db, nullptr, *number, eight_days_of(which.day),
-                                           parts_->memory.nodes.find(which.node)->second.value.open_hour, nullptr,
-                                           &batch);
+  const auto of_eight =
+    compare_eight_days(*parts_->db, nullptr, *number, eight_days_of(which.day),
+                       parts_->memory.nodes.find(which.node)->second.value.open_hour, nullptr, &batch);
   if (!of_eight)
     return of_eight;
   if (auto failed = write_batch())

@@ -147,9 +147,8 @@ caf::expected<usage_report> analysis::answer(const ask_usage& asked, moment now)
   usage_fold fold{question, *plan, kept.shape()};
   const auto pieces = pieces_of(*plan, question.step);
   const auto add_all = [&]() -> caf::error {
-    if (auto failed = kept.each_sums(*books, *plan, pieces, [&](const auto& piece, const auto& sums) {
-          return fold.add(piece, sums);
-        }))
+    if (auto failed = kept.each_sums(*books, *plan, pieces,
+                                     [&](const auto& piece, const auto& sums) { return fold.add(piece, sums); }))
       return failed;
     if (auto failed = fold.rank(); failed || !question.with_percentiles)
       return failed;

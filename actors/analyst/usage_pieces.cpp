@@ -21,8 +21,7 @@ constexpr std::size_t bytes_together = std::size_t{24} << 20;
 
 usage_sums usage_of(const storage::added_sums& all) {
   const auto s = all.sums();
-  return {s.requests,  all.failed(), s.tokens,    s.parts,   s.latency_ms,
-          s.timed_first, s.ttft_ms,    s.cost_nano, s.unpriced};
+  return {s.requests, all.failed(), s.tokens, s.parts, s.latency_ms, s.timed_first, s.ttft_ms, s.cost_nano, s.unpriced};
 }
 
 std::int32_t next_multiple(std::int32_t after, std::int32_t of) { return after - (after % of + of) % of + of; }
@@ -155,11 +154,12 @@ caf::error usage_pieces::each_row(const storage::ledger::reading& books, storage
   what.models = shape_.models();
   for (const auto& node : nodes_) {
     places.go_to(node);
-    auto failed = books.rows(node, what, part, [&](std::int32_t start, storage::cell_view stored, std::string_view row) {
-      // Leads of another kind than the row's are left out cell by cell.
-      const auto* const leads = storage::has_keys(stored) == storage::has_keys(view) ? what.leads : nullptr;
-      return !places.go_to_row(start, stored) || add(row, stored, leads, what.kinds, places);
-    });
+    auto failed =
+      books.rows(node, what, part, [&](std::int32_t start, storage::cell_view stored, std::string_view row) {
+        // Leads of another kind than the row's are left out cell by cell.
+        const auto* const leads = storage::has_keys(stored) == storage::has_keys(view) ? what.leads : nullptr;
+        return !places.go_to_row(start, stored) || add(row, stored, leads, what.kinds, places);
+      });
     if (!failed)
       failed = shape_.failed();
     if (!failed && shape_.groups() > most_groups)
@@ -172,8 +172,9 @@ caf::error usage_pieces::each_row(const storage::ledger::reading& books, storage
 
 caf::error usage_pieces::add_up(const storage::ledger::reading& books, storage::cell_view view, some_pieces pieces,
                                 std::vector<piece_sums>& to) {
-  std::vector<std::vector<std::int32_t>> index(pieces.size()); // of groups among all places; -1 for those that have none
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> places;  // piece and group
+  std::vector<std::vector<std::int32_t>> index(
+    pieces.size()); // of groups among all places; -1 for those that have none
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> places; // piece and group
   std::vector<storage::added_sums> all;
   const auto place_of = [&](std::size_t piece, std::uint32_t group) {
     auto& known = index[piece];
