@@ -1,6 +1,7 @@
 // What the rows of cells and the sieves have in common; for the ledger's own files only.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -27,5 +28,11 @@ struct kind_of_cell {
 };
 void put(std::string& out, const kind_of_cell& kind);
 [[nodiscard]] bool get(std::string_view& in, kind_of_cell& kind);
+
+/// Of a sieve the kinds that `wanted` (not set: all) lets pass, and their entries; asks it once for each kind, of those only
+/// that `lead`, asked before with client key and account, lets pass: the others are not looked at.
+[[nodiscard]] bool decode_wanted(std::string_view bytes,
+                                 const std::function<bool(name_number client_key, name_number account)>& lead,
+                                 const std::function<bool(const sieve_kind&)>& wanted, sieve_row& row);
 
 } // namespace keyportal::storage

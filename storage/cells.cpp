@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <functional>
+#include <optional>
 #include <type_traits>
 
 #include <rocksdb/merge_operator.h>
@@ -217,6 +219,41 @@ std::string encode(const sieve_row& row) {
 bool decode(std::string_view in, sieve_row& row) { return decode(in, row, nullptr); }
 
 bool decode(std::string_view in, sieve_row& row, const std::function<bool(const sieve_kind&)>& wanted) {
+  return decode_wanted(in, nullptr, wanted, row);
+}
+
+namespace {
+
+/// Takes so many varints off `in` unread.
+bool skip_varints(std::string_view& in, int count) {
+  constexpr std::uint64_t tops = 0x8080808080808080U;
+  while (in.size() >= sizeof(std::uint64_t)) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, in.data(), sizeof word);
+    auto ends = ~word & tops; // bytes that end one
+    const auto many = std::popcount(ends);
+    if (many < count) {
+      count -= many;
+      in.remove_prefix(sizeof word);
+      continue;
+    }
+    for (; count > 1; --count)
+      ends &= ends - 1;
+    in.remove_prefix(static_cast<std::size_t>(std::countr_zero(ends)) / 8 + 1);
+    return true;
+  }
+  for (; count > 0; --count) {
+    std::uint64_t ignored = 0;
+    if (!get_varint(in, ignored))
+      return false;
+  }
+  return true;
+}
+
+} // namespace
+
+bool decode_wanted(std::string_view in, const std::function<bool(name_number, name_number)>& lead,
+                   const std::function<bool(const sieve_kind&)>& wanted, sieve_row& row) {
   row.kinds.clear();
   row.entries.clear();
   std::uint64_t count = 0;
@@ -225,19 +262,32 @@ bool decode(std::string_view in, sieve_row& row, const std::function<bool(const 
   in.remove_prefix(1);
   if (!get_varint(in, count) || count > in.size())
     return false;
-  row.kinds.resize(count);
-  for (auto& kind : row.kinds) {
+  std::vector<std::uint32_t> place_of(count, nowhere); // among those that are wanted
+  sieve_kind kind;
+  std::optional<std::pair<name_number, name_number>> last; // kinds with the same lie together
+  bool lead_passes = true;
+  for (auto& place : place_of) {
+    if (!get_varint(in, kind.id.client_key) || !get_varint(in, kind.id.account))
+      return false;
+    const std::pair its{kind.id.client_key, kind.id.account};
+    if (lead && last != its)
+      lead_passes = lead(its.first, its.second);
+    last = its;
+    if (!lead_passes) {
+      if (!skip_varints(in, 7))
+        return false;
+      continue;
+    }
     kind_of_cell of;
-    if (!get_varint(in, kind.id.client_key) || !get_varint(in, kind.id.account) || !get(in, of)
-        || !get_varint(in, kind.source) || !get_varint(in, kind.error))
+    if (!get(in, of) || !get_varint(in, kind.source) || !get_varint(in, kind.error))
       return false;
     of.into(kind.id);
+    if (wanted && !wanted(kind))
+      continue;
+    place = static_cast<std::uint32_t>(row.kinds.size());
+    row.kinds.push_back(kind);
   }
-  std::vector<bool> is_wanted(count, true);
-  bool any = !wanted;
-  for (std::size_t i = 0; wanted && i < count; ++i)
-    any |= (is_wanted[i] = wanted(row.kinds[i]));
-  if (!any)
+  if (row.kinds.empty() && count != 0)
     return true;
   std::uint64_t ms = 0;
   while (!in.empty()) {
@@ -246,7 +296,8 @@ bool decode(std::string_view in, sieve_row& row, const std::function<bool(const 
     if (!get_varint(in, step) || !get_varint(in, entry.kind) || entry.kind >= count || (ms += step) > UINT32_MAX)
       return false;
     entry.ms = static_cast<std::uint32_t>(ms);
-    if (is_wanted[entry.kind])
+    entry.kind = place_of[entry.kind];
+    if (entry.kind != nowhere)
       row.entries.push_back(entry);
   }
   return true;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "storage/arrivals.hpp"
+#include "storage/cell_rows.hpp"
 #include "storage/reading_parts.hpp"
 
 namespace keyportal::storage {
@@ -138,7 +139,12 @@ public:
     std::function<bool(const sieve_kind&)> wanted;
     if (what_->wanted)
       wanted = [this](const sieve_kind& kind) { return what_->wanted(*hour_, kind); };
-    if (!decode(sieves_->value().ToStringView(), row_, wanted))
+    std::function<bool(name_number, name_number)> lead;
+    if (what_->leads != nullptr && has_keys(what_->view))
+      lead = [this](name_number client_key, name_number) { return (*what_->leads)(client_key); };
+    else if (what_->leads != nullptr && has_accounts(what_->view))
+      lead = [this](name_number, name_number account) { return (*what_->leads)(account); };
+    if (!decode_wanted(sieves_->value().ToStringView(), lead, wanted, row_))
       return damaged("sieve");
     auto& entries = row_.entries;
     if (entries.empty())
@@ -261,8 +267,7 @@ private:
   }
 
   bool is_wanted(const sieve_kind& kind) const {
-    const auto at = std::lower_bound(row_.kinds.begin(), row_.kinds.end(), kind);
-    return at != row_.kinds.end() && *at == kind && what_->wanted(*hour_, kind);
+    return std::binary_search(row_.kinds.begin(), row_.kinds.end(), kind);
   }
 
   node_name name_;
