@@ -154,7 +154,8 @@ caf::error read_records(record_finder& finder, name_number node, std::int64_t fi
       return found.error();
     if (*found)
       out.push_back({finder.key(), finder.value(), i});
-    else if (wanted[i].at_ms >= ms_of_ns(first_ns)) // else its row of arrivals stays as long as another record in it does
+    else if (wanted[i].at_ms
+             >= ms_of_ns(first_ns)) // else its row of arrivals stays as long as another record in it does
       return damaged("record");
   }
   return {};
@@ -211,8 +212,8 @@ caf::expected<std::string> extras_reader::get(sequence seq) {
 namespace {
 
 caf::error append_arrivals(std::vector<arrival>& out, const read_arrivals& what, const arrivals_key& key,
-                           arrivals_value& row, record_finder& finder, std::int64_t first_ns,
-                           const sealer& seal, known_names& met) {
+                           arrivals_value& row, record_finder& finder, std::int64_t first_ns, const sealer& seal,
+                           known_names& met) {
   std::vector<std::string> extras;
   if (what.with_extra) {
     auto all = extras_of(key, row, seal);
@@ -277,8 +278,7 @@ caf::expected<std::vector<arrival>> ledger::arrivals(const read_arrivals& asked)
       return damaged("arrivals");
     if (node && row.node != *node)
       return {};
-    auto failed =
-      append_arrivals(out, what, key, row, finder, first_ns.of(row.node), parts_->dictionary->seal(), met);
+    auto failed = append_arrivals(out, what, key, row, finder, first_ns.of(row.node), parts_->dictionary->seal(), met);
     stop = out.size() == what.limit;
     return failed;
   };

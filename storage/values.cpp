@@ -146,8 +146,8 @@ void append(std::string& out, const record_value& value) {
   put_amount(out, value.latency_ms, with_sign);
   if (value.facts) {
     put_amount(out, ttft_ms, with_sign);
-    for (const auto amount : {parts.uncached_input, parts.cache_read, parts.cache_write, parts.output, parts.reasoning,
-                              parts.unclassified})
+    for (const auto amount :
+         {parts.uncached_input, parts.cache_read, parts.cache_write, parts.output, parts.reasoning, parts.unclassified})
       put_amount(out, amount, with_sign);
   }
   if (!follow) {
@@ -217,8 +217,7 @@ bool decode_version_4(std::string_view in, record_value& out) {
     }
   if ((flags & priced_flag) != 0) {
     auto& cost = out.cost_nano.emplace();
-    if (!take_amount(in, cost, with_sign)
-        || __builtin_mul_overflow(cost, cut_by[(flags >> zeros_shift) & 3U], &cost))
+    if (!take_amount(in, cost, with_sign) || __builtin_mul_overflow(cost, cut_by[(flags >> zeros_shift) & 3U], &cost))
       return false;
   }
   return in.empty();

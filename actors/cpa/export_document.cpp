@@ -37,7 +37,8 @@ void append_counts(std::string& out, std::string_view name, const Map& all, Coun
 void bucket_counts::add(const stamped_time& at, std::int64_t tokens) {
   // Records mostly come in order of time: then the texts are those of the one before.
   constexpr std::int64_t second_ns = 1'000'000'000;
-  const auto seconds = at.unix_ns / second_ns - (at.unix_ns % second_ns < 0 ? 1 : 0) + std::int64_t{at.offset_minutes} * 60;
+  const auto seconds =
+    at.unix_ns / second_ns - (at.unix_ns % second_ns < 0 ? 1 : 0) + std::int64_t{at.offset_minutes} * 60;
   const auto hour = seconds / 3600 - (seconds % 3600 < 0 ? 1 : 0);
   if (day_ == nullptr || hour != last_hour_) {
     std::string text;

@@ -30,7 +30,7 @@ private:
     std::int64_t requests = 0, tokens = 0;
   };
   std::map<std::string, amounts> days_, hours_;
-  std::int64_t last_hour_ = 0; ///< as the node's clock has it, since 1970
+  std::int64_t last_hour_ = 0;                      ///< as the node's clock has it, since 1970
   amounts *day_ = nullptr, *hour_of_day_ = nullptr; ///< those of it; null: nothing was added yet
 };
 

@@ -54,7 +54,7 @@ private:
   std::uint64_t most_held_;
   scratch_file file_; ///< as they came, then by place
   std::uint64_t written_ = 0;
-  std::vector<row> rows_;              ///< being written, or read
+  std::vector<row> rows_;          ///< being written, or read
   std::vector<listed_record> odd_; ///< those that do not fit a row
   std::vector<bunch> bunches_;
   std::vector<std::uint64_t> begins_; ///< of each place, in rows
