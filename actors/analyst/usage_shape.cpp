@@ -64,7 +64,7 @@ int usage_dimension::place_of_name(name_kind kind, name_number number) {
 }
 
 const usage_dimension::known& usage_dimension::key_at(name_number client_key) {
-  static const known nothing{out, out, INT64_MIN};
+  static const known nothing{.place = out};
   if (client_key > most_names) {
     failed_ = make_error(errc::storage_corrupt, "roll-up");
     return nothing;
