@@ -87,19 +87,32 @@ flat_cells fold(const flat_cells& from, const projection& how) {
     bool operator==(const entry& other) const { return high == other.high && low == other.low; }
   };
   const bool keys = has_keys(how.view), accounts = has_accounts(how.view) || has_second(how.view);
+  constexpr std::ptrdiff_t ahead =
+    8; // cells that are on their way from memory: their order is not that in which they lie
   std::vector<entry> order;
   order.reserve(from.cells.size());
+  bool places_ascend = true;
+  std::uint32_t last_place = 0;
   for (std::uint32_t i = 0; i < from.cells.size(); ++i) {
     const auto& cell = from.cells[i];
     const auto place = how.places != nullptr ? (*how.places)[cell.place] : cell.place;
     if (place == nowhere)
       continue;
+    places_ascend = places_ascend && place >= last_place;
+    last_place = place;
     const auto kind = how.kinds != nullptr ? (*how.kinds)[cell.kind] : cell.kind;
     order.push_back({(std::uint64_t{place} << 32) | (keys ? cell.client_key : 0),
                      (std::uint64_t{accounts ? cell.account : 0} << 32) | kind, i});
   }
-  if (!std::is_sorted(order.begin(), order.end()))
-    std::sort(order.begin(), order.end());
+  if (!std::is_sorted(order.begin(), order.end())) {
+    // Records come in order of time: then only those of one place, which are few, have to be sorted.
+    for (auto begin = order.begin(), end = begin; places_ascend && begin != order.end(); begin = end) {
+      end = std::find_if(begin, order.end(), [&](const entry& one) { return one.high >> 32 != begin->high >> 32; });
+      std::sort(begin, end);
+    }
+    if (!places_ascend)
+      std::sort(order.begin(), order.end());
+  }
   flat_cells out;
   out.cells.reserve(order.size());
   out.sums.reserve(from.sums.empty() ? 0 : order.size());
@@ -111,14 +124,23 @@ flat_cells fold(const flat_cells& from, const projection& how) {
     cell.client_key = static_cast<name_number>(at->high);
     cell.account = static_cast<name_number>(at->low >> 32);
     cell.kind = static_cast<std::uint32_t>(at->low);
+    if (order.end() - at > ahead) {
+      const auto next = (at + ahead)->cell;
+      __builtin_prefetch(&from.cells[next]);
+      if (!from.sums.empty()) {
+        const auto* amounts = reinterpret_cast<const char*>(&from.sums[next]);
+        __builtin_prefetch(amounts);
+        __builtin_prefetch(amounts + 64);
+        __builtin_prefetch(amounts + 128);
+      }
+    }
     same.clear();
     for (const auto first = *at; at != order.end() && *at == first; ++at)
       same.push_back(at->cell);
     if (!from.sums.empty()) {
-      auto sum = from.sums[same[0]];
+      out.sums.push_back(from.sums[same[0]]);
       for (std::size_t i = 1; i < same.size(); ++i)
-        sum.add(from.sums[same[i]]);
-      out.sums.push_back(sum);
+        out.sums.back().add(from.sums[same[i]]);
     }
     cell.latency = static_cast<std::uint32_t>(out.bins.size());
     add_bins(out, from, same, [](const auto& one) { return std::pair{one.latency, one.ttft}; });

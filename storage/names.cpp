@@ -1,5 +1,7 @@
 #include "storage/names.hpp"
 
+#include <array>
+
 #include <fmt/core.h>
 
 #include "messages/errors.hpp"
@@ -16,10 +18,18 @@ bool is_sealed(name_kind kind) {
 
 std::size_t index_of(name_kind kind) { return static_cast<std::size_t>(kind); }
 
-name_ptr nameless(name_kind kind) {
-  auto entry = std::make_shared<name_entry>();
-  entry->kind = kind;
-  return entry;
+/// One for each kind, since most records have several.
+const name_ptr& nameless(name_kind kind) {
+  static const auto all = [] {
+    std::array<name_ptr, name_kinds> out;
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      auto entry = std::make_shared<name_entry>();
+      entry->kind = static_cast<name_kind>(i);
+      out[i] = std::move(entry);
+    }
+    return out;
+  }();
+  return all[index_of(kind)];
 }
 
 } // namespace
@@ -27,18 +37,14 @@ name_ptr nameless(name_kind kind) {
 names::names(std::shared_ptr<const database> db, sealer seal) : db_(std::move(db)), seal_(std::move(seal)) {}
 
 caf::expected<name_ptr> names::find(name_kind kind, std::string_view text) const {
+  // The empty key has an id too, as any other, and so a row.
+  if (text.empty() && kind != name_kind::client_key)
+    return nameless(kind);
   {
     const std::shared_lock lock{mutex_};
     const auto& cached = by_text_[index_of(kind)];
     if (const auto found = cached.find(text); found != cached.end())
       return found->second;
-  }
-  // The empty key has an id too, as any other, and so a row.
-  if (text.empty() && kind != name_kind::client_key) {
-    auto entry = nameless(kind);
-    const std::unique_lock lock{mutex_};
-    by_text_[index_of(kind)].emplace(std::string{}, entry);
-    return entry;
   }
   const auto row = db_->get(family::meta, encode_key(name_number_key{kind, seal_.lookup_hash(kind, text)}));
   if (!row)
@@ -106,10 +112,15 @@ void names::forget_all() const {
 caf::expected<name_ptr> name_changes::number(name_kind kind, std::string_view text) {
   if (text.size() > longest_name_bytes)
     return make_error(errc::bad_request, fmt::format("a name of {} bytes", text.size()));
+  // Those of this very commit first: asking the dictionary for what it does not know takes a hash and a look at the disk.
+  const auto text_of_kind = [&] { return std::string(1, static_cast<char>(kind)).append(text); };
+  if (!fresh_.empty())
+    if (const auto here = fresh_by_text_.find(text_of_kind()); here != fresh_by_text_.end())
+      return here->second;
   auto found = known_->find(kind, text);
   if (!found || *found)
     return found;
-  auto& fresh = fresh_by_text_[std::string(1, static_cast<char>(kind)).append(text)];
+  auto& fresh = fresh_by_text_[text_of_kind()];
   if (!fresh) {
     if (last_ == UINT32_MAX)
       return make_error(errc::storage_failed, "no more numbers for names");

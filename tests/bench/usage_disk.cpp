@@ -18,9 +18,12 @@ namespace {
 using namespace keyportal::storage;
 
 const char* name_of(granularity by) {
-  return by == granularity::minute ? "minute" : by == granularity::hour ? "hour" : "day";
+  constexpr const char* names[] = {"minute", "hour", "day", "eight_hours", "eight_days"};
+  return names[static_cast<std::size_t>(by)];
 }
 const char* name_of(cell_view view) {
+  if (view == cell_view::key_hours)
+    return "key_hours";
   constexpr const char* names[] = {"kinds", "keys", "accounts", "all", "total", "key_totals", "account_totals"};
   return names[static_cast<std::size_t>(view)];
 }
@@ -80,12 +83,14 @@ void tell_disk(const std::filesystem::path& folder, std::uint64_t records) {
   figures.tell(family::records, "records");
   figures.tell(family::arrivals, "arrivals");
   figures.tell(family::rollups, "rollups");
-  for (const auto by : {granularity::minute, granularity::hour, granularity::day})
-    for (unsigned view = 0; view <= static_cast<unsigned>(cell_view::account_totals); ++view)
+  for (const auto by :
+       {granularity::minute, granularity::hour, granularity::eight_hours, granularity::day, granularity::eight_days})
+    for (const auto view : {cell_view::kinds, cell_view::keys, cell_view::accounts, cell_view::all, cell_view::total,
+                            cell_view::key_totals, cell_view::account_totals, cell_view::key_hours})
       for (const auto part : {cell_part::sums, cell_part::distributions})
         figures.tell(key_prefix<cells_key>(static_cast<std::uint8_t>(by), static_cast<std::uint8_t>(view),
                                            static_cast<std::uint8_t>(part)),
-                     fmt::format("rollups.{}.{}.{}", name_of(by), name_of(static_cast<cell_view>(view)),
+                     fmt::format("rollups.{}.{}.{}", name_of(by), name_of(view),
                                  part == cell_part::sums ? "sums" : "distributions"));
   figures.tell(key_prefix<sieve_key>(), "sieves");
 }
