@@ -10,6 +10,7 @@
 #include "actors/stopped_ledger.hpp"
 #include "config/command_line.hpp"
 #include "config/load.hpp"
+#include "config/reference.hpp"
 
 // Read by jemalloc when the process starts: what was used once for a burst goes back to the system within seconds.
 extern "C" const char* malloc_conf; // its name for it
@@ -32,7 +33,7 @@ int serve(const loaded_settings& loaded) {
     return exit_failed;
   }
 #endif
-  return run_service(loaded.values);
+  return run_service(loaded.values, print_json(loaded));
 }
 
 /// The sample subscriber behind `events tail`, with whatever the settings say about the server.

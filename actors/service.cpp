@@ -12,11 +12,13 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "actors/certificate_watch.hpp"
 #include "actors/compat.hpp"
 #include "actors/data_folder.hpp"
 #include "actors/key_registry/registry_start.hpp"
 #include "actors/nats/child_server.hpp"
 #include "actors/nats/nats_sink.hpp"
+#include "actors/prices/price_preview.hpp"
 #include "actors/supervisor/signals.hpp"
 #include "actors/supervisor/supervisor.hpp"
 #include "actors/telemetry/fail_point.hpp"
@@ -117,6 +119,25 @@ caf::expected<std::unique_ptr<nats::child_server>> child_if_wanted(const setting
                                     .max_store_bytes = static_cast<std::int64_t>(s.nats.max_store_bytes)});
 }
 
+/// Descriptors besides those of the gateway's connections: the database's tables, nodes, NATS, compat, files.
+constexpr std::uint64_t other_descriptors = 512;
+
+/// So many connections may be open at once, and all else besides.
+caf::error raise_descriptors(std::uint64_t connections) {
+  const auto wanted = static_cast<rlim_t>(connections + other_descriptors);
+  rlimit now{};
+  if (getrlimit(RLIMIT_NOFILE, &now) != 0 || now.rlim_cur == RLIM_INFINITY || now.rlim_cur >= wanted)
+    return {};
+  if (now.rlim_max != RLIM_INFINITY && now.rlim_max < wanted)
+    return make_error(
+      errc::config_invalid,
+      fmt::format("gateway.max_connections = {} needs {} open files, and this process may have {}: lower "
+                  "it, or raise the limit (LimitNOFILE in the systemd unit, ulimit -n)",
+                  connections, wanted, now.rlim_max));
+  now.rlim_cur = wanted;
+  return setrlimit(RLIMIT_NOFILE, &now) == 0 ? caf::error{} : make_error(errc::internal, "setrlimit");
+}
+
 int fail(const caf::error& why) {
   log::error("service", "cannot-start", "{}", render(why));
   return 1;
@@ -140,7 +161,7 @@ nats::server_settings nats_server(const settings& s) {
   return out;
 }
 
-int run_service(const settings& s) {
+int run_service(const settings& s, const std::string& shown_settings) {
   block_signals();
   umask(077);
   const rlimit no_cores{0, 0}; // a core holds keys in clear
@@ -152,11 +173,21 @@ int run_service(const settings& s) {
   if (const char* point = std::getenv("KEYPORTAL_END_AT"); point && choose_fail_point(point))
     log::warn("service", "test", "this process will end itself at {}, for a test", point);
 
+  if (auto error = raise_descriptors(static_cast<std::uint64_t>(s.gateway.max_connections)))
+    return fail(error);
   if (auto error = prepare_data_folder(s.data_dir))
     return fail(error);
   auto token = control_token(s.data_dir);
   if (!token)
     return fail(token.error());
+
+  std::shared_ptr<gateway::tls_identity> identity;
+  if (!s.gateway.tls.certificate.empty()) {
+    auto loaded = gateway::tls_identity::load({s.gateway.tls.certificate, s.gateway.tls.key});
+    if (!loaded)
+      return fail(loaded.error());
+    identity = std::move(*loaded);
+  }
 
   metrics numbers;
   server_slot server;
@@ -199,14 +230,14 @@ int run_service(const settings& s) {
     return std::make_unique<nats::nats_sink>(sink, std::move(told));
   };
 
-  around->broadcast = [&server, &numbers](std::shared_ptr<const std::string> frame) {
-    numbers.frames_sent.Increment();
-    server.with([&](gateway::server& it) { it.broadcast(std::move(frame)); });
-  };
   around->gateway_hooks = {
     .metrics_text =
       [&] {
-        server.with([&](gateway::server& it) { numbers.websockets.Set(static_cast<double>(it.websockets())); });
+        server.with([&](gateway::server& it) {
+          numbers.websockets.Set(static_cast<double>(it.websockets()));
+          const auto sent = static_cast<double>(it.figures().frames_sent);
+          numbers.frames_sent.Increment(std::max(0.0, sent - numbers.frames_sent.Value()));
+        });
         return numbers.text();
       },
     .on_answer = [&](std::string_view route, int status,
@@ -219,6 +250,10 @@ int run_service(const settings& s) {
     .proxies = networks_of(s.gateway.trusted_proxies),
     .inside = networks_of(s.gateway.inside),
     .anonymous_inside = s.sign_in.anonymous == "inside" ? right_set{right::read_nodes} : right_set{},
+    .settings_text = shown_settings,
+    .preview_prices =
+      [now = around->now](const std::vector<price>& there, const std::string& format, const std::string& list,
+                          const std::string& only) { return preview_prices(there, format, list, only, now()); },
     .door = {},
     .on_session_end =
       [&](std::string_view tag) {
@@ -226,15 +261,21 @@ int run_service(const settings& s) {
       },
   };
   around->gateway_hooks.door = gateway::make_entrance(around->gateway_hooks);
-  around->open_gateway = [&](const gateway_actor& actor) -> caf::error {
-    auto opened = gateway::server::start(
-      {.address = s.gateway.address, .port = s.gateway.port, .threads = s.gateway.threads, .hosts = s.gateway.hosts},
-      gateway::callbacks_for(actor, around->gateway_hooks.door));
+  around->open_gateway = [&](const shared_actors& shared) -> caf::error {
+    auto opened =
+      gateway::server::start({.address = s.gateway.address,
+                              .port = s.gateway.port,
+                              .threads = s.gateway.threads,
+                              .hosts = s.gateway.hosts,
+                              .tls = identity,
+                              .max_connections = static_cast<std::size_t>(s.gateway.max_connections),
+                              .max_websocket_frames = static_cast<std::size_t>(s.gateway.max_frames)},
+                             gateway::callbacks_for(shared.gateway, shared.feed, around->gateway_hooks.door));
     if (!opened)
       return opened.error();
     const bool v6 = s.gateway.address.find(':') != std::string::npos;
-    const auto url =
-      fmt::format(fmt::runtime(v6 ? "http://[{}]:{}" : "http://{}:{}"), s.gateway.address, (*opened)->port());
+    const auto url = fmt::format(fmt::runtime(v6 ? "{}://[{}]:{}" : "{}://{}:{}"), identity ? "https" : "http",
+                                 s.gateway.address, (*opened)->port());
     server.set(std::move(*opened));
     if (auto error = write_file(s.data_dir / "gateway.url", url + "\n"))
       return error;
@@ -246,6 +287,9 @@ int run_service(const settings& s) {
     return {};
   };
 
+  std::optional<certificate_watch> certificates;
+  if (identity)
+    certificates.emplace(identity, s.data_dir / "gateway.pin", numbers);
   auto end = std::make_shared<service_end>();
   {
     caf::actor_system_config config;

@@ -9,7 +9,6 @@
 #include "actors/collector/collector.hpp"
 #include "actors/cpa/upstream.hpp"
 #include "actors/exporter/exporter.hpp"
-#include "actors/feed/feed.hpp"
 #include "actors/cpa/key_upstream.hpp"
 #include "actors/key_keeper/key_keeper.hpp"
 #include "actors/key_registry/auditor.hpp"
@@ -57,7 +56,24 @@ std::shared_ptr<board> make_board(const surroundings& around) {
     auto sums = store->sums_since(node, from);
     return sums ? *sums : totals{};
   };
-  return std::make_shared<board>(remembered_nodes(around), &local_midnight, std::move(sums_since), around.now());
+  auto out = std::make_shared<board>(remembered_nodes(around), &local_midnight, std::move(sums_since), around.now());
+  out->begin_at(around.store->state().last);
+  return out;
+}
+
+feed_settings feed_of(const surroundings& around) {
+  feed_settings out;
+  out.now_board = make_board(around);
+  out.now = around.now;
+  out.midnight = &local_midnight;
+  out.position = around.store->state().last;
+  out.stored = [store = around.store](sequence after, std::uint32_t limit) -> caf::expected<stored_events> {
+    auto page = store->events(after, limit);
+    if (!page)
+      return page.error();
+    return stored_events{std::move(page->events), page->horizon, page->last};
+  };
+  return out;
 }
 
 key_registry_settings registry_settings(const surroundings& around) {
@@ -139,6 +155,10 @@ authenticator_settings authenticator_of(const surroundings& around) {
   out.seal = {vault.seal, vault.open};
   out.draw = vault.draw;
   out.now = around.now;
+  if (const auto& mailer = around.mailer) {
+    out.mail = [mailer](send_code what) { caf::anon_send(mailer, std::move(what)); };
+    out.tell = [mailer](notice what) { caf::anon_send(mailer, std::move(what)); };
+  }
   return out;
 }
 
@@ -150,7 +170,6 @@ shared_actors spawn_shared(caf::actor_system& system, const surroundings& around
   a.ledger = writer;
   a.checker = spawn_checker(system, own_thread, around.store, writer);
   a.publisher = system.spawn<caf::detached>(publisher, a.ledger, around.shipping, around.make_sink);
-  a.feed = system.spawn(feed, make_board(around), around.now, around.broadcast);
   auto signing_in = authenticator_of(around);
   auto who = authenticator_start_of(signing_in, *around.registry.image); // before the registry takes the image
   a.callers = who.directory;
@@ -167,10 +186,13 @@ shared_actors spawn_shared(caf::actor_system& system, const surroundings& around
   a.analyst =
     spawn_analyst(system, own_thread,
                   {.zone = zone.empty() ? calendar::zone_of_this_machine() : zone, .now = around.now}, around.store);
-  a.exporter = spawn_exporter(system, own_thread, around.now, around.store, *around.numbers);
+  export_limits exports;
+  exports.scratch = around.configured.data_dir; // as large as what is exported; the system's folder for such may be in memory
+  a.exporter = spawn_exporter(system, own_thread, around.now, around.store, *around.numbers, std::move(exports));
   a.backups = spawn_backup_keeper(system, own_thread, backups_of(around), a.ledger, around.store, *around.numbers);
   a.retention =
     spawn_retention_keeper(system, own_thread, retention_of(around), a.ledger, around.store, *around.numbers);
+  a.feed = spawn_feed(system, feed_of(around), {a.registry, a.analyst, a.checker, a.ledger, a.backups, a.retention});
   a.gateway = system.spawn(gateway::gateway,
                            gateway::gateway_handles{a.feed,
                                                     a.ledger,
@@ -184,7 +206,8 @@ shared_actors spawn_shared(caf::actor_system& system, const surroundings& around
                                                     a.backups,
                                                     a.retention,
                                                     a.authenticator,
-                                                    a.callers},
+                                                    a.callers,
+                                                    a.feed},
                            around.gateway_hooks);
   caf::anon_send(a.ledger, add_listener{a.feed});
   caf::anon_send(a.ledger, add_listener{a.registry});

@@ -9,6 +9,7 @@
 
 #include "actors/cpa/key_client.hpp"
 #include "actors/cpa/management_client.hpp"
+#include "actors/feed/feed.hpp"
 #include "actors/key_registry/key_registry.hpp"
 #include "actors/publisher/publisher.hpp"
 #include "actors/telemetry/metrics.hpp"
@@ -17,6 +18,7 @@
 #include "messages/access.hpp"
 #include "messages/actors.hpp"
 #include "messages/exports.hpp"
+#include "messages/mail.hpp"
 #include "messages/store_care.hpp"
 #include "storage/ledger.hpp"
 
@@ -34,9 +36,9 @@ struct surroundings {
   publisher_settings shipping;
   sink_factory make_sink;
   gateway::gateway_hooks gateway_hooks;
-  std::function<void(std::shared_ptr<const std::string>)> broadcast; ///< to all WebSockets
-  std::function<caf::error(gateway_actor)> open_gateway;             ///< begins to listen
-  std::function<caf::error(const shared_actors&)> open_compat;       ///< likewise, for other tools; may be unset
+  mailer_actor mailer;                                          ///< null: no mail is configured
+  std::function<caf::error(const shared_actors&)> open_gateway; ///< begins to listen
+  std::function<caf::error(const shared_actors&)> open_compat;  ///< likewise, for other tools; may be unset
 };
 
 /// The actors of one node, and the client whose calls can be stopped.
@@ -57,7 +59,7 @@ struct node_actors {
 struct shared_actors {
   ledger_actor ledger;
   publisher_actor publisher;
-  feed_actor feed;
+  live_feed_actor feed;
   key_registry_actor registry;
   auditor_actor auditor;
   analyst_actor analyst;

@@ -240,13 +240,15 @@ void grammar::add_people() {
   change->add_option("--email", r.email, "E-mail address");
   details(change);
   add_list(change, "--budget", r.budgets, "Of all keys together, for example tokens/month=1000000; none empties");
-  for (const auto& [name, help, to] : {std::tuple{"approve", "Let in a person that waits", "active"},
-                                       {"suspend", "Take all keys away for a time", "suspended"},
-                                       {"resume", "Give the keys back", "active"},
-                                       {"delete", "Revoke all keys and forget the address", "deleted"}}) {
+  for (const auto& [name, help, to] :
+       {std::tuple{"approve", "Let in a person that waits", "active"},
+        {"suspend", "Take all keys away for a time", "suspended"},
+        {"resume", "Give the keys back", "active"},
+        {"delete", "Revoke all keys and forget the address; refuse a person that waits", "deleted"}}) {
     auto* sub = add(*users, name, help, command::users_state);
     sub->parse_complete_callback([this, to = to] { parsed.registry.to = to; });
     person(sub);
+    sub->add_option("--reason", r.reason, "Why; whoever waited for approval is told");
     add_word(sub);
   }
 }

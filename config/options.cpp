@@ -76,8 +76,9 @@ constexpr option table[] = {
    "How often a node's keys are compared with what they should be."},
 
   {"gateway.listen", HERE(gateway.listen), "127.0.0.1:8390", {},
-   "Where the page, the API and the WebSocket are served; port 0 takes any free one. Keep it on loopback and "
-   "put a proxy with TLS before it: browsers keep no sign-in that came over plain HTTP from elsewhere."},
+   "Where the page, the API and the WebSocket are served; port 0 takes any free one. Beyond loopback give it a "
+   "certificate (gateway.tls.certificate) or put a proxy with TLS before it: browsers keep no sign-in that came over plain "
+   "HTTP from elsewhere."},
   {"gateway.hosts", HERE(gateway.hosts), "", {},
    "Further names (host or host:port) by which browsers may reach the page, for example behind a reverse proxy."},
   {"gateway.trusted_proxies", HERE(gateway.trusted_proxies), "", {},
@@ -88,6 +89,17 @@ constexpr option table[] = {
    "forwarded by a proxy that is not trusted is never from there."},
   {"gateway.threads", HERE(gateway.threads), "1", {"1", "64", {}},
    "Threads that serve connections."},
+  {"gateway.tls.certificate", HERE(gateway.tls.certificate), "", {},
+   "PEM file with the certificate for gateway.listen and those that lead to its root. Then TLS 1.2 and newer is spoken there, "
+   "and nothing else. The files are looked at every few seconds; what changed counts for new connections."},
+  {"gateway.tls.key", HERE(gateway.tls.key), "", {},
+   "PEM file with its private key, readable by nobody else (mode 0600)."},
+  {"gateway.max_connections", HERE(gateway.max_connections), "1024", {"16", "100000", {}},
+   "Connections at once, WebSockets and event streams included; one more is told 503. The process must be allowed so "
+   "many open files and 512 more: it raises its own limit as far as it may, and does not start where that is not enough."},
+  {"gateway.max_frames", HERE(gateway.max_frames), "256", {"128", "65536", {}},
+   "Frames that may wait for one WebSocket. A client that reads so slowly that it would be more is cut, and asks again "
+   "from where it was."},
 
   {"compat.listen", HERE(compat.listen), "", {},
    "Where tools that were made for CLIProxyAPI find its usage: /usage, /usage/export, /usage/import, /usage-queue and "

@@ -337,10 +337,16 @@ void check(settings& values, std::vector<finding>& errors, std::vector<finding>&
   auto& gateway = values.gateway;
   if (auto wrong = split_listen(gateway.listen, gateway.address, gateway.port); !wrong.empty())
     errors.push_back({"gateway.listen", wrong});
-  else if (!is_loopback(gateway.address))
-    warnings.push_back(
-      {"gateway.listen",
-       "this address is reached without TLS: put a proxy with TLS before it, and name it in gateway.trusted_proxies"});
+  else if (!is_loopback(gateway.address) && gateway.tls.certificate.empty() && gateway.trusted_proxies.empty())
+    warnings.push_back({"gateway.listen", "this address is reached without TLS: set gateway.tls.certificate, or put a "
+                                          "proxy with TLS before it and name it in "
+                                          "gateway.trusted_proxies"});
+  if (gateway.tls.certificate.empty() != gateway.tls.key.empty())
+    errors.push_back({"gateway.tls.certificate", "gateway.tls.certificate and gateway.tls.key go together"});
+  for (const auto& [key, file] :
+       {std::pair{"gateway.tls.certificate", &gateway.tls.certificate}, std::pair{"gateway.tls.key", &gateway.tls.key}})
+    if (!file->empty() && !readable(*file))
+      errors.push_back({key, fmt::format("there is no file {}", file->string())});
   for (const auto& host : gateway.hosts)
     if (host.empty() || host.size() > 253 || !only_of(host, ".-:[]"))
       errors.push_back({"gateway.hosts", "each is the name of a host, with or without :port"});

@@ -87,6 +87,12 @@ struct settings {
     std::vector<std::string> trusted_proxies;
     std::vector<std::string> inside;
     int threads = 0;
+    struct tls_settings {
+      std::filesystem::path certificate; ///< empty: plain HTTP
+      std::filesystem::path key;
+    } tls;
+    int max_connections = 0; ///< WebSockets included
+    int max_frames = 0;      ///< waiting for one WebSocket
   } gateway;
 
   struct compat_settings {

@@ -62,6 +62,8 @@ void add(toml_content& content, const std::string& prefix, const toml::table& ta
       add_list(content, prefix + name, content.consumers, value.as_array(std::nothrow));
     else if (prefix == "sign_in." && name == "provider" && value.is_array())
       add_list(content, prefix + name, content.providers, value.as_array(std::nothrow));
+    else if (prefix == "gateway." && name == "tls" && value.is_table())
+      add(content, "gateway.tls.", value.as_table(std::nothrow));
     else
       content.entries.push_back({prefix + name, written(value), value.location().line()});
 }

@@ -326,6 +326,32 @@ void with_person(const visit& here, Then then) {
   });
 }
 
+/// The token of the path, whoever has it. Whoever may change people but no admins is refused at an admin's.
+void end_token_of_anybody(const visit& here) {
+  ask(here, list_tokens{}, [here](const access_done& done) {
+    const auto found = std::find_if(done.tokens.begin(), done.tokens.end(),
+                                    [&](const token_info& one) { return one.name == here.asked.name; });
+    if (found == done.tokens.end())
+      return here.fail(make_error(errc::not_found, "token"));
+    here.ask<user>(here.self->state.handles.registry, find_user{found->user}, short_wait, [here](const user& person) {
+      if (person.role == user_role::admin && !here.by->who.rights.has(right::write_roles))
+        return here.fail(make_error(errc::right_missing, std::string(to_text(right::write_roles))));
+      ask(here, end_token{{}, here.asked.name}, done_with(here));
+    });
+  });
+}
+
+void list_all_tokens(const visit& here) {
+  const auto whose = asked_for(here, "user");
+  ask(here, list_tokens{}, [here, whose](const access_done& done) {
+    std::vector<token_info> items;
+    for (const auto& one : done.tokens)
+      if (whose.empty() || one.user == whose)
+        items.push_back(one);
+    here.answer(list_answer(items));
+  });
+}
+
 } // namespace
 
 void about_access(const visit& here) {
@@ -379,6 +405,8 @@ void about_access(const visit& here) {
       return ask_read(here, std::move(what), made(here, "text", "token", &access_done::tokens));
     }
     case topic::end_token: return ask(here, end_token{me, name}, done_with(here));
+    case topic::all_tokens: return list_all_tokens(here);
+    case topic::end_any_token: return end_token_of_anybody(here);
     case topic::invitations: return ask(here, list_invitations{}, listed(here, &access_done::invitations));
     case topic::invite:
       return ask_read(here, read_invitation(body), made(here, "text", "invitation", &access_done::invitations));

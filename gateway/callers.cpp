@@ -235,9 +235,9 @@ visitor entrance::look(const http_request& request) const {
   const auto place = place_of(request, settings_.proxies);
   const auto address = read_address(place.address);
   out.from = {place.address, std::string(header_of(request, "user-agent").substr(0, 512))};
-  out.https = place.https;
-  out.cookies.secure = place.https || !place.direct || !address || !is_loopback(*address);
-  out.origin = fmt::format("{}://{}", place.https ? "https" : "http", header_of(request, "host"));
+  out.https = place.https || request.encrypted;
+  out.cookies.secure = out.https || !place.direct || !address || !is_loopback(*address);
+  out.origin = fmt::format("{}://{}", out.https ? "https" : "http", header_of(request, "host"));
   const auto callers = this->callers();
   find(request, callers.get(), out);
   const auto& who = out.who;

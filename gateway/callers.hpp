@@ -65,7 +65,7 @@ secret random_text();
 struct visitor {
   caller who; ///< `rights`: with those that anybody has
   access_origin from;
-  bool https = false;
+  bool https = false;     ///< to us, or to a proxy that is believed
   bool inside = false;    ///< may read what is not for the public: metrics, the documentation
   bool by_cookie = false; ///< so it needs a CSRF token to change anything
   bool has_bearer = false;

@@ -8,6 +8,9 @@
 #include "gateway/copies.hpp"
 #include "gateway/export_routes.hpp"
 #include "gateway/handlers.hpp"
+#include "gateway/job_routes.hpp"
+#include "gateway/live_clients.hpp"
+#include "gateway/original_routes.hpp"
 #include "gateway/own_routes.hpp"
 #include "gateway/problem.hpp"
 #include "gateway/registry_routes.hpp"
@@ -48,20 +51,60 @@ void gather(const visit& here, const Handle& whom, Message message, std::shared_
     [then](const caf::error&) { then(); });
 }
 
+/// The summary is the same for everybody, and pages ask for it all the time: those who come while one is made share the
+/// next one, so what each is told is no older than the question.
+void make_summary(const visit& here) {
+  auto& state = here.self->state;
+  state.summary_under_way = true;
+  const auto whose = std::make_shared<std::vector<visit>>(std::exchange(state.summary_wanted, {}));
+  const auto told = [here, whose](const http_response& answer) {
+    for (const auto& one : *whose)
+      one.answer(answer);
+    auto& now = here.self->state;
+    now.summary_under_way = false;
+    if (!now.summary_wanted.empty())
+      make_summary(visit(now.summary_wanted.front()));
+  };
+  here.ask_or<overview>(
+    state.handles.feed, read_overview{}, short_wait,
+    [here, told](const overview& now) {
+      const auto& asked = here.self->state;
+      auto all = std::make_shared<summary_parts>(
+        summary_parts{now, {}, {}, asked.hooks.demo, asked.hooks.currency, asked.hooks.currency_rate, {}, {}});
+      const auto came = [told, all, awaited = std::make_shared<int>(4)] {
+        if (--*awaited == 0)
+          told(summary_answer(*all));
+      };
+      gather(here, asked.handles.publisher, read_publisher_state{}, all, &summary_parts::publisher, came);
+      gather(here, asked.handles.ledger, read_ledger_state{}, all, &summary_parts::ledger, came);
+      gather(here, asked.handles.backups, read_backup_state{}, all, &summary_parts::backups, came);
+      gather(here, asked.handles.retention, read_retention_state{}, all, &summary_parts::retention, came);
+    },
+    [told](const caf::error& error) { told(problem(error)); });
+}
+
 void summary(const visit& here) {
-  here.ask<overview>(here.self->state.handles.feed, read_overview{}, short_wait, [here](const overview& now) {
-    const auto& state = here.self->state;
-    auto all = std::make_shared<summary_parts>(
-      summary_parts{now, {}, {}, state.hooks.demo, state.hooks.currency, state.hooks.currency_rate, {}, {}});
-    const auto came = [here, all, awaited = std::make_shared<int>(4)] {
-      if (--*awaited == 0)
-        here.answer(summary_answer(*all));
-    };
-    gather(here, state.handles.publisher, read_publisher_state{}, all, &summary_parts::publisher, came);
-    gather(here, state.handles.ledger, read_ledger_state{}, all, &summary_parts::ledger, came);
-    gather(here, state.handles.backups, read_backup_state{}, all, &summary_parts::backups, came);
-    gather(here, state.handles.retention, read_retention_state{}, all, &summary_parts::retention, came);
-  });
+  auto& state = here.self->state;
+  state.summary_wanted.push_back(here);
+  if (!state.summary_under_way)
+    make_summary(here);
+}
+
+void listen(const visit& here) {
+  const auto& state = here.self->state;
+  if (!state.handles.live)
+    return here.fail(make_error(errc::shutting_down, "not started yet"));
+  const auto& request = here.exchange->request;
+  auto what = read_live_query(request);
+  if (!what)
+    return here.fail(what.error());
+  http_response out;
+  out.content_type = "text/event-stream";
+  out.headers.emplace_back("X-Accel-Buffering", "no"); // a proxy that gathers it would hold it up
+  if (request.method == "GET")
+    out.pieces = make_live_stream(state.handles.live, person_of(*here.by), std::move(*what),
+                                  look_of(state.hooks.door, request, *here.by));
+  here.answer(std::move(out));
 }
 
 void readiness(const visit& here) {
@@ -182,10 +225,17 @@ void handle(const visit& here) {
     return here.answer(health_answer());
   if (state.draining)
     return here.fail(make_error(errc::shutting_down));
-  if (state.waiting >= most_waiting && about != topic::asset)
+  if (state.waiting + state.summary_wanted.size() >= most_waiting && about != topic::asset)
     return here.fail(make_error(errc::too_many_requests));
+  if (about == topic::import_file || about == topic::restore || about == topic::replay_letters
+      || about == topic::verify_audit)
+    note_long_request(here);
   if (is_about_store(about))
     return about_store(here);
+  if (is_about_jobs(about))
+    return about_jobs(here);
+  if (is_about_original(about))
+    return about_original(here);
   if (is_about_access(about))
     return about_access(here);
   if (is_about_oneself(about))
@@ -195,12 +245,7 @@ void handle(const visit& here) {
     case topic::metrics:
       return here.answer(metrics_answer(state.hooks.metrics_text ? state.hooks.metrics_text() : std::string{}));
     case topic::readiness: return readiness(here);
-    case topic::greeting:
-      return here.relay<frame>(state.handles.feed, read_greeting{}, short_wait, [](const question&, const frame& text) {
-        http_response out;
-        out.body = text;
-        return out;
-      });
+    case topic::events: return listen(here);
     case topic::summary: return summary(here);
     case topic::nodes:
       return here.relay<overview>(state.handles.feed, read_overview{}, short_wait,
@@ -262,6 +307,9 @@ void note_refusal(const visit& here, const http_request& request) {
 
 } // namespace
 
+gateway_state::gateway_state() = default;
+gateway_state::~gateway_state() = default;
+
 std::shared_ptr<entrance> make_entrance(const gateway_hooks& hooks) {
   return std::make_shared<entrance>(
     entrance_settings{hooks.control_token, hooks.anonymous, hooks.proxies, hooks.inside, hooks.anonymous_inside});
@@ -292,8 +340,17 @@ gateway_actor::behavior_type gateway(self_pointer self, gateway_handles handles,
     self->state.hooks.door = make_entrance(self->state.hooks);
   if (const auto& callers = self->state.handles.callers) {
     self->state.hooks.door->know(callers);
-    if (const auto& close = self->state.hooks.on_session_end)
-      callers->on_end([close](const session& ended) { close(tag_of(ended)); });
+    callers->on_end([close = self->state.hooks.on_session_end, live = self->state.handles.live](const session& ended) {
+      const auto tag = tag_of(ended);
+      if (close)
+        close(tag);
+      if (live)
+        caf::anon_send(live, live_end{tag});
+    });
+    callers->on_change([live = self->state.handles.live](std::string_view subject) {
+      if (live)
+        caf::anon_send(live, live_look_again{std::string(subject)});
+    });
   }
   return {
     [self](const exchange_pointer& exchange) {
@@ -326,8 +383,9 @@ gateway_actor::behavior_type gateway(self_pointer self, gateway_handles handles,
 
 namespace {
 
-/// Whether its sender gets a WebSocket, and for how long.
-websocket_admission admit(const std::shared_ptr<const entrance>& door, const http_request& request) {
+/// Whether its sender gets a WebSocket, for how long, and what he is told over it.
+websocket_admission admit(const std::shared_ptr<const entrance>& door, const live_actor& live,
+                          const http_request& request) {
   const auto by = door->look(request);
   websocket_admission out;
   auto read = understand(request, by);
@@ -335,42 +393,30 @@ websocket_admission admit(const std::shared_ptr<const entrance>& door, const htt
     out.refusal = std::move(*refusal);
     return out;
   }
-  if (by.who.held)
-    out.tag = tag_of(*by.who.held);
-  if (by.who.kind == caller_kind::nobody || by.who.kind == caller_kind::control)
+  auto what = read_live_query(request);
+  if (!what) {
+    out.refusal = problem(what.error());
     return out;
-  http_request again; // no more of it than tells who it is
-  again.method = "GET";
-  again.path = request.path;
-  again.peer = request.peer;
-  for (const auto& header : request.headers)
-    if (header.first == "cookie" || header.first == "authorization" || header.first == "host"
-        || header.first == "forwarded" || header.first.starts_with("x-forwarded-"))
-      again.headers.push_back(header);
-  out.still = [door, again = std::move(again), kind = by.who.kind, subject = by.who.subject] {
-    const auto now = door->look(again);
-    return now.who.kind == kind && now.who.subject == subject && now.who.rights.has(right::read_nodes);
-  };
+  }
+  auto person = person_of(by);
+  out.tag = person.tag;
+  auto look = look_of(door, request, by);
+  if (by.who.kind != caller_kind::nobody && by.who.kind != caller_kind::control)
+    out.still = [look] {
+      const auto now = look();
+      return now && !now->may.empty();
+    };
+  if (live)
+    out.user = make_live_socket(live, std::move(person), std::move(*what), std::move(look));
   return out;
 }
 
 } // namespace
 
-server_callbacks callbacks_for(gateway_actor actor, std::shared_ptr<const entrance> door) {
+server_callbacks callbacks_for(gateway_actor actor, live_actor live, std::shared_ptr<const entrance> door) {
   server_callbacks out;
   out.on_request = [actor](exchange_pointer exchange) { caf::anon_send(actor, std::move(exchange)); };
-  out.on_websocket = [actor, door](std::function<void(frame)> send_first) {
-    // The greeting is a request like others, of our own; its answer goes to the WebSocket instead.
-    auto exchange = std::make_shared<http_exchange>();
-    exchange->request.method = "GET";
-    exchange->request.path = "/ws";
-    exchange->request.headers.emplace_back("authorization", "Bearer " + door->control_token().reveal());
-    exchange->reply = [send_first = std::move(send_first)](http_response response) {
-      send_first(response.status == 200 ? std::move(response.body) : nullptr);
-    };
-    caf::anon_send(actor, std::move(exchange));
-  };
-  out.admit_websocket = [door](const http_request& request) { return admit(door, request); };
+  out.admit_websocket = [door, live](const http_request& request) { return admit(door, live, request); };
   out.rule_for_body = [door](const http_request& head) { return rule_for_body(head, door->look(head)); };
   return out;
 }

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@
 #include "messages/access.hpp"
 #include "messages/actors.hpp"
 #include "messages/ledger_check.hpp"
+#include "messages/live.hpp"
 #include "messages/exports.hpp"
 #include "messages/secret.hpp"
 #include "messages/store_care.hpp"
@@ -41,6 +43,7 @@ struct gateway_handles {
   authenticator_actor authenticator = {};
   /// Null: there is nobody but the holder of the control token and whoever else asks.
   std::shared_ptr<caller_directory> callers = {};
+  live_actor live = {};
 };
 
 struct gateway_hooks {
@@ -61,6 +64,12 @@ struct gateway_hooks {
   std::vector<network> proxies = {}, inside = {};
   /// What anybody may who reaches it from there.
   right_set anonymous_inside = {};
+  /// What is in force, as a JSON object without secrets; empty: nothing is told of it.
+  std::string settings_text = {};
+  /// What taking a published price list would change, as JSON; see `preview_prices`. Unset: nobody can tell.
+  std::function<caf::expected<std::string>(const std::vector<price>& there, const std::string& format,
+                                           const std::string& list, const std::string& only)>
+    preview_prices = {};
   /// Tells who asks; shared with the server, see `make_entrance`. Null: one of the gateway's own is made.
   std::shared_ptr<entrance> door = {};
   /// Sockets of a session that ended are to be closed, by its tag. From any thread; may be unset.
@@ -69,24 +78,35 @@ struct gateway_hooks {
 /// By what the hooks say.
 std::shared_ptr<entrance> make_entrance(const gateway_hooks& hooks);
 
+/// One that may take minutes.
+struct long_request {
+  std::string what; ///< method and path
+  moment began{};
+};
+
+struct visit;
+
 struct gateway_state {
-  gateway_state() = default;
+  gateway_state();
+  ~gateway_state();
   gateway_handles handles;
   gateway_hooks hooks;
   bool draining = false;
-  std::size_t waiting = 0; ///< questions without an answer yet
-  /// A change of an admin's role or state is under way. Shared, since who waits for it may outlive the state.
-  std::shared_ptr<bool> judging = std::make_shared<bool>(false);
+  std::size_t waiting = 0;                                              ///< questions without an answer yet
   std::array<caf::actor_clock::time_point, access_event_count> noted{}; ///< when each was told last
   std::deque<std::pair<std::string, std::string>> exports;              ///< ids with whose they are; the last so many
+  std::map<std::uint64_t, long_request> long_requests;                  ///< under way
+  std::uint64_t last_long_request = 0;
+  std::vector<visit> summary_wanted; ///< by whom; while `summary_under_way` is made for others
+  bool summary_under_way = false;
   static inline const char* name = "gateway";
 };
 
 gateway_actor::behavior_type gateway(gateway_actor::stateful_pointer<gateway_state> self, gateway_handles handles,
                                      gateway_hooks hooks);
 
-/// Ties a server to the actor: requests and WebSocket greetings go to it; the door decides whose WebSocket is taken, and
-/// with the table of routes how large bodies may be.
-server_callbacks callbacks_for(gateway_actor actor, std::shared_ptr<const entrance> door);
+/// Ties a server to the actors: requests go to the one, WebSockets listen to the other; the door decides whose WebSocket
+/// is taken, and with the table of routes how large bodies may be.
+server_callbacks callbacks_for(gateway_actor actor, live_actor live, std::shared_ptr<const entrance> door);
 
 } // namespace keyportal::gateway

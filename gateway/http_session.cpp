@@ -1,6 +1,8 @@
 #include "gateway/http_session.hpp"
 
 #include <fmt/format.h>
+#include <openssl/err.h>
+#include <openssl/sslerr.h>
 
 #include "gateway/problem.hpp"
 #include "gateway/request_head.hpp"
@@ -79,7 +81,8 @@ private:
 };
 
 http_session::http_session(server_core& core, tcp::socket&& socket)
-  : core_(core), stream_(std::move(socket)), buffer_(core.settings.max_header_bytes + (64 << 10)) {
+  : core_(core), stream_(beast::tcp_stream(std::move(socket)), core.tls().get()),
+    buffer_(core.settings.max_header_bytes + (64 << 10)) {
   beast::error_code error;
   stream_.socket().set_option(tcp::no_delay(true), error);
   const auto peer = stream_.socket().remote_endpoint(error);
@@ -91,7 +94,7 @@ http_session::~http_session() { core_.remove(static_cast<connection*>(this)); }
 
 void http_session::run() {
   core_.add(this, std::weak_ptr<connection>(shared_from_this()));
-  net::dispatch(stream_.get_executor(), [self = shared_from_this()] { self->read_head(); });
+  net::dispatch(stream_.get_executor(), [self = shared_from_this()] { self->shake_hands(); });
 }
 
 void http_session::finish() {
@@ -99,6 +102,23 @@ void http_session::finish() {
     self->finishing_ = true;
     if (self->reading_)
       self->stream_.close();
+  });
+}
+
+void http_session::shake_hands() {
+  if (!stream_.is_encrypted())
+    return read_head();
+  reading_ = true;
+  stream_.expires_after(core_.settings.header_timeout);
+  stream_.async_handshake([self = shared_from_this()](beast::error_code error) {
+    if (!error)
+      return self->read_head();
+    self->reading_ = false;
+    if (error.category() != net::error::get_ssl_category() || ERR_GET_REASON(error.value()) != SSL_R_HTTP_REQUEST)
+      return self->stream_.close();
+    self->stream_.give_up_encryption();
+    self->parser_.emplace();
+    self->refuse(problem(make_error(errc::bad_request, "this address speaks TLS: begin with https://")));
   });
 }
 
@@ -129,9 +149,12 @@ void http_session::on_head(beast::error_code error) {
   if (auto refusal = take_head(parser_->get(), core_.hosts, request_))
     return refuse(std::move(*refusal));
   request_.peer = peer_;
+  request_.encrypted = stream_.is_encrypted();
   if (request_.path == websocket_path)
     return upgrade();
 
+  if (parser_->is_done()) // there is no body to have a rule for
+    return dispatch();
   const auto& rule_for = core_.callbacks.rule_for_body;
   rule_ = rule_for ? rule_for(request_) : body_rule{core_.settings.max_body_bytes, {}};
   rule_.most_bytes = std::min(rule_.most_bytes, core_.settings.max_body_bytes);
@@ -139,8 +162,6 @@ void http_session::on_head(beast::error_code error) {
   if (length && *length > rule_.most_bytes)
     return refuse_body();
   parser_->body_limit(rule_.most_bytes);
-  if (parser_->is_done())
-    return dispatch();
   stream_.expires_after(core_.time_for(length ? static_cast<std::size_t>(*length) : rule_.most_bytes));
   if (!beast::iequals(parser_->get()[http::field::expect], "100-continue"))
     return read_body();
@@ -294,6 +315,10 @@ void http_session::on_written(beast::error_code error) {
     return stream_.close();
   if (keep_alive_)
     return read_head();
+  if (stream_.is_encrypted()) { // says that this is the end, and waits for the same from the other side
+    stream_.expires_after(core_.settings.close_timeout);
+    return stream_.async_shutdown([self = shared_from_this()](beast::error_code) { self->stream_.close(); });
+  }
   // Closing with unread bytes on the socket would reset it and could take the answer away from the client.
   stream_.socket().shutdown(tcp::socket::shutdown_send, error);
   stream_.expires_after(core_.settings.close_timeout);

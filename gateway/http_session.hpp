@@ -23,6 +23,7 @@ private:
   friend class piece_taker;
   using parser = beast::http::request_parser<beast::http::string_body>;
 
+  void shake_hands();
   void read_head();
   void on_head(beast::error_code error);
   void read_body();
@@ -43,7 +44,7 @@ private:
   void refuse_body();
 
   server_core& core_;
-  beast::tcp_stream stream_;
+  wire_stream stream_;
   beast::flat_buffer buffer_;
   std::optional<parser> parser_;
   std::string peer_;

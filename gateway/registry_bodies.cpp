@@ -56,11 +56,13 @@ caf::expected<change_user> read_change_user(std::string_view body) {
   return finished(all, out);
 }
 
-caf::expected<user_state> read_user_state(std::string_view body) {
+caf::expected<set_user_state> read_user_state(std::string_view body) {
   fields all(body);
   std::optional<user_state> to;
+  set_user_state out;
   all.word("to", to, user_state_of, states, true);
-  auto out = to.value_or(user_state::active);
+  all.text("reason", out.reason);
+  out.to = to.value_or(user_state::active);
   return finished(all, out);
 }
 

@@ -23,7 +23,8 @@ using person_name = std::string;
 /// of range. No body at all is an empty object.
 caf::expected<add_user> read_add_user(std::string_view body);
 caf::expected<change_user> read_change_user(std::string_view body);
-caf::expected<user_state> read_user_state(std::string_view body);
+/// Without its person.
+caf::expected<set_user_state> read_user_state(std::string_view body);
 struct assignment {
   person_name owner;
   assign_key what; ///< without its owner

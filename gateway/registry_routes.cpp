@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "gateway/body_fields.hpp"
 #include "gateway/handlers.hpp"
 #include "gateway/registry_answers.hpp"
 #include "gateway/registry_bodies.hpp"
@@ -38,11 +39,17 @@ void command(
   const visit& here, registry_question what,
   http_response (*make)(const command_done&) = [](const command_done& done) { return done_answer(done); }) {
   const auto& address = here.by->from.address;
-  here.relay<command_done>(registry_of(here),
-                           registry_command{{here.who(), address.empty() ? "local" : address,
-                                             std::string(header_of(here.exchange->request, "idempotency-key"))},
-                                            std::move(what)},
-                           command_wait, [make](const question&, const command_done& done) { return make(done); });
+  const registry_command all{{here.who(), address.empty() ? "local" : address,
+                              std::string(header_of(here.exchange->request, "idempotency-key"))},
+                             std::move(what)};
+  here.ask<command_done>(registry_of(here), all, command_wait, [here, make](const command_done& done) {
+    const auto& authenticator = here.self->state.handles.authenticator;
+    if (done.users.empty() || !authenticator)
+      return here.answer(make(done));
+    // Whoever was changed is somebody else from this answer on: in sessions, rights and codes, too.
+    here.ask<access_done>(authenticator, access_command{{}, {}, catch_up{done.position}}, command_wait,
+                          [here, make, done](const access_done&) { here.answer(make(done)); });
+  });
 }
 
 http_response made_one(const command_done& done) { return done_answer(done, done.replayed ? 200 : 201); }
@@ -102,40 +109,7 @@ void list_people(const visit& here) {
                         [](const question&, const user_page& page) { return users_answer(page); });
 }
 
-/// Admins that may act, looked up page by page.
-struct admins_wanted {
-  user who;
-  person_change change;
-  registry_question what;
-  user_id after;
-  std::shared_ptr<void> turn; ///< while it is there nobody else judges
-};
-
-void judge_on(const visit& here, const std::shared_ptr<admins_wanted>& all) {
-  list_users which;
-  which.state = user_state::active;
-  which.after = all->after;
-  which.limit = 1000;
-  here.ask<user_page>(registry_of(here), std::move(which), short_wait, [here, all](const user_page& page) {
-    for (const auto& one : page.users)
-      all->change.active_admins += one.role == user_role::admin ? 1 : 0;
-    if (page.more && !page.users.empty()) {
-      all->after = page.users.back().id;
-      return judge_on(here, all);
-    }
-    if (auto wrong = judge_person_change(here.by->who.rights, all->change))
-      return here.fail(wrong);
-    const auto& address = here.by->from.address;
-    here.ask<command_done>(registry_of(here),
-                           registry_command{{here.who(), address.empty() ? "local" : address,
-                                             std::string(header_of(here.exchange->request, "idempotency-key"))},
-                                            all->what},
-                           command_wait, [here, all](const command_done& done) { here.answer(done_answer(done)); });
-  });
-}
-
-/// Changes somebody, unless nobody may: then who asks is told why. Changes of admins are judged one at a time, each with
-/// the one before done, so that two of them never take each other's rights away.
+/// Changes somebody, unless who asks may not.
 void judged(const visit& here, const user& who, user_role role_after, user_state state_after, registry_question what) {
   person_change change;
   change.role_before = who.role;
@@ -144,19 +118,9 @@ void judged(const visit& here, const user& who, user_role role_after, user_state
   change.state_after = state_after;
   change.own = who.id == here.by->who.subject;
   change.confirmed = asked_for(here, "confirm") == "true";
-  const bool about_admin = who.role == user_role::admin && who.state == user_state::active;
-  if (!about_admin) {
-    change.active_admins = 1; // it takes none away
-    if (auto wrong = judge_person_change(here.by->who.rights, change))
-      return here.fail(wrong);
-    return command(here, std::move(what));
-  }
-  const auto judging = here.self->state.judging;
-  if (*judging)
-    return here.fail(make_error(errc::registry_conflict));
-  *judging = true;
-  std::shared_ptr<void> turn(nullptr, [judging](void*) { *judging = false; });
-  judge_on(here, std::make_shared<admins_wanted>(admins_wanted{who, change, std::move(what), {}, std::move(turn)}));
+  if (auto wrong = judge_person_change(here.by->who.rights, change))
+    return here.fail(wrong);
+  command(here, std::move(what));
 }
 
 void change_person(const visit& here) {
@@ -175,7 +139,9 @@ void change_state(const visit& here) {
   if (!to)
     return here.fail(to.error());
   with_person(here, here.asked.name, [here, to = *to](const user& who) {
-    judged(here, who, who.role, to, registry_question{set_user_state{who.id, to}});
+    auto what = to;
+    what.id = who.id;
+    judged(here, who, who.role, to.to, registry_question{std::move(what)});
   });
 }
 
@@ -305,6 +271,44 @@ void put_all_prices(const visit& here) {
   return what ? command(here, registry_question{std::move(*what)}, prices_done_answer) : here.fail(what.error());
 }
 
+/// All prices, looked up page by page, for a preview.
+struct preview_wanted {
+  std::string format, list, only;
+  std::vector<price> there;
+};
+
+void preview_on(const visit& here, const std::shared_ptr<preview_wanted>& all) {
+  list_prices which;
+  which.after = all->there.empty() ? std::string{} : all->there.back().id;
+  which.limit = 1000;
+  here.ask<price_page>(registry_of(here), std::move(which), short_wait, [here, all](const price_page& page) {
+    all->there.insert(all->there.end(), page.prices.begin(), page.prices.end());
+    if (page.more && !page.prices.empty())
+      return preview_on(here, all);
+    const auto& preview = here.self->state.hooks.preview_prices;
+    const auto told = preview ? preview(all->there, all->format, all->list, all->only)
+                              : caf::expected<std::string>{make_error(errc::shutting_down, "not started yet")};
+    if (!told)
+      return here.fail(told.error());
+    http_response out;
+    out.body = std::make_shared<const std::string>(*told);
+    here.answer(std::move(out));
+  });
+}
+
+void preview_all_prices(const visit& here) {
+  fields all(body_of(here));
+  auto wanted = std::make_shared<preview_wanted>();
+  all.text("format", wanted->format, true);
+  all.text("list", wanted->list, true);
+  all.text("only", wanted->only);
+  if (auto wrong = all.finish())
+    return here.fail(wrong);
+  if (wanted->format != "litellm" && wanted->format != "models-dev")
+    return here.fail(make_error(errc::bad_request, "format is litellm or models-dev"));
+  preview_on(here, wanted);
+}
+
 void drop_all_prices(const visit& here) {
   auto what = read_drop_prices(body_of(here));
   return what ? command(here, registry_question{std::move(*what)}, prices_done_answer) : here.fail(what.error());
@@ -426,6 +430,7 @@ void about_registry(const visit& here) {
     case topic::drop_policy: return command(here, registry_question{drop_policy{here.asked.name}});
     case topic::prices: return list_all_prices(here);
     case topic::put_prices: return put_all_prices(here);
+    case topic::preview_prices: return preview_all_prices(here);
     case topic::drop_prices: return drop_all_prices(here);
     case topic::unpriced: return list_without_price(here);
     case topic::reprice: return begin_reprice(here);

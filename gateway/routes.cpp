@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "gateway/live_clients.hpp"
 #include "gateway/problem.hpp"
 #include "messages/errors.hpp"
 
@@ -35,13 +36,16 @@ constexpr route table[] = {
   {"GET", "/api.css", topic::asset, access::inside, small, "its looks"},
   {"GET", "/openapi.yaml", topic::asset, access::inside, small, "this table, for programs"},
   {"GET", "/openapi.json", topic::asset, access::inside, small, "the same as JSON"},
-  {"GET", "/ws", topic::greeting, right::read_nodes, small, "WebSocket: the overview, then what happens as it happens"},
+  {"GET", "/ws", topic::websocket, access::listening, small,
+   "WebSocket: the overview, then what happens as it happens (topics=own,all,nodes,jobs, after=)"},
 
   {"GET", "/healthz", topic::health, access::open, small, "200 as long as the process lives"},
   {"GET", "/readyz", topic::readiness, access::open, small,
    "200 when requests are answered, 503 while starting or stopping"},
   {"GET", "/metrics", topic::metrics, access::inside, small, "figures for Prometheus"},
 
+  {"GET", "/api/v1/events", topic::events, access::listening, small,
+   "the same as /ws as Server-Sent Events (topics=, after= or Last-Event-ID)"},
   {"GET", "/api/v1/summary", topic::summary, right::read_nodes, small,
    "all nodes together, each node, the link to NATS, the ledger"},
   {"GET", "/api/v1/nodes", topic::nodes, right::read_nodes, small, "every node as it is now"},
@@ -125,6 +129,8 @@ constexpr route table[] = {
    "what models cost, in the order of their ids (text=, after=, limit=100)"},
   {"POST", "/api/v1/prices", topic::put_prices, right::write_prices, prices,
    "sets prices, all or none: {\"prices\":[…]}"},
+  {"POST", "/api/v1/prices/preview", topic::preview_prices, right::read_prices, prices,
+   "what taking a published list would change, and the prices to put for it: {\"format\",\"only\",\"list\"}"},
   {"POST", "/api/v1/prices/drop", topic::drop_prices, right::write_prices, piece, "drops prices: {\"ids\":[…]}"},
   {"GET", "/api/v1/prices/unpriced", topic::unpriced, right::read_prices, small,
    "models with requests that have no price (from=, to=; else the last 30 days)"},
@@ -159,6 +165,11 @@ constexpr route table[] = {
    "how far back single records go, what went, the size of the data folder and its limit"},
   {"POST", "/api/v1/retention", topic::run_retention, right::write_settings, small,
    "looks now for records that may go"},
+  {"GET", "/api/v1/jobs", topic::jobs, right::read_settings, small,
+   "long work that is under way or was done last, with how far it is"},
+  {"GET", "/api/v1/jobs/{name}", topic::job, right::read_settings, small, "one of them"},
+  {"GET", "/api/v1/settings", topic::settings, right::read_settings, small,
+   "the settings in force and where each comes from, without secrets; they are changed in the configuration only"},
   {"GET", "/api/v1/nodes/{node}/keys", topic::node_keys, right::read_nodes, small,
    "whether its keys are as they should be"},
   {"GET", "/api/v1/nodes/{node}/configs", topic::configs, right::read_settings, small,
@@ -200,6 +211,9 @@ constexpr route table[] = {
   {"POST", "/api/v1/tokens", topic::make_token, right::own_tokens, small,
    "makes one, shown this once: {\"label\",\"scopes\",\"lifetime_s\"}"},
   {"DELETE", "/api/v1/tokens/{name}", topic::end_token, right::own_tokens, small, "ends one"},
+  {"GET", "/api/v1/tokens/all", topic::all_tokens, right::read_people, small, "everybody's API tokens (user=)"},
+  {"DELETE", "/api/v1/tokens/all/{name}", topic::end_any_token, right::write_people, small,
+   "ends one of anybody's; of an admin's only with write.roles"},
   {"GET", "/api/v1/invitations", topic::invitations, right::read_people, small, "those that may still be used"},
   {"POST", "/api/v1/invitations", topic::invite, right::write_people, small,
    "makes one, shown this once: {\"email\",\"uses\",\"lifetime_s\"}"},
@@ -234,6 +248,33 @@ constexpr route table[] = {
   {"DELETE", "/api/v1/users/{name}/sessions", topic::end_sessions_of, right::write_people, small, "ends them all"},
   {"DELETE", "/api/v1/users/{name}/totp", topic::drop_totp_of, right::write_people, small,
    "takes off the second factor of somebody who lost it"},
+
+  // As the Python Key Portal had them.
+  {"GET", "/api/usage", topic::original_usage, right::read_usage, small, "totals and what each key used, by key id"},
+  {"GET", "/api/usage-summary", topic::original_usage_summary, right::read_nodes, small, "totals, and those of today"},
+  {"GET", "/api/usage-history", topic::original_usage_history, right::read_usage, small, "by day (days=30)"},
+  {"GET", "/api/auth-stats", topic::original_auth_stats, right::read_usage, small, "by account"},
+  {"GET", "/api/keys", topic::original_keys, right::read_keys, small,
+   "keys and their owners, without texts (after=, limit=100)"},
+  {"POST", "/api/register-key", topic::original_register_key, right::own_keys_write, small,
+   "takes a key out of the pool, shown this once: {\"email\",\"name\",\"label\"}"},
+  {"GET", "/api/my-keys", topic::original_my_keys, right::own_keys_read, small, "one's keys and what they used"},
+  {"POST", "/api/revoke-key", topic::original_revoke_key, right::own_keys_write, small,
+   "ends one for good: {\"key\"}, its text or id"},
+  {"GET", "/api/user-stats/{name}", topic::original_user_stats, right::own_usage, small,
+   "a person's usage, by e-mail address; of others only with read.usage"},
+  {"GET", "/api/all-users-stats", topic::original_all_users_stats, right::read_usage, small,
+   "everybody's usage, most tokens first (period=total|day|month|year)"},
+  {"GET", "/api/key-pool-status", topic::original_pool_status, right::read_keys, small, "how full the pool is"},
+  {"POST", "/api/query-by-key", topic::original_query_by_key, access::open, small,
+   "what the key whose text is given used: {\"key\"}"},
+  {"POST", "/api/sync-usage", topic::original_sync_usage, right::read_usage, small,
+   "looks at the nodes now; they are looked at all the time anyway"},
+  {"GET", "/api/accounts", topic::original_accounts, right::read_nodes, small, "is told what takes its place"},
+  {"GET", "/api/auth-url", topic::original_accounts, right::read_nodes, small, "likewise"},
+  {"POST", "/api/submit-callback", topic::original_accounts, right::read_nodes, small, "likewise"},
+  {"POST", "/api/send-notification", topic::original_notices, right::read_nodes, small, "likewise"},
+  {"POST", "/api/check-expiry", topic::original_notices, right::read_nodes, small, "likewise"},
 };
 
 /// Takes the next segment off a path that begins with '/'.
@@ -352,6 +393,10 @@ std::optional<http_response> refusal(const route& row, const visitor& by) {
       if (!who.held)
         return missing("this is about a session");
       break;
+    case access::listening:
+      if (person_of(by).may.empty())
+        return missing("own.usage or read.nodes");
+      break;
     case access::with_right:
       if (!who.rights.has(row.needs.what))
         return missing(std::string(to_text(row.needs.what)));
@@ -399,7 +444,7 @@ std::variant<question, http_response> understand(const http_request& request, co
   std::replace(out.name.begin(), out.name.end(), escaped_slash, '/');
   const bool by_name = out.row->about == topic::users || out.row->about == topic::keys
                        || out.row->about == topic::my_keys || out.row->about == topic::history
-                       || out.row->about == topic::prices;
+                       || out.row->about == topic::prices || out.row->about == topic::original_keys;
   for (const auto& [name, value] : request.query) {
     if (name == "after" && by_name) {
       out.after_name = value;

@@ -20,7 +20,8 @@ enum class topic : std::uint8_t {
   health,
   readiness,
   metrics,
-  greeting,
+  websocket,
+  events,
   summary,
   nodes,
   node,
@@ -91,6 +92,11 @@ enum class topic : std::uint8_t {
   prune_backups,
   retention,
   run_retention,
+  // what goes on: job_routes.cpp
+  jobs,
+  job,
+  settings,
+  preview_prices,
   // who gets in: access_routes.cpp
   session,
   sign_in,
@@ -112,6 +118,8 @@ enum class topic : std::uint8_t {
   tokens,
   make_token,
   end_token,
+  all_tokens,
+  end_any_token,
   invitations,
   invite,
   end_invitation,
@@ -134,9 +142,29 @@ enum class topic : std::uint8_t {
   my_key_budgets,
   my_usage,
   my_records,
+  // of the original portal: original_routes.cpp
+  original_usage,
+  original_usage_summary,
+  original_usage_history,
+  original_auth_stats,
+  original_keys,
+  original_register_key,
+  original_my_keys,
+  original_revoke_key,
+  original_user_stats,
+  original_all_users_stats,
+  original_pool_status,
+  original_query_by_key,
+  original_sync_usage,
+  original_accounts,
+  original_notices,
 };
 inline bool is_about_access(topic about) { return about >= topic::session && about <= topic::drop_totp_of; }
 inline bool is_about_oneself(topic about) { return about >= topic::my_keys && about <= topic::my_records; }
+inline bool is_about_original(topic about) {
+  return about >= topic::original_usage && about <= topic::original_notices;
+}
+inline bool is_about_jobs(topic about) { return about >= topic::jobs && about <= topic::settings; }
 
 /// Who may ask.
 struct access {
@@ -144,6 +172,7 @@ struct access {
     open,      ///< whoever reaches the address
     inside,    ///< from `gateway.inside`, or who may read the settings; for others it is not there
     session,   ///< who has a session, also while the second factor is missing
+    listening, ///< who may listen to something: see person_of
     with_right ///< who has the right; of one's own things also only who is somebody
   };
   constexpr access(kind which) : how(which) {}

@@ -160,6 +160,8 @@ void server::impl::on_accept(beast::error_code error, tcp::socket socket) {
 
 void server::impl::turn_away(tcp::socket socket) {
   core->turned_away.fetch_add(1, std::memory_order_relaxed);
+  if (core->settings.tls)
+    return; // nothing that it could read
   static constexpr std::string_view full = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 2\r\n"
                                            "Connection: close\r\n\r\n";
   beast::error_code ignored;
@@ -220,13 +222,6 @@ server_figures server::figures() const {
   const auto& core = *impl_->core;
   return {core.connections(), core.accepted,       core.turned_away, core.requests,
           core.refused,       core.websockets_cut, core.frames_sent};
-}
-
-void server::broadcast(frame text) {
-  if (!text || impl_->core->stopping)
-    return;
-  for (const auto& one : impl_->core->all_websockets())
-    one->send(text);
 }
 
 void server::close_websockets(std::string_view reason) {

@@ -13,18 +13,45 @@
 
 #include <caf/expected.hpp>
 
+#include "gateway/tls.hpp"
 #include "messages/http.hpp"
 
 namespace keyportal::gateway {
 
-/// A text frame; one copy is shared by all WebSockets.
+/// A text; one copy is shared by all WebSockets that it is sent to.
 using frame = std::shared_ptr<const std::string>;
+
+/// An open WebSocket. Any thread; never blocks on the client. When it is closed nothing is done.
+class websocket {
+public:
+  virtual ~websocket() = default;
+  /// Sends a text frame behind those that wait. With a `name` one of the same name that still waits is dropped, for this
+  /// one says it all. A client for which too many wait is cut.
+  virtual void send(frame text, frame name = nullptr) = 0;
+  /// With a close code of RFC 6455 and a reason of at most 100 bytes.
+  virtual void close(std::uint16_t code, std::string_view reason) = 0;
+};
+
+/// Whoever sits behind a WebSocket. Called on the server's threads, one at a time for one WebSocket; none of these may
+/// block or throw.
+class websocket_user {
+public:
+  virtual ~websocket_user() = default;
+  virtual void opened(std::shared_ptr<websocket> socket) = 0;
+  /// A text message came.
+  virtual void said(std::string_view) {}
+  /// All that was sent is on its way.
+  virtual void written() {}
+  /// It is closed, or about to be; once for each that was opened.
+  virtual void closed() {}
+};
 
 struct server_settings {
   std::string address = "127.0.0.1"; ///< numeric, IPv4 or IPv6
   std::uint16_t port = 0;            ///< 0: any free one, see `server::port`
   int threads = 1;
-  std::vector<std::string> hosts; ///< further names taken as Host, see host_rules.hpp
+  std::vector<std::string> hosts;               ///< further names taken as Host, see host_rules.hpp
+  std::shared_ptr<const tls_identity> tls = {}; ///< null: plain HTTP
 
   std::size_t max_header_bytes = 16 << 10; ///< request line and headers
   std::size_t max_body_bytes = 64 << 20;   ///< where `server_callbacks::rule_for_body` does not say less
@@ -56,6 +83,7 @@ struct body_rule {
 struct websocket_admission {
   std::optional<http_response> refusal; ///< set: no
   std::string tag;                      ///< by which it can be closed; may be empty
+  std::shared_ptr<websocket_user> user; ///< null: nobody, it is only kept open
   std::function<bool()> still; ///< asked once open, and then every `websocket_check_interval`; may be empty: yes
 };
 
@@ -64,10 +92,7 @@ struct server_callbacks {
   /// A complete request that passed all checks of the server. If every copy of the exchange is gone without a reply,
   /// the client gets 500.
   std::function<void(std::shared_ptr<http_exchange>)> on_request;
-  /// A WebSocket has opened at /ws. Call what is given with the first frame, from any thread; broadcasts wait behind
-  /// it. Dropping it without a call lets them through.
-  std::function<void(std::function<void(frame)>)> on_websocket;
-  /// Before a WebSocket opens. Unset: everybody gets one.
+  /// Before a WebSocket opens at /ws. Unset: everybody gets one.
   std::function<websocket_admission(const http_request&)> admit_websocket;
   /// The rule for this request, of which only the head is there yet. Unset: `max_body_bytes` for all.
   std::function<body_rule(const http_request&)> rule_for_body;
@@ -97,9 +122,6 @@ public:
   [[nodiscard]] std::uint16_t port() const;
   [[nodiscard]] std::size_t websockets() const;
   [[nodiscard]] server_figures figures() const;
-
-  /// Sends a text frame to every open WebSocket. Any thread; never blocks on a client.
-  void broadcast(frame text);
 
   /// Closes every WebSocket with code 1001 and this reason (at most 100 bytes); new ones may come.
   void close_websockets(std::string_view reason);

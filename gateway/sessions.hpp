@@ -19,6 +19,7 @@
 
 #include "gateway/host_rules.hpp"
 #include "gateway/server.hpp"
+#include "gateway/wire_stream.hpp"
 
 namespace keyportal::gateway {
 
@@ -62,6 +63,9 @@ struct server_core : std::enable_shared_from_this<server_core> {
   /// Until no connection is left or the time is over.
   void wait_until_empty(std::chrono::milliseconds at_most);
 
+  /// For a connection that begins; null: without TLS.
+  [[nodiscard]] std::shared_ptr<ssl_ctx_st> tls() const { return settings.tls ? settings.tls->context() : nullptr; }
+
   /// The deadline for moving that many bytes.
   [[nodiscard]] std::chrono::milliseconds time_for(std::size_t bytes) const;
 
@@ -75,41 +79,44 @@ public:
   net::io_context io; ///< last: sessions in its operations end before what they stand on
 };
 
-/// One WebSocket: sends the greeting, then broadcasts in order; ignores what the client says.
+/// One WebSocket: sends what it is given in order, hands on what the client says.
 class ws_session final : public connection, public std::enable_shared_from_this<ws_session> {
 public:
-  ws_session(server_core& core, beast::tcp_stream&& stream, websocket_admission admission);
+  ws_session(server_core& core, wire_stream&& stream, websocket_admission admission);
   ~ws_session() override;
 
   /// Answers the upgrade and goes on from there.
   void run(upgrade_request request);
-  void send(frame text);
+  void send(frame text, frame name);
   void close(std::uint16_t code, std::string reason);
   void finish() override;
   [[nodiscard]] const std::string& tag() const { return admission_.tag; }
 
 private:
-  friend class greeting;
+  friend class socket_handle;
   void on_accept(beast::error_code error);
   void read();
   void on_read(beast::error_code error);
   void check();
-  void greet(frame first); ///< null: without greeting
-  void push(frame text);
+  void push(frame text, frame name);
   void write();
+  void leave();
   void cut(std::uint16_t code, std::string reason);
   void begin_close(std::uint16_t code, std::string reason);
 
   server_core& core_;
-  beast::websocket::stream<beast::tcp_stream> ws_;
+  beast::websocket::stream<wire_stream> ws_;
   const websocket_admission admission_;
   net::steady_timer closing_timer_;
   net::steady_timer check_timer_;
   upgrade_request request_;
   beast::flat_buffer buffer_;
-  std::deque<frame> queue_; ///< the first is being written while `writing_`
+  struct waiting {
+    frame text, name;
+  };
+  std::deque<waiting> queue_; ///< the first is being written while `writing_`
   bool open_ = false;
-  bool greeted_ = false;
+  bool left_ = false; ///< its user was told
   bool writing_ = false;
   bool closing_ = false;
   std::chrono::steady_clock::time_point minute_began_{};

@@ -1,44 +1,45 @@
 #include "gateway/sessions.hpp"
 
+#include <utility>
+
 #include "gateway/wire.hpp"
 
 namespace keyportal::gateway {
 
 namespace ws = beast::websocket;
 
-/// What `on_websocket` is given: the first frame opens the gate, and so does the end of this without one. It may live
-/// on any thread and longer than the server.
-class greeting {
+/// What the user is given. It may live on any thread and longer than the server.
+class socket_handle final : public websocket {
 public:
-  greeting(std::weak_ptr<server_core> core, std::weak_ptr<ws_session> session)
+  socket_handle(std::weak_ptr<server_core> core, std::weak_ptr<ws_session> session)
     : core_(std::move(core)), session_(std::move(session)) {}
-  ~greeting() { give(nullptr); }
 
-  void give(frame first) {
-    if (given_.exchange(true))
-      return;
-    const auto core = core_.lock(); // held until after the session: see server_core
-    if (!core)
-      return;
-    auto session = session_.lock();
-    if (!session)
-      return;
-    auto executor = session->ws_.get_executor();
-    net::post(executor,
-              [session = std::move(session), first = std::move(first)]() mutable { session->greet(std::move(first)); });
+  void send(frame text, frame name) override {
+    with([&](ws_session& it) { it.send(std::move(text), std::move(name)); });
+  }
+  void close(std::uint16_t code, std::string_view reason) override {
+    with([&](ws_session& it) { it.close(code, std::string(reason)); });
   }
 
 private:
-  std::weak_ptr<server_core> core_;
-  std::weak_ptr<ws_session> session_;
-  std::atomic<bool> given_{false};
+  template <class Use>
+  void with(Use use) {
+    const auto core = core_.lock(); // held until after the session: see server_core
+    if (!core || core->stopping)
+      return;
+    if (const auto session = session_.lock())
+      use(*session);
+  }
+  const std::weak_ptr<server_core> core_;
+  const std::weak_ptr<ws_session> session_;
 };
 
-ws_session::ws_session(server_core& core, beast::tcp_stream&& stream, websocket_admission admission)
+ws_session::ws_session(server_core& core, wire_stream&& stream, websocket_admission admission)
   : core_(core), ws_(std::move(stream)), admission_(std::move(admission)), closing_timer_(ws_.get_executor()),
     check_timer_(ws_.get_executor()) {}
 
 ws_session::~ws_session() {
+  leave();
   core_.remove(static_cast<ws_session*>(this));
   core_.remove(static_cast<connection*>(this));
 }
@@ -69,13 +70,14 @@ void ws_session::on_accept(beast::error_code error) {
   core_.add(this, weak_from_this());
   if (admission_.still)
     check(); // from here on it is found by its tag; what ended a moment before is seen now
+  if (admission_.user)
+    admission_.user->opened(std::make_shared<socket_handle>(core_.weak_from_this(), weak_from_this()));
   read();
-  if (core_.callbacks.on_websocket) {
-    auto first = std::make_shared<greeting>(core_.weak_from_this(), weak_from_this());
-    core_.callbacks.on_websocket([first = std::move(first)](frame text) { first->give(std::move(text)); });
-  } else {
-    greet(nullptr);
-  }
+}
+
+void ws_session::leave() {
+  if (open_ && !std::exchange(left_, true) && admission_.user)
+    admission_.user->closed();
 }
 
 void ws_session::check() {
@@ -97,12 +99,12 @@ void ws_session::read() {
 void ws_session::on_read(beast::error_code error) {
   if (error) { // closed by either side, or too large a message: Beast has answered that
     core_.remove(this);
+    leave();
     if (!closing_)
       beast::get_lowest_layer(ws_).close(); // so that a write under way ends, too
     closing_ = true;
     return;
   }
-  buffer_.consume(buffer_.size()); // nothing a client says means anything
   const auto now = std::chrono::steady_clock::now();
   if (now - minute_began_ >= std::chrono::minutes(1)) {
     minute_began_ = now;
@@ -110,43 +112,47 @@ void ws_session::on_read(beast::error_code error) {
   }
   if (++messages_this_minute_ > core_.settings.max_websocket_messages_per_minute && !closing_)
     cut(ws::close_code::policy_error, "too many messages");
+  else if (!closing_ && ws_.got_text() && admission_.user)
+    admission_.user->said({static_cast<const char*>(buffer_.data().data()), buffer_.size()});
+  buffer_.consume(buffer_.size());
+  buffer_.shrink_to_fit(); // most never say anything
   read();
 }
 
-void ws_session::send(frame text) {
-  net::post(ws_.get_executor(),
-            [self = shared_from_this(), text = std::move(text)]() mutable { self->push(std::move(text)); });
+void ws_session::send(frame text, frame name) {
+  net::post(ws_.get_executor(), [self = shared_from_this(), text = std::move(text), name = std::move(name)]() mutable {
+    self->push(std::move(text), std::move(name));
+  });
 }
 
-void ws_session::greet(frame first) {
-  if (greeted_ || closing_)
-    return;
-  greeted_ = true;
-  if (first)
-    queue_.push_front(std::move(first)); // before what was broadcast meanwhile
-  write();
-}
-
-void ws_session::push(frame text) {
+void ws_session::push(frame text, frame name) {
   if (!open_ || closing_ || !text)
     return;
+  if (name && !queue_.empty()) // the new one goes to the end: frames between may tell of what came before it
+    for (auto at = queue_.begin() + (writing_ ? 1 : 0); at != queue_.end(); ++at)
+      if (at->name && *at->name == *name) {
+        queue_.erase(at);
+        break;
+      }
   if (queue_.size() >= core_.settings.max_websocket_frames)
     return cut(ws::close_code::try_again_later, "too slow");
-  queue_.push_back(std::move(text));
+  queue_.push_back({std::move(text), std::move(name)});
   write();
 }
 
 void ws_session::write() {
-  if (writing_ || closing_ || !greeted_ || queue_.empty())
+  if (writing_ || closing_ || queue_.empty())
     return;
   writing_ = true;
-  ws_.async_write(net::buffer(*queue_.front()), [self = shared_from_this()](beast::error_code error, std::size_t) {
+  ws_.async_write(net::buffer(*queue_.front().text), [self = shared_from_this()](beast::error_code error, std::size_t) {
     self->writing_ = false;
     if (!self->queue_.empty())
       self->queue_.pop_front();
     if (error)
       return;
     self->core_.frames_sent.fetch_add(1, std::memory_order_relaxed);
+    if (self->queue_.empty() && !self->closing_ && self->admission_.user)
+      self->admission_.user->written();
     self->write();
   });
 }
@@ -171,6 +177,7 @@ void ws_session::begin_close(std::uint16_t code, std::string reason) {
     return;
   closing_ = true;
   core_.remove(this);
+  leave();
   // A client that reads nothing blocks the closing frame behind the one before it, so there is a deadline of our own.
   closing_timer_.expires_after(core_.settings.close_timeout);
   closing_timer_.async_wait([self = shared_from_this()](beast::error_code error) {

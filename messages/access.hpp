@@ -62,6 +62,9 @@ public:
   [[nodiscard]] virtual rate take(const caller& who, std::string_view address) = 0;
   /// Calls `ended` with each session that ends, from whichever thread ends it; may not block. Sockets close by it.
   virtual void on_end(std::function<void(const session&)> ended) = 0;
+  /// Likewise with whoever may from now on do more or less than before by a session or a token that goes on, or whose token
+  /// ended.
+  virtual void on_change(std::function<void(std::string_view subject)>) {}
 };
 
 // --- AUTHENTICATOR: signs people in and keeps what they get in by ------------------------
@@ -185,12 +188,16 @@ struct finish_external {
   std::string redirect_uri;
 };
 struct list_providers {};
+/// Answered when all that the registry's log says up to there is known, in sessions and rights, too.
+struct catch_up {
+  log_position position = 0;
+};
 
 using access_question =
   std::variant<sign_in_with_password, confirm_second_factor, sign_in_with_key, sign_out, list_sessions, end_sessions,
                register_person, change_password, ask_new_password, set_new_password, begin_totp, finish_totp, drop_totp,
                new_recovery_codes, read_account, drop_identity, make_token, list_tokens, end_token, make_invitation_for,
-               list_invitations, end_invitation, begin_external, finish_external, list_providers>;
+               list_invitations, end_invitation, begin_external, finish_external, list_providers, catch_up>;
 
 struct access_command {
   access_origin from;

@@ -74,6 +74,7 @@ constexpr error_row rows[] = {
   {errc::wrong_origin, "wrong_origin", "requests from that origin are not taken", 403, final_},
   {errc::too_many_requests, "too_many_requests", "too much at once; try again in a moment", 429, again},
   {errc::export_gone, "export_gone", "this export is not held any more: it was ended, left alone for ten minutes, or the service was started anew; begin it anew", 410, final_},
+  {errc::not_offered, "not_offered", "the original portal answered this, Key Portal does not; the detail says what takes its place", 410, final_},
 
   {errc::user_unknown, "user_unknown", "there is no such person; `keyportal users list` shows all", 404, final_},
   {errc::user_exists, "user_exists", "somebody else has this e-mail address already", 409, final_},
@@ -124,12 +125,16 @@ constexpr error_row rows[] = {
   {errc::confirmation_needed, "confirmation_needed", "you would take away your own rights; do it again with the confirmation", 409, final_},
   {errc::scope_refused, "scope_refused", "a token needs at least one scope, only such as its owner's role has, and an end within a year", 422, final_},
   {errc::hash_unreadable, "hash_unreadable", "the stored password is not one of ours; set a new password", 500, final_},
+  {errc::identity_taken, "identity_taken", "this identity is somebody else's way in here; that person has to take it off first", 409, final_},
+  {errc::last_way_in, "last_way_in", "this is the only way in that is left; add a password or another identity first", 409, final_},
+  {errc::mail_off, "mail_off", "no mail is configured, so nobody can be sent a code; ask an admin for one", 403, final_},
 
   {errc::shutting_down, "shutting_down", "Key Portal is stopping; try again when it is back", 503, again},
   {errc::timed_out, "timed_out", "no answer in time; try again", 504, again},
   {errc::internal, "internal", "something went wrong inside Key Portal; the log says what", 500, final_},
   {errc::service_unreachable, "service_unreachable", "Key Portal does not answer; is `keyportal serve` running, and with the same data_dir?", 503, again},
   {errc::port_in_use, "port_in_use", "the address is in use or not ours; choose another gateway.listen", 500, final_},
+  {errc::certificate_unusable, "certificate_unusable", "the certificate or its key cannot be used; give PEM files that belong together, the key readable by nobody else (mode 0600)", 500, final_},
 
   {errc::provider_unknown, "provider_unknown", "there is no such place to sign in at; those that there are stand in [[sign_in.provider]]", 404, final_},
   {errc::provider_unreachable, "provider_unreachable", "the place to sign in at does not answer; try again in a moment or sign in another way", 502, again},

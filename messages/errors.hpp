@@ -69,6 +69,7 @@ enum class errc : std::uint8_t {
   wrong_origin = 116,
   too_many_requests = 117,
   export_gone = 118,
+  not_offered = 119,
   // people and keys
   user_unknown = 150,
   user_exists = 151,
@@ -119,12 +120,16 @@ enum class errc : std::uint8_t {
   confirmation_needed = 202,
   scope_refused = 203,
   hash_unreadable = 204,
+  identity_taken = 205,
+  last_way_in = 206,
+  mail_off = 207,
   // ourselves
   shutting_down = 130,
   timed_out = 131,
   internal = 132,
   service_unreachable = 133,
   port_in_use = 134,
+  certificate_unusable = 135,
   // sign-in at other places
   provider_unknown = 220,
   provider_unreachable = 221,

@@ -50,7 +50,8 @@ enum class event_kind : std::uint8_t {
   user_suspended = 43,
   user_resumed = 44,
   user_deleted = 45,
-  user_budget = 46, ///< likewise, of all keys of a person
+  user_budget = 46,  ///< likewise, of all keys of a person
+  user_refused = 47, ///< waited for approval and is not let in
   // of policies
   policy_changed = 60, ///< or made
   policy_dropped = 61,

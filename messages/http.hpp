@@ -19,7 +19,8 @@ struct http_request {
   std::vector<std::pair<std::string, std::string>> query;   ///< decoded
   std::vector<std::pair<std::string, std::string>> headers; ///< names in lower case
   std::string body;
-  std::string peer; ///< address of the other end
+  std::string peer;       ///< address of the other end
+  bool encrypted = false; ///< it came to us over TLS
 };
 
 /// Of a body that is made while it is sent.

@@ -205,10 +205,11 @@ struct change_user {
   std::optional<std::vector<group_name>> groups = {};
   std::optional<std::vector<budget>> budgets = {};
 };
-/// Deleting revokes all keys; suspending suspends them.
+/// Deleting revokes all keys; suspending suspends them. Of somebody who waits: `active` approves, `deleted` refuses.
 struct set_user_state {
   user_id id = {};
   user_state to = user_state::active;
+  std::string reason = {}; ///< told in the event, and kept as the label; empty: none
 };
 struct put_policy {
   policy what = {};

@@ -72,6 +72,7 @@ std::string_view name_of(event_kind kind) {
     case event_kind::user_resumed: return "resumed";
     case event_kind::user_deleted: return "deleted";
     case event_kind::user_budget: return "budget";
+    case event_kind::user_refused: return "refused";
     case event_kind::policy_changed: return "changed";
     case event_kind::policy_dropped: return "dropped";
     case event_kind::policy_budget: return "budget";

@@ -86,28 +86,75 @@ caf::expected<stored_record> record_of(const record_key& key, const record_value
                        value.cost_nano};
 }
 
-caf::error read_records(const database& db, const view& as_of, name_number node, std::int64_t first_ns,
-                        const std::vector<arrival_record>& wanted, std::vector<found_record>& out) {
-  constexpr std::size_t row_bytes = 1 + 4 + 8 + 16;
-  out.clear();
-  std::string rows;
-  for (const auto& one : wanted)
-    append_key(rows, record_key{node, one.at_ns, one.id});
-  std::vector<rocksdb::Slice> keys;
-  for (std::size_t i = 0; i < wanted.size(); ++i)
-    keys.emplace_back(rows.data() + i * row_bytes, row_bytes);
-  std::vector<rocksdb::PinnableSlice> values(wanted.size());
-  std::vector<rocksdb::Status> states(wanted.size());
+record_finder::record_finder(const database& db, const rocksdb::Snapshot* as_of, bool fill_cache) {
   rocksdb::ReadOptions options;
-  options.snapshot = as_of.get();
-  db.raw().MultiGet(options, db.handle(family::records), keys.size(), keys.data(), values.data(), states.data());
+  options.snapshot = as_of;
+  options.fill_cache = fill_cache;
+  row_.reset(db.raw().NewIterator(options, db.handle(family::records)));
+}
+
+caf::expected<bool> record_finder::find(name_number node, const arrival_record& wanted) {
+  constexpr std::int64_t ms_ns = 1'000'000;
+  constexpr int most_steps = 8; // more cost what a seek does
+  // 64 bits do not hold all of the first millisecond and of the last one.
+  std::int64_t first_ns = 0, last_ns = 0;
+  if (__builtin_mul_overflow(wanted.at_ms, ms_ns, &first_ns))
+    first_ns = wanted.at_ms < 0 ? INT64_MIN : INT64_MAX;
+  if (__builtin_add_overflow(first_ns, ms_ns - 1, &last_ns))
+    last_ns = INT64_MAX;
+  const bool goes_on = row_->Valid() && node == node_ && wanted.at_ms >= at_ms_;
+  const bool same_ms = goes_on && wanted.at_ms == at_ms_;
+  node_ = node;
+  at_ms_ = INT64_MAX;
+  bool here = false; // at the first row that may be it
+  if (same_ms) {     // mostly the next one
+    row_->Next();
+    auto found = look_from_here(node, last_ns, wanted.seq);
+    if (!found || *found)
+      return found;
+  } else if (goes_on) {
+    for (int step = 0; step < most_steps && !here && row_->Valid(); ++step) {
+      record_key of;
+      if (!decode_key(row_->key().ToStringView(), of))
+        return damaged("record");
+      here = of.node != node || of.at_ns >= first_ns;
+      if (!here)
+        row_->Next();
+    }
+  }
+  if (!here)
+    row_->Seek(encode_key(record_key{node, first_ns, {}}));
+  return look_from_here(node, last_ns, wanted.seq);
+}
+
+caf::expected<bool> record_finder::look_from_here(name_number node, std::int64_t last_ns, sequence wanted) {
+  for (; row_->Valid(); row_->Next()) {
+    if (!decode_key(row_->key().ToStringView(), key_))
+      return damaged("record");
+    if (key_.node != node || key_.at_ns > last_ns)
+      return false;
+    if (!decode(row_->value().ToStringView(), value_))
+      return damaged("record");
+    if (value_.seq == wanted) {
+      at_ms_ = ms_of_ns(key_.at_ns);
+      return true;
+    }
+  }
+  if (auto failed = to_error(row_->status()))
+    return failed;
+  return false;
+}
+
+caf::error read_records(record_finder& finder, name_number node, std::int64_t first_ns,
+                        const std::vector<arrival_record>& wanted, std::vector<found_record>& out) {
+  out.clear();
   for (std::size_t i = 0; i < wanted.size(); ++i) {
-    if (states[i].IsNotFound() && wanted[i].at_ns < first_ns)
-      continue; // its row of arrivals stays as long as another record in it does
-    if (!states[i].ok())
-      return states[i].IsNotFound() ? damaged("record") : to_error(states[i]);
-    auto& one = out.emplace_back(found_record{{node, wanted[i].at_ns, wanted[i].id}, {}, i});
-    if (!decode(values[i].ToStringView(), one.value) || one.value.seq != wanted[i].seq)
+    const auto found = finder.find(node, wanted[i]);
+    if (!found)
+      return found.error();
+    if (*found)
+      out.push_back({finder.key(), finder.value(), i});
+    else if (wanted[i].at_ms >= ms_of_ns(first_ns)) // else its row of arrivals stays as long as another record in it does
       return damaged("record");
   }
   return {};
@@ -164,7 +211,7 @@ caf::expected<std::string> extras_reader::get(sequence seq) {
 namespace {
 
 caf::error append_arrivals(std::vector<arrival>& out, const read_arrivals& what, const arrivals_key& key,
-                           arrivals_value& row, const database& db, const view& as_of, std::int64_t first_ns,
+                           arrivals_value& row, record_finder& finder, std::int64_t first_ns,
                            const sealer& seal, known_names& met) {
   std::vector<std::string> extras;
   if (what.with_extra) {
@@ -178,7 +225,7 @@ caf::error append_arrivals(std::vector<arrival>& out, const read_arrivals& what,
   const auto skipped = static_cast<std::size_t>(begin - row.records.begin());
   row.records.erase(row.records.begin(), begin);
   std::vector<found_record> found;
-  if (auto failed = read_records(db, as_of, row.node, first_ns, row.records, found))
+  if (auto failed = read_records(finder, row.node, first_ns, row.records, found))
     return failed;
   for (const auto& [of, value, i] : found) {
     if (out.size() == what.limit)
@@ -222,6 +269,7 @@ caf::expected<std::vector<arrival>> ledger::arrivals(const read_arrivals& asked)
   const view as_of{db};
   const auto first_ns = parts_->first_moments();
   known_names met{*parts_->dictionary};
+  record_finder finder{db, as_of.get()};
   const auto read = [&](std::string_view bytes_of_key, std::string_view bytes, bool& stop) -> caf::error {
     arrivals_key key;
     arrivals_value row;
@@ -230,7 +278,7 @@ caf::expected<std::vector<arrival>> ledger::arrivals(const read_arrivals& asked)
     if (node && row.node != *node)
       return {};
     auto failed =
-      append_arrivals(out, what, key, row, db, as_of, first_ns.of(row.node), parts_->dictionary->seal(), met);
+      append_arrivals(out, what, key, row, finder, first_ns.of(row.node), parts_->dictionary->seal(), met);
     stop = out.size() == what.limit;
     return failed;
   };
@@ -248,7 +296,7 @@ namespace {
 class page_filler {
 public:
   page_filler(outbox_page& page, std::uint32_t limit, const database& db, const names& dictionary, const view& as_of)
-    : page_(&page), limit_(limit), db_(&db), as_of_(&as_of), met_(dictionary) {}
+    : page_(&page), limit_(limit), db_(&db), as_of_(&as_of), finder_(db, as_of.get()), met_(dictionary) {}
   // What waits is never let go, so all of it is there.
 
   [[nodiscard]] bool full() const { return page_->items.size() == limit_; }
@@ -286,7 +334,7 @@ private:
       std::erase_if(row.records,
                     [&](const arrival_record& one) { return one.seq < range.first || one.seq > range.last; });
       row.records.resize(std::min(row.records.size(), limit_ - page_->items.size()));
-      if (auto failed = read_records(*db_, *as_of_, row.node, INT64_MIN, row.records, found_))
+      if (auto failed = read_records(finder_, row.node, INT64_MIN, row.records, found_))
         return failed;
       for (const auto& [of, value, place] : found_) {
         auto record = record_of(of, value, met_);
@@ -307,6 +355,7 @@ private:
   std::size_t limit_;
   const database* db_;
   const view* as_of_;
+  record_finder finder_;
   known_names met_;
   std::vector<found_record> found_;
 };

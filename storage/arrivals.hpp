@@ -34,6 +34,27 @@ private:
 [[nodiscard]] caf::expected<stored_record> record_of(const record_key& key, const record_value& value,
                                                      known_names& met);
 
+/// Finds records by where they are said to be. Of records that ascend in time each is but a few steps behind the one
+/// before. One thread.
+class record_finder {
+public:
+  /// All arguments outlive the finder.
+  record_finder(const database& db, const rocksdb::Snapshot* as_of, bool fill_cache = true);
+  /// Whether it is there; then it is `key` and `value` until the next call.
+  [[nodiscard]] caf::expected<bool> find(name_number node, const arrival_record& wanted);
+  [[nodiscard]] const record_key& key() const { return key_; }
+  [[nodiscard]] const record_value& value() const { return value_; }
+
+private:
+  [[nodiscard]] caf::expected<bool> look_from_here(name_number node, std::int64_t last_ns, sequence wanted);
+
+  std::unique_ptr<rocksdb::Iterator> row_;
+  record_key key_;
+  record_value value_;
+  std::int64_t at_ms_ = INT64_MAX; ///< of the one found last, at which the iterator is; with `node_`
+  name_number node_ = 0;
+};
+
 struct found_record {
   record_key key;
   record_value value;
@@ -41,7 +62,7 @@ struct found_record {
 };
 /// The rows of some records. One from before `first_ns` may have gone and is left out; `storage_corrupt` when another is
 /// not there.
-[[nodiscard]] caf::error read_records(const database& db, const view& as_of, name_number node, std::int64_t first_ns,
+[[nodiscard]] caf::error read_records(record_finder& finder, name_number node, std::int64_t first_ns,
                                       const std::vector<arrival_record>& wanted, std::vector<found_record>& out);
 
 /// The extras of a row of arrivals, in the order of its records; empty when none of them has any.

@@ -86,7 +86,7 @@ flat_cells fold(const flat_cells& from, const projection& how) {
     bool operator<(const entry& other) const { return high != other.high ? high < other.high : low < other.low; }
     bool operator==(const entry& other) const { return high == other.high && low == other.low; }
   };
-  const bool keys = has_keys(how.view), accounts = has_accounts(how.view);
+  const bool keys = has_keys(how.view), accounts = has_accounts(how.view) || has_second(how.view);
   std::vector<entry> order;
   order.reserve(from.cells.size());
   for (std::uint32_t i = 0; i < from.cells.size(); ++i) {

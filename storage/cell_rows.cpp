@@ -4,8 +4,10 @@
 #include <bit>
 #include <tuple>
 
+#include "storage/bins.hpp"
 #include "storage/bits.hpp"
 #include "storage/cell_fold.hpp"
+#include "storage/cell_sums.hpp"
 #include "storage/encoding.hpp"
 
 namespace keyportal::storage {
@@ -36,7 +38,8 @@ bool get(std::string_view& in, kind_of_cell& kind) {
 
 namespace {
 
-constexpr char row_version = 2;
+// Version 2 had distributions in pairs only.
+constexpr char row_version = 3, first_version = 2;
 
 // --- the sums of a cell as numbers ----------------------------------------------------------
 
@@ -99,10 +102,11 @@ struct lead_cells {
 };
 
 struct row_head {
+  bool pairs_only = false;         ///< of distributions
   std::vector<kind_of_cell> kinds; ///< none in views that tell outcomes only
   std::vector<lead_cells> leads;
   std::vector<std::uint64_t> kind_of;     ///< of each cell; without kinds: whether it failed
-  std::vector<std::uint64_t> account_of;  ///< of each cell, in the view `all`
+  std::vector<std::uint64_t> account_of;  ///< of each cell, where the view has it
   std::vector<unsigned char> kind_wanted; ///< of each kind; none: all are
   [[nodiscard]] bool wants(std::size_t cell) const { return kind_wanted.empty() || kind_wanted[kind_of[cell]] != 0; }
   [[nodiscard]] std::size_t cells() const { return kind_of.size(); }
@@ -118,8 +122,9 @@ bool get_column(std::string_view& in, std::vector<std::uint64_t>& numbers, std::
 }
 
 bool get_head(std::string_view& in, cell_view view, bool with_bytes, row_head& out) {
-  if (in.empty() || in[0] != row_version)
+  if (in.empty() || in[0] < first_version || in[0] > row_version)
     return false;
+  out.pairs_only = in[0] == first_version;
   in.remove_prefix(1);
   std::uint64_t count = 0;
   if (has_kinds(view)) {
@@ -144,7 +149,7 @@ bool get_head(std::string_view& in, cell_view view, bool with_bytes, row_head& o
   }
   // Each block, or each cell, takes at least a byte: damage does not make a row large.
   if (cells > in.size() * block_cells || !get_column(in, out.kind_of, cells)
-      || (view == cell_view::all && !get_column(in, out.account_of, cells)))
+      || (has_second(view) && !get_column(in, out.account_of, cells)))
     return false;
   const auto kinds = has_kinds(view) ? out.kinds.size() : 2;
   return std::all_of(out.kind_of.begin(), out.kind_of.end(), [&](auto kind) { return kind < kinds; });
@@ -264,30 +269,28 @@ bool get_block(std::string_view in, sums_block& cells, std::size_t count) {
 
 // --- distributions ------------------------------------------------------------------------------
 
-void put(std::string& out, std::span<const bin_count> bins) {
-  put_varint(out, bins.size());
-  std::uint16_t before = 0;
-  for (const auto& [bin, count] : bins) {
-    put_varint(out, static_cast<std::uint64_t>(bin - before));
-    put_zigzag(out, count);
-    before = bin;
-  }
+/// Adds them to `bins`.
+bool get(std::string_view& in, const row_head& head, bin_counts& bins) {
+  const auto first = bins.size();
+  const auto add = [&](std::uint64_t bin, std::int64_t count) {
+    if (bins.size() > first && bins.back().first == bin)
+      bins.back().second += count;
+    else
+      bins.emplace_back(static_cast<std::uint16_t>(bin), count);
+  };
+  if (head.pairs_only)
+    return get_pairs(in, add);
+  return get_bins(in, add, [&](std::uint64_t bin, const auto& counts) {
+    for (const auto count : counts) {
+      if (count != 0)
+        add(bin, static_cast<std::int64_t>(count));
+      ++bin;
+    }
+  });
 }
 
-/// Adds them to `bins`.
-bool get(std::string_view& in, bin_counts& bins) {
-  std::uint64_t count = 0;
-  if (!get_varint(in, count) || count > in.size())
-    return false;
-  std::uint64_t bin = 0;
-  for (std::uint64_t i = 0; i < count; ++i) {
-    std::uint64_t step = 0;
-    std::int64_t many = 0;
-    if (!get_varint(in, step) || !get_zigzag(in, many) || (bin += step) > UINT16_MAX)
-      return false;
-    bins.emplace_back(static_cast<std::uint16_t>(bin), many);
-  }
-  return true;
+bool skip(std::string_view& in, const row_head& head) {
+  return head.pairs_only ? get_pairs(in, [](auto, auto) {}) : skip_bins(in);
 }
 
 /// Calls `visit(head, lead, cell, amounts)` for each cell that is wanted, `begin(head)` before.
@@ -341,19 +344,6 @@ bool visit_sums(std::string_view in, cell_view view, const lead_filter* leads, c
   return in.empty();
 }
 
-/// Takes them off `in` unread.
-bool skip_bins(std::string_view& in) {
-  std::uint64_t numbers = 0;
-  if (!get_varint(in, numbers) || numbers > in.size())
-    return false;
-  numbers *= 2; // each a step and a count
-  std::size_t at = 0;
-  for (; numbers > 0 && at < in.size(); ++at)
-    numbers -= (static_cast<unsigned char>(in[at]) & 0x80U) == 0 ? 1 : 0;
-  in.remove_prefix(at);
-  return numbers == 0;
-}
-
 /// Likewise with `visit(head, lead, cell, bytes)`, which takes the cell's distributions off `bytes`; false: they are
 /// damaged.
 template <class Begin, class Visit>
@@ -375,7 +365,7 @@ bool visit_distributions(std::string_view in, cell_view view, const lead_filter*
       continue;
     }
     for (; cell < one.end; ++cell)
-      if (head.wants(cell) ? !visit(head, one.lead, cell, bytes) : !skip_bins(bytes) || !skip_bins(bytes))
+      if (head.wants(cell) ? !visit(head, one.lead, cell, bytes) : !skip(bytes, head) || !skip(bytes, head))
         return false;
     if (!bytes.empty())
       return false;
@@ -393,7 +383,7 @@ cell_id id_of(const row_head& head, name_number lead, std::size_t cell, cell_vie
     head.kinds[head.kind_of[cell]].into(id);
   else
     id.failed = head.kind_of[cell] != 0;
-  if (view == cell_view::all)
+  if (has_second(view))
     id.account = static_cast<name_number>(head.account_of[cell]);
   return id;
 }
@@ -417,7 +407,7 @@ flat_cells::cell cell_of(const row_head& head, name_number lead, std::size_t cel
     out.client_key = lead;
   else if (has_accounts(view))
     out.account = lead;
-  if (view == cell_view::all)
+  if (has_second(view))
     out.account = static_cast<name_number>(head.account_of[cell]);
   out.kind = numbers[head.kind_of[cell]];
   return out;
@@ -442,7 +432,7 @@ bool each_cell(std::string_view in, cell_view view, const lead_filter* leads,
   return visit_distributions(in, view, leads, kinds, nothing, [&](const auto& head, auto lead, auto cell, auto& bytes) {
     what.latency.clear();
     what.ttft.clear();
-    if (!get(bytes, what.latency) || !get(bytes, what.ttft))
+    if (!get(bytes, head, what.latency) || !get(bytes, head, what.ttft))
       return false;
     visit(id_of(head, lead, cell, view), std::move(what));
     return true;
@@ -469,15 +459,200 @@ bool append_distributions(std::string_view bytes, cell_view view, std::uint32_t 
     [&](const auto& head, auto lead, auto cell, auto& rest) {
       auto one = cell_of(head, lead, cell, view, place, numbers);
       one.latency = static_cast<std::uint32_t>(to.bins.size());
-      if (!get(rest, to.bins))
+      if (!get(rest, head, to.bins))
         return false;
       one.ttft = static_cast<std::uint32_t>(to.bins.size());
-      if (!get(rest, to.bins))
+      if (!get(rest, head, to.bins))
         return false;
       one.end = static_cast<std::uint32_t>(to.bins.size());
       to.cells.push_back(one);
       return true;
     });
+}
+
+// --- adding up ------------------------------------------------------------------------------------
+
+cell_sums added_sums::sums() const {
+  amount_array out;
+  std::copy_n(amounts_.begin(), out.size(), out.begin());
+  take_what_follows<1>(out);
+  return std::bit_cast<cell_sums>(out);
+}
+
+bin_counts counts_of(const std::vector<std::int64_t>& bins) {
+  bin_counts out;
+  for (std::size_t i = 0; i < bins.size(); ++i)
+    if (bins[i] != 0)
+      out.emplace_back(static_cast<std::uint16_t>(i), bins[i]);
+  return out;
+}
+
+struct row_adder::memory {
+  row_head head;
+  std::vector<cell_id> kinds;
+  std::vector<std::uint32_t> sizes;
+  std::array<std::array<std::uint64_t, block_cells>, amounts> columns;
+
+  bool open(std::string_view& in, cell_view view, bool with_bytes, const lead_filter* leads, const kind_filter* wanted,
+            cell_places& places) {
+    head.kinds.clear();
+    head.leads.clear();
+    head.kind_wanted.clear();
+    head.account_of.clear();
+    if (!get_head(in, view, with_bytes, head))
+      return false;
+    choose(head, view, leads, wanted);
+    const auto all = has_kinds(view) ? std::span<const kind_of_cell>{head.kinds} : outcomes();
+    kinds.resize(all.size());
+    for (std::size_t i = 0; i < all.size(); ++i)
+      all[i].into(kinds[i]);
+    places.begin_row(kinds);
+    return true;
+  }
+  [[nodiscard]] std::int32_t place_of(cell_places& places, name_number lead, std::size_t cell) const {
+    if (!head.wants(cell))
+      return -1;
+    return places.place_of(lead, head.account_of.empty() ? 0 : static_cast<name_number>(head.account_of[cell]),
+                           static_cast<std::uint32_t>(head.kind_of[cell]));
+  }
+};
+
+row_adder::row_adder() : memory_(std::make_unique<memory>()) {}
+row_adder::~row_adder() = default;
+
+bool row_adder::add_sums(std::string_view in, cell_view view, const lead_filter* leads, const kind_filter* kinds,
+                         cell_places& places, std::vector<added_sums>& to) {
+  auto& m = *memory_;
+  if (!m.open(in, view, false, leads, kinds, places))
+    return false;
+  const auto cells = m.head.cells();
+  m.sizes.resize((cells + block_cells - 1) / block_cells);
+  for (auto& size : m.sizes)
+    if (!get_varint(in, size))
+      return false;
+  struct chosen_cell {
+    std::uint32_t cell, place;
+  };
+  std::array<chosen_cell, block_cells> chosen;
+  std::size_t lead = 0;
+  for (std::size_t b = 0, first = 0; b < m.sizes.size(); ++b, first += block_cells) {
+    if (m.sizes[b] > in.size())
+      return false;
+    auto bytes = in.substr(0, m.sizes[b]);
+    in.remove_prefix(m.sizes[b]);
+    const auto end = std::min(first + block_cells, cells);
+    std::size_t count = 0;
+    std::uint32_t top = 0;
+    for (auto cell = first; cell < end;) {
+      while (m.head.leads[lead].end <= cell)
+        ++lead;
+      const auto& one = m.head.leads[lead];
+      const auto stop = std::min<std::size_t>(one.end, end);
+      if (one.wanted)
+        for (; cell < stop; ++cell)
+          if (const auto place = m.place_of(places, one.lead, cell); place >= 0) {
+            chosen[count++] = {static_cast<std::uint32_t>(cell - first), static_cast<std::uint32_t>(place)};
+            top = std::max(top, static_cast<std::uint32_t>(place));
+          }
+      cell = stop;
+    }
+    if (count == 0)
+      continue;
+    if (to.size() <= top)
+      to.resize(std::max<std::size_t>(top + std::size_t{1}, std::min(2 * to.size(), to.size() + 4096)));
+    // Which columns there are; of few cells the numbers are picked out of them.
+    const auto all = end - first;
+    std::uint32_t there = 0;
+    if (!get_varint(bytes, there) || there >> amounts != 0)
+      return false;
+    const auto columns = static_cast<std::size_t>(std::popcount(there));
+    if (bytes.size() < columns)
+      return false;
+    const auto widths = bytes.substr(0, columns);
+    bytes.remove_prefix(columns);
+    const bool few = count * 4 < all;
+    std::array<std::uint32_t, amounts> which;
+    for (std::size_t n = 0; n < columns; ++n, there &= there - 1) {
+      which[n] = static_cast<std::uint32_t>(std::countr_zero(there));
+      const auto width = static_cast<unsigned char>(widths[n]);
+      auto& column = m.columns[n];
+      if (!few) {
+        if (!get_packed(bytes, column.data(), all, width))
+          return false;
+        continue;
+      }
+      const auto size = packed_bytes(all, width);
+      if (size > bytes.size() || (width > 56 && width != 64))
+        return false;
+      for (std::size_t i = 0; i < count; ++i)
+        column[chosen[i].cell] = packed_at(bytes.data(), bytes.size(), chosen[i].cell, width);
+      bytes.remove_prefix(size);
+    }
+    if (!bytes.empty())
+      return false;
+    const bool with_requests = columns > 0 && which[0] == requests;
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto cell = chosen[i].cell;
+      auto& sums = to[chosen[i].place].amounts_;
+      for (std::size_t n = 0; n < columns; ++n)
+        sums[which[n]] = sum_of(sums[which[n]], unzigzag(m.columns[n][cell]));
+      if (with_requests && m.kinds[m.head.kind_of[first + cell]].failed)
+        sums[added_sums::failed_at] = sum_of(sums[added_sums::failed_at], unzigzag(m.columns[0][cell]));
+    }
+  }
+  return in.empty();
+}
+
+bool row_adder::add_bins(std::string_view in, cell_view view, const lead_filter* leads, const kind_filter* kinds,
+                         cell_places& places, std::vector<added_bins>& to) {
+  auto& m = *memory_;
+  if (!m.open(in, view, true, leads, kinds, places))
+    return false;
+  const auto add = [&](std::string_view& bytes, std::vector<std::int64_t>& counts) {
+    const auto room_for = [&](std::uint64_t end) {
+      if (counts.size() < end)
+        counts.resize(end + 16);
+    };
+    const auto one = [&](std::uint64_t bin, std::int64_t count) {
+      room_for(bin + 1);
+      counts[bin] = sum_of(counts[bin], count);
+    };
+    if (m.head.pairs_only)
+      return get_pairs(bytes, one);
+    return get_bins(bytes, one, [&](std::uint64_t bin, const auto& many) {
+      room_for(bin + many.size());
+      auto* const at = counts.data() + bin;
+      for (std::size_t i = 0; i < many.size(); ++i)
+        at[i] = sum_of(at[i], static_cast<std::int64_t>(many[i]));
+    });
+  };
+  std::size_t cell = 0;
+  for (const auto& one : m.head.leads) {
+    if (one.bytes > in.size())
+      return false;
+    auto bytes = in.substr(0, one.bytes);
+    in.remove_prefix(one.bytes);
+    if (!one.wanted) {
+      cell = one.end;
+      continue;
+    }
+    for (; cell < one.end; ++cell) {
+      const auto place = m.place_of(places, one.lead, cell);
+      if (place < 0) {
+        if (!skip(bytes, m.head) || !skip(bytes, m.head))
+          return false;
+        continue;
+      }
+      if (to.size() <= static_cast<std::size_t>(place))
+        to.resize(static_cast<std::size_t>(place) + 1);
+      auto& sums = to[static_cast<std::size_t>(place)];
+      if (!add(bytes, sums.latency) || !add(bytes, sums.ttft))
+        return false;
+    }
+    if (!bytes.empty())
+      return false;
+  }
+  return in.empty();
 }
 
 // --- writing --------------------------------------------------------------------------------------
@@ -531,7 +706,7 @@ void row_writer::put_head(std::string& out, bool with_bytes) {
   for (const auto* cell : written_)
     column_.push_back(has_kinds(view_) ? place_of_[cell->kind] : kinds_[cell->kind].failed ? 1U : 0U);
   put_column();
-  if (view_ == cell_view::all) {
+  if (has_second(view_)) {
     column_.clear();
     for (const auto* cell : written_)
       column_.push_back(cell->account);
@@ -576,8 +751,8 @@ std::string row_writer::distributions(std::span<const flat_cells::cell> cells, c
   for (const auto& cell : cells)
     if (cell.latency != cell.end) {
       const auto before = blocks_.size();
-      put(blocks_, all.subspan(cell.latency, cell.ttft - cell.latency));
-      put(blocks_, all.subspan(cell.ttft, cell.end - cell.ttft));
+      put_bins(blocks_, all.subspan(cell.latency, cell.ttft - cell.latency));
+      put_bins(blocks_, all.subspan(cell.ttft, cell.end - cell.ttft));
       written_.push_back(&cell);
       bytes_.push_back(static_cast<std::uint32_t>(blocks_.size() - before));
     }
@@ -595,7 +770,7 @@ kinds_in_order kinds_in(const Row& row, cell_view view, flat_cells& to) {
   for (const auto& [id, what] : row) {
     flat_cells::cell cell;
     cell.client_key = has_keys(view) ? id.client_key : 0;
-    cell.account = has_accounts(view) ? id.account : 0;
+    cell.account = has_accounts(view) || has_second(view) ? id.account : 0;
     cell.kind = has_kinds(view) ? numbers.number_of(kind_of_cell{id}) : id.failed ? 1U : 0U;
     to.cells.push_back(cell);
   }

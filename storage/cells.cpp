@@ -16,8 +16,13 @@
 namespace keyportal::storage {
 namespace {
 
-constexpr std::array views{cell_view::kinds, cell_view::keys,       cell_view::accounts,      cell_view::all,
-                           cell_view::total, cell_view::key_totals, cell_view::account_totals};
+constexpr std::array views{cell_view::kinds, cell_view::keys,       cell_view::accounts,       cell_view::all,
+                           cell_view::total, cell_view::key_totals, cell_view::account_totals, cell_view::key_hours};
+
+bool is_view(std::uint8_t number) {
+  return std::any_of(views.begin(), views.end(),
+                     [number](cell_view one) { return static_cast<std::uint8_t>(one) == number; });
+}
 
 std::int64_t floor_div(std::int64_t value, std::int64_t by) { return value / by - (value % by < 0 ? 1 : 0); }
 
@@ -157,9 +162,25 @@ double percentile(const bin_counts& bins, double share) {
 
 // --- rows ------------------------------------------------------------------------------------
 
-std::int64_t ns_of(granularity by) {
-  constexpr std::int64_t minute = 60'000'000'000;
-  return by == granularity::minute ? minute : by == granularity::hour ? 60 * minute : 1440 * minute;
+namespace {
+
+constexpr std::int64_t minutes_of(granularity by) {
+  switch (by) {
+    case granularity::minute: return 1;
+    case granularity::hour: return 60;
+    case granularity::eight_hours: return 480;
+    case granularity::day: return 1440;
+    case granularity::eight_days: break;
+  }
+  return 11'520;
+}
+
+} // namespace
+
+std::int64_t ns_of(granularity by) { return minutes_of(by) * 60'000'000'000; }
+
+std::int32_t coarser(granularity by, std::int32_t start, granularity to) {
+  return static_cast<std::int32_t>(floor_div(start * minutes_of(by), minutes_of(to)));
 }
 
 std::int32_t day_of_hour(std::int32_t hour) { return static_cast<std::int32_t>(floor_div(hour, 24)); }
@@ -235,7 +256,7 @@ bool decode(std::string_view in, sieve_row& row, const std::function<bool(const 
 
 namespace {
 
-bool merge_cells(const std::vector<std::string_view>& pieces, cell_part part, cell_view view, std::string& out) {
+bool fold_rows(const std::vector<std::string_view>& pieces, cell_part part, cell_view view, std::string& out) {
   flat_cells all;
   kind_numbers numbers;
   for (const auto piece : pieces)
@@ -292,9 +313,9 @@ bool merge_row(std::string_view key, const std::vector<std::string_view>& pieces
   if (decode_key(key, sieve))
     return merge_sieves(pieces, out);
   cells_key cells;
-  if (!decode_key(key, cells) || cells.view > static_cast<std::uint8_t>(views.back()))
+  if (!decode_key(key, cells) || !is_view(cells.view))
     return false;
-  return merge_cells(pieces, static_cast<cell_part>(cells.part), static_cast<cell_view>(cells.view), out);
+  return fold_rows(pieces, static_cast<cell_part>(cells.part), static_cast<cell_view>(cells.view), out);
 }
 
 class cell_merger : public rocksdb::MergeOperator {
@@ -322,6 +343,12 @@ public:
 } // namespace
 
 std::shared_ptr<rocksdb::MergeOperator> make_cell_merger() { return std::make_shared<cell_merger>(); }
+
+bool rewrite_cells(std::string_view key, std::string_view row, std::string& out) {
+  cells_key cells;
+  return decode_key(key, cells) && is_view(cells.view)
+         && fold_rows({row}, static_cast<cell_part>(cells.part), static_cast<cell_view>(cells.view), out);
+}
 
 // --- changing ------------------------------------------------------------------------------------
 
@@ -433,10 +460,13 @@ struct cell_changes::gathered {
   static constexpr std::size_t smallest_most = 1 << 16;
 };
 
-/// Cells of before that hours and days which are over now are made of as well.
+/// Cells of before that periods which are over now are made of as well.
 struct cell_changes::carried {
   place_numbers hours, days;
-  flat_cells of_hours, of_days;
+  flat_cells of_hours;                 ///< of the hours that were open
+  flat_cells earlier;                  ///< of hours that were over, in longer periods that were open
+  flat_cells of_days;                  ///< of days that were over, in eight that were open; without accounts
+  std::map<name_number, std::int32_t> before; ///< the open hours, where there were any
 };
 
 cell_changes::cell_changes(std::int32_t first_minute)
@@ -495,15 +525,39 @@ namespace {
 
 using written_rows = std::vector<std::pair<std::string, std::string>>;
 
+using written_rows = std::vector<std::pair<std::string, std::string>>;
+
+/// A part of some cells, to be written as one row.
+struct row_cells {
+  std::vector<flat_cells::cell> cells;
+  std::vector<cell_sums> sums;
+  void clear() {
+    cells.clear();
+    sums.clear();
+  }
+};
+
 /// The rows of one view: of each place and chunk one of sums and one of distributions.
 void write_rows(granularity by, cell_view view, const flat_cells& cells, const std::vector<node_time>& places,
                 std::span<const kind_of_cell> kinds, std::int32_t first, written_rows& out) {
   const std::span<const flat_cells::cell> all{cells.cells};
   const std::span<const cell_sums> sums{cells.sums};
   row_writer writer{view, has_kinds(view) ? kinds : outcomes()};
+  const bool tiled = has_tiles(view) && by != granularity::minute;
   const auto chunk_at = [&](const flat_cells::cell& cell) {
-    return chunk_of(by, view, has_keys(view) ? cell.client_key : has_accounts(view) ? cell.account : 0);
+    return chunk_of(by, view, has_keys(view) ? cell.client_key : has_accounts(view) ? cell.account : 0, 0);
   };
+  const auto write = [&](cells_key key, std::span<const flat_cells::cell> those, std::span<const cell_sums> amounts) {
+    for (const auto part : {cell_part::sums, cell_part::distributions}) {
+      if (!is_kept(by, view, part))
+        continue;
+      key.part = static_cast<std::uint8_t>(part);
+      auto row = part == cell_part::sums ? writer.sums(those, amounts) : writer.distributions(those, cells.bins);
+      if (writer.any())
+        out.emplace_back(encode_key(key), std::move(row));
+    }
+  };
+  std::array<row_cells, tiles> by_tile;
   for (std::size_t begin = 0, end = 0; begin < all.size(); begin = end) {
     const auto place = all[begin].place;
     const auto chunk = chunk_at(all[begin]);
@@ -511,25 +565,31 @@ void write_rows(granularity by, cell_view view, const flat_cells& cells, const s
     const auto& [node, start] = places[place];
     if (start < first)
       continue;
-    cells_key key{static_cast<std::uint8_t>(by),
-                  static_cast<std::uint8_t>(view),
-                  static_cast<std::uint8_t>(cell_part::sums),
-                  node,
-                  chunk,
-                  start};
-    auto row = writer.sums(all.subspan(begin, end - begin), sums.subspan(begin, end - begin));
-    if (writer.any())
-      out.emplace_back(encode_key(key), std::move(row));
-    key.part = static_cast<std::uint8_t>(cell_part::distributions);
-    row = writer.distributions(all.subspan(begin, end - begin), cells.bins);
-    if (writer.any())
-      out.emplace_back(encode_key(key), std::move(row));
+    cells_key key{static_cast<std::uint8_t>(by), static_cast<std::uint8_t>(view), 0, node, chunk, start};
+    if (!tiled) {
+      write(key, all.subspan(begin, end - begin), sums.subspan(begin, end - begin));
+      continue;
+    }
+    for (auto& one : by_tile)
+      one.clear();
+    for (auto i = begin; i < end; ++i) {
+      auto& to = by_tile[tile_of(kinds[all[i].kind].model)];
+      to.cells.push_back(all[i]);
+      to.sums.push_back(sums[i]);
+    }
+    for (std::uint32_t tile = 0; tile < tiles; ++tile)
+      if (const auto& one = by_tile[tile]; !one.cells.empty()) {
+        key.chunk = chunk + tile;
+        write(key, one.cells, one.sums);
+      }
   }
 }
 
-/// All views of what is told apart in the view `all`: each is made of the smallest one that it is part of.
+/// All views that are kept of what is told apart in the view `all`: each is made of the smallest one that it is part of.
 void write_views(granularity by, const flat_cells& all, const std::vector<node_time>& places,
                  std::span<const kind_of_cell> kinds, std::int32_t first, written_rows& out) {
+  if (all.cells.empty())
+    return;
   std::vector<std::uint32_t> outcome_of;
   outcome_of.reserve(kinds.size());
   for (const auto& kind : kinds)
@@ -539,20 +599,40 @@ void write_views(granularity by, const flat_cells& all, const std::vector<node_t
       write_rows(by, view, cells, places, kinds, first, out);
   };
   write(cell_view::all, all);
-  if (by == granularity::minute) {
-    const auto of_kinds = fold(all, {cell_view::kinds});
-    write(cell_view::kinds, of_kinds);
-    return write(cell_view::total, fold(of_kinds, {cell_view::total, nullptr, &outcome_of}));
+  if (is_kept(by, cell_view::keys)) {
+    const auto of_keys = fold(all, {cell_view::keys});
+    write(cell_view::keys, of_keys);
+    write(cell_view::key_totals, fold(of_keys, {cell_view::key_totals, nullptr, &outcome_of}));
+  } else if (is_kept(by, cell_view::key_totals)) {
+    write(cell_view::key_totals, fold(all, {cell_view::key_totals, nullptr, &outcome_of}));
   }
-  const auto of_accounts = fold(all, {cell_view::accounts});
-  write(cell_view::accounts, of_accounts);
-  write(cell_view::account_totals, fold(of_accounts, {cell_view::account_totals, nullptr, &outcome_of}));
-  const auto of_keys = fold(all, {cell_view::keys});
-  write(cell_view::keys, of_keys);
-  write(cell_view::key_totals, fold(of_keys, {cell_view::key_totals, nullptr, &outcome_of}));
-  const auto of_kinds = fold(of_accounts, {cell_view::kinds});
+  flat_cells of_kinds;
+  if (is_kept(by, cell_view::accounts)) {
+    const auto of_accounts = fold(all, {cell_view::accounts});
+    write(cell_view::accounts, of_accounts);
+    write(cell_view::account_totals, fold(of_accounts, {cell_view::account_totals, nullptr, &outcome_of}));
+    of_kinds = fold(of_accounts, {cell_view::kinds});
+  } else {
+    of_kinds = fold(all, {cell_view::kinds});
+  }
   write(cell_view::kinds, of_kinds);
-  write(cell_view::total, fold(of_kinds, {cell_view::total, nullptr, &outcome_of}));
+  if (is_kept(by, cell_view::total))
+    write(cell_view::total, fold(of_kinds, {cell_view::total, nullptr, &outcome_of}));
+}
+
+/// The cells of hours as the view `key_hours` has them: of days, of which `day_of` tells for each hour's place.
+flat_cells hours_in_days(const flat_cells& hours, const std::vector<node_time>& places,
+                         const std::vector<std::uint32_t>& day_of) {
+  std::vector<std::uint32_t> same;
+  for (std::uint32_t i = 0; i < day_of.size(); ++i)
+    same.push_back(day_of[i] == nowhere ? nowhere : i);
+  auto out = fold(hours, {cell_view::keys, &same});
+  for (auto& cell : out.cells) {
+    const auto hour = places[cell.place].start;
+    cell.account = static_cast<name_number>(hour - day_of_hour(hour) * 24);
+    cell.place = day_of[cell.place];
+  }
+  return fold(out, {cell_view::key_hours});
 }
 
 } // namespace
@@ -561,56 +641,115 @@ void write_views(granularity by, const flat_cells& all, const std::vector<node_t
 std::vector<std::pair<std::string, std::string>> cell_changes::rows(const open_hours& open, carried& before,
                                                                     const kinds_in_order& kinds) const {
   written_rows out;
-  const auto open_hour = [&open](name_number node) {
-    const auto at = open.find(node);
-    return at == open.end() ? INT32_MAX : at->second;
+  const auto is_over = [&open](const node_time& place, granularity by) {
+    const auto at = open.find(place.node);
+    return at == open.end() || place.start < coarser(granularity::hour, at->second, by);
   };
-  const auto& places = all_->minutes.places;
-  const auto minutes = fold(all_->cells, {cell_view::all, nullptr, &kinds.rank_of});
-  write_views(granularity::minute, minutes, places, kinds.kinds, first_minute_, out);
-
-  const auto part_of = [](const std::vector<node_time>& from, place_numbers& to, const auto& coarser,
-                          const auto& is_over) {
+  // Of each place the longer period that it is part of, where that is over.
+  const auto part_of = [&](const std::vector<node_time>& from, granularity by, place_numbers& to, granularity width) {
     std::vector<std::uint32_t> numbers;
     numbers.reserve(from.size());
     for (const auto& one : from) {
-      const node_time place{one.node, coarser(one.start)};
-      numbers.push_back(is_over(place) ? to.number_of(place) : nowhere);
+      const node_time place{one.node, coarser(by, one.start, width)};
+      numbers.push_back(is_over(place, width) ? to.number_of(place) : nowhere);
     }
     return numbers;
   };
-  const auto hour_of = part_of(places, before.hours, hour_of_minute,
-                               [&](const node_time& hour) { return hour.start < open_hour(hour.node); });
+  const auto ranked = [&](const flat_cells& cells) { return fold(cells, {cell_view::all, nullptr, &kinds.rank_of}); };
+  const auto add = [](flat_cells& to, const flat_cells& more) {
+    if (more.cells.empty())
+      return;
+    append(to, more);
+    to = fold(to, {});
+  };
+  const auto& places = all_->minutes.places;
+  const auto minutes = ranked(all_->cells);
+  write_views(granularity::minute, minutes, places, kinds.kinds, first_minute_, out);
+
+  const auto hour_of = part_of(places, granularity::minute, before.hours, granularity::hour);
   auto hours = fold(minutes, {cell_view::all, &hour_of});
-  if (!before.of_hours.cells.empty()) {
-    append(hours, fold(before.of_hours, {cell_view::all, nullptr, &kinds.rank_of}));
-    hours = fold(hours, {});
-  }
+  add(hours, ranked(before.of_hours));
   write_views(granularity::hour, hours, before.hours.places, kinds.kinds, INT32_MIN, out);
 
-  const auto day_of = part_of(before.hours.places, before.days, day_of_hour, [&](const node_time& day) {
-    const auto hour = open_hour(day.node);
-    return day.start < day_of_hour(hour);
-  });
-  auto days = fold(hours, {cell_view::all, &day_of});
-  if (!before.of_days.cells.empty()) {
-    append(days, fold(before.of_days, {cell_view::all, nullptr, &kinds.rank_of}));
-    days = fold(days, {});
-  }
-  write_views(granularity::day, days, before.days.places, kinds.kinds, INT32_MIN, out);
+  // Hours that were over before are part of a longer period only if that was not.
+  const auto earlier = ranked(before.earlier);
+  const auto& of_hours = before.hours.places;
+  const auto longer = [&](granularity by, place_numbers& to, std::vector<std::uint32_t>& of, flat_cells& mine,
+                          flat_cells& others) {
+    of = part_of(of_hours, granularity::hour, to, by);
+    auto of_earlier = of;
+    for (std::size_t i = 0; i < of_hours.size(); ++i) {
+      const auto was = before.before.find(of_hours[i].node);
+      if (was == before.before.end() || of_hours[i].start >= was->second
+          || coarser(granularity::hour, of_hours[i].start, by) != coarser(granularity::hour, was->second, by))
+        of_earlier[i] = nowhere;
+    }
+    const auto only = [](const flat_cells& from, const std::vector<std::uint32_t>& which) {
+      std::vector<std::uint32_t> same;
+      for (std::uint32_t i = 0; i < which.size(); ++i)
+        same.push_back(which[i] == nowhere ? nowhere : i);
+      return fold(from, {cell_view::all, &same});
+    };
+    mine = only(hours, of);
+    others = only(earlier, of_earlier);
+  };
+  const auto write_longer = [&](granularity by, place_numbers& to, flat_cells& made) {
+    std::vector<std::uint32_t> of;
+    flat_cells mine, others;
+    longer(by, to, of, mine, others);
+    add(mine, others);
+    made = fold(mine, {cell_view::all, &of});
+    write_views(by, made, to.places, kinds.kinds, INT32_MIN, out);
+    if (by == granularity::day)
+      write_rows(by, cell_view::key_hours, hours_in_days(mine, of_hours, of), to.places, kinds.kinds, INT32_MIN, out);
+  };
+  flat_cells made;
+  place_numbers eight_hours, eight_days;
+  write_longer(granularity::eight_hours, eight_hours, made);
+  write_longer(granularity::day, before.days, made);
+
+  const auto eight_of = part_of(before.days.places, granularity::day, eight_days, granularity::eight_days);
+  auto eights = fold(made, {cell_view::keys, &eight_of});
+  add(eights, fold(before.of_days, {cell_view::keys, &eight_of, &kinds.rank_of}));
+  write_rows(granularity::eight_days, cell_view::keys, eights, eight_days.places, kinds.kinds, INT32_MIN, out);
 
   for (const auto& [where, sieve] : all_->sieves)
     out.emplace_back(encode_key(sieve_key{where.node, where.start}), encode(in_order({sieve.row})));
   return out;
 }
 
+bool cell_changes::remake(const written_rows& hours, const open_hours& open, written_rows& out) {
+  carried from;
+  kind_numbers kinds;
+  for (const auto& [key, row] : hours) {
+    cells_key of;
+    if (!decode_key(key, of) || of.by != static_cast<std::uint8_t>(granularity::hour)
+        || of.view != static_cast<std::uint8_t>(cell_view::all))
+      return false;
+    const auto place = from.hours.number_of({of.node, of.start});
+    const bool sums = of.part == static_cast<std::uint8_t>(cell_part::sums);
+    if (!(sums ? append_sums(row, cell_view::all, place, kinds, from.of_hours)
+               : append_distributions(row, cell_view::all, place, kinds, from.of_hours)))
+      return false;
+    from.of_hours.sums.resize(from.of_hours.cells.size());
+  }
+  for (auto& [key, row] : cell_changes{INT32_MIN}.rows(open, from, kinds.ranked())) {
+    cells_key of;
+    if (decode_key(key, of) && of.by != static_cast<std::uint8_t>(granularity::eight_days))
+      out.emplace_back(std::move(key), std::move(row));
+  }
+  return true;
+}
+
 caf::error cell_changes::carry(const database& db, name_number node, std::int32_t before, std::int32_t after,
                                kind_numbers& kinds, carried& out) const {
-  const auto add_rows = [&](granularity by, std::int32_t first, std::int32_t end, std::uint32_t place,
+  const auto add_rows = [&](granularity by, cell_view view, std::int32_t first, std::int32_t end, const auto& place_of,
                             flat_cells& to) -> caf::error {
     for (const auto part : {cell_part::sums, cell_part::distributions}) {
+      if (view == cell_view::keys && part == cell_part::distributions)
+        continue; // which rows of eight days have none of
       cells_key at{static_cast<std::uint8_t>(by),
-                   static_cast<std::uint8_t>(cell_view::all),
+                   static_cast<std::uint8_t>(view),
                    static_cast<std::uint8_t>(part),
                    node,
                    0,
@@ -637,9 +776,9 @@ caf::error cell_changes::carry(const database& db, name_number node, std::int32_
         const auto bytes = row->value().ToStringView();
         bool read = false;
         if (part == cell_part::sums) {
-          read = append_sums(bytes, cell_view::all, place, kinds, to);
+          read = append_sums(bytes, view, place_of(of.start), kinds, to);
         } else {
-          read = append_distributions(bytes, cell_view::all, place, kinds, to);
+          read = append_distributions(bytes, view, place_of(of.start), kinds, to);
           to.sums.resize(to.cells.size()); // which are in the other row
         }
         if (!read)
@@ -651,13 +790,25 @@ caf::error cell_changes::carry(const database& db, name_number node, std::int32_
     }
     return {};
   };
-  if (auto failed = add_rows(granularity::minute, before * 60, (before + 1) * 60, out.hours.number_of({node, before}),
-                             out.of_hours))
+  out.before[node] = before;
+  const auto hour_place = [&](std::int32_t hour) { return out.hours.number_of({node, hour}); };
+  if (auto failed = add_rows(granularity::minute, cell_view::all, before * 60, (before + 1) * 60,
+                             [&](std::int32_t) { return hour_place(before); }, out.of_hours))
     return failed;
+  const auto ends = [&](granularity by) {
+    return coarser(granularity::hour, before, by) != coarser(granularity::hour, after, by);
+  };
   const auto day = day_of_hour(before);
-  if (day == day_of_hour(after))
+  if (ends(granularity::eight_hours)) {
+    const auto first = ends(granularity::day) ? day * 24 : coarser(granularity::hour, before, granularity::eight_hours) * 8;
+    if (auto failed = add_rows(granularity::hour, cell_view::all, first, before, hour_place, out.earlier))
+      return failed;
+  }
+  if (!ends(granularity::eight_days))
     return {};
-  return add_rows(granularity::hour, day * 24, before, out.days.number_of({node, day}), out.of_days);
+  const auto day_place = [&](std::int32_t one) { return out.days.number_of({node, one}); };
+  return add_rows(granularity::day, cell_view::keys, coarser(granularity::hour, before, granularity::eight_days) * 8, day,
+                  day_place, out.of_days);
 }
 
 caf::error cell_changes::write_to(rocksdb::WriteBatch& batch, const database& db, open_hours& open) const {
@@ -698,16 +849,39 @@ std::vector<std::pair<name_number, std::int32_t>> cell_changes::days() const {
 
 std::vector<row_kind> rows_of_day(std::int32_t day) {
   std::vector<row_kind> out;
-  const auto add = [&](granularity by, std::int32_t first, std::int32_t end) {
+  for (const auto by : {granularity::minute, granularity::hour, granularity::eight_hours, granularity::day})
     for (const auto view : views)
       for (const auto part : {cell_part::sums, cell_part::distributions})
-        if (is_kept(by, view))
-          out.push_back({by, view, part, first, end});
-  };
-  add(granularity::minute, day * 1440, (day + 1) * 1440);
-  add(granularity::hour, day * 24, (day + 1) * 24);
-  add(granularity::day, day, day + 1);
+        if (is_kept(by, view, part)) {
+          const auto many = static_cast<std::int32_t>(ns_of(granularity::day) / ns_of(by));
+          out.push_back({by, view, part, day * many, (day + 1) * many});
+        }
   return out;
+}
+
+std::vector<row_kind> rows_of_eight_days(std::int32_t begin) {
+  const auto start = coarser(granularity::day, begin, granularity::eight_days);
+  return {{granularity::eight_days, cell_view::keys, cell_part::sums, start, start + 1}};
+}
+
+bool make_eight_days(const written_rows& days, written_rows& out) {
+  place_numbers places;
+  kind_numbers numbers;
+  flat_cells all;
+  for (const auto& [key, row] : days) {
+    cells_key of;
+    if (!decode_key(key, of) || of.by != static_cast<std::uint8_t>(granularity::day)
+        || of.view != static_cast<std::uint8_t>(cell_view::keys) || of.part != static_cast<std::uint8_t>(cell_part::sums)
+        || !append_sums(row, cell_view::keys,
+                        places.number_of({of.node, coarser(granularity::day, of.start, granularity::eight_days)}),
+                        numbers, all))
+      return false;
+  }
+  const auto kinds = numbers.ranked();
+  write_rows(granularity::eight_days, cell_view::keys, fold(all, {cell_view::keys, nullptr, &kinds.rank_of}),
+             places.places, kinds.kinds, INT32_MIN, out);
+  std::sort(out.begin(), out.end());
+  return true;
 }
 
 } // namespace keyportal::storage

@@ -32,11 +32,12 @@ class database;
 class kind_numbers;
 struct kinds_in_order;
 
-/// On disk.
-enum class granularity : std::uint8_t { minute = 0, hour = 1, day = 2 };
+/// Widths of rows; borders are those of UTC. On disk.
+enum class granularity : std::uint8_t { minute = 0, hour = 1, day = 2, eight_hours = 3, eight_days = 4 };
 /// Every attempt is in one cell of each view. What makes cells many is the client key and the account, and then the kind
-/// (model, alias, provider, endpoint, status): a question reads rows without what it does not ask for. The last three
-/// tell nothing but the outcome apart, besides the key or the account. On disk; of minutes see is_kept.
+/// (model, alias, provider, endpoint, status): a question reads rows without what it does not ask for. The last
+/// three of the first seven tell nothing but the outcome apart, besides the key or the account. `key_hours` is `keys` with
+/// the hours of a day in one row: in the place of the account a cell has its hour, 0 to 23. On disk; see is_kept.
 enum class cell_view : std::uint8_t {
   kinds = 0,
   keys = 1,
@@ -44,7 +45,8 @@ enum class cell_view : std::uint8_t {
   all = 3,
   total = 4,
   key_totals = 5,
-  account_totals = 6
+  account_totals = 6,
+  key_hours = 9
 };
 constexpr bool has_keys(cell_view v) { return (static_cast<unsigned>(v) & 1U) != 0; }
 constexpr bool has_accounts(cell_view v) { return (static_cast<unsigned>(v) & 2U) != 0; }
@@ -53,12 +55,25 @@ constexpr bool has_kinds(cell_view v) { return (static_cast<unsigned>(v) & 4U) =
 constexpr cell_view view_with(bool keys, bool accounts, bool kinds) {
   return static_cast<cell_view>((keys ? 1 : 0) | (accounts ? 2 : 0) | (kinds || (keys && accounts) ? 0 : 4));
 }
-/// Whether there are rows of that width in that view.
-constexpr bool is_kept(granularity by, cell_view view) {
-  return by != granularity::minute || view == cell_view::kinds || view == cell_view::all || view == cell_view::total;
-}
+/// Whether its rows have an account for each cell beside the lead, or what stands in its place.
+constexpr bool has_second(cell_view v) { return v == cell_view::all || v == cell_view::key_hours; }
 /// The sums and the distributions of a cell are in rows of their own: most questions need no distributions. On disk.
 enum class cell_part : std::uint8_t { sums = 0, distributions = 1 };
+/// Whether there are rows of that width in that view. What is not kept is read from finer rows, or from those of a view
+/// that tells more apart.
+constexpr bool is_kept(granularity by, cell_view view, cell_part part = cell_part::sums) {
+  switch (by) {
+    case granularity::minute:
+      return view == cell_view::kinds || view == cell_view::all || view == cell_view::total;
+    case granularity::hour: return view != cell_view::keys && view != cell_view::key_hours;
+    case granularity::day: return true;
+    case granularity::eight_hours:
+      return view == cell_view::kinds || view == cell_view::accounts || view == cell_view::key_totals
+             || view == cell_view::account_totals;
+    case granularity::eight_days: return view == cell_view::keys && part == cell_part::sums;
+  }
+  return false;
+}
 
 /// What the attempts of a cell have in common; 0 where the view does not tell them apart.
 struct cell_id {
@@ -131,23 +146,31 @@ struct cells_key {
   std::uint8_t part = 0; ///< cell_part
   std::uint32_t node = 0;
   std::uint32_t chunk = 0; ///< of leads, see chunk_of
-  std::int32_t start = 0;  ///< minutes, hours or days since 1970, UTC
+  std::int32_t start = 0;  ///< since 1970, UTC, in units of `by`
   auto fields() { return std::tie(by, view, part, node, chunk, start); }
   bool operator==(const cells_key&) const = default;
 };
 
 /// Neighbouring leads share a row, others do not: one key's year is a few rows side by side.
 constexpr std::uint32_t leads_in_chunk(cell_view view) { return has_kinds(view) ? 16 : 64; }
-constexpr std::uint32_t chunk_of(granularity by, cell_view view, name_number lead) {
-  return by == granularity::minute ? 0 : lead / leads_in_chunk(view);
+/// Views in which models share a row likewise only with some others, so that one model of all keys is little to read.
+constexpr bool has_tiles(cell_view view) { return view == cell_view::keys || view == cell_view::key_hours; }
+inline constexpr std::uint32_t tiles = 16;
+constexpr std::uint32_t tile_of(name_number model) { return model % tiles; }
+constexpr std::uint32_t chunk_of(granularity by, cell_view view, name_number lead, name_number model) {
+  if (by == granularity::minute)
+    return 0;
+  return has_tiles(view) ? lead / leads_in_chunk(view) * tiles + tile_of(model) : lead / leads_in_chunk(view);
 }
 
-/// Full minutes, hours or days since 1970 in UTC; before it negative.
+/// Full periods since 1970 in UTC; before it negative.
 std::int32_t start_of(granularity by, std::int64_t unix_ns);
 std::int32_t day_of_hour(std::int32_t hour);
+/// The period of that width which one of a width that divides it lies in.
+std::int32_t coarser(granularity by, std::int32_t start, granularity to);
 std::int64_t ns_of(granularity by);
 
-/// Which leads a question wants. Remembers of chunks whether any of theirs is among them. One thread.
+/// Which leads, or models, a question wants. Remembers of chunks and tiles whether any of theirs is among them. One thread.
 class lead_filter {
 public:
   lead_filter() = default;
@@ -155,9 +178,10 @@ public:
   requires std::is_invocable_r_v<bool, Wants, name_number> lead_filter(Wants wants)
     : wants_(std::move(wants)) {} // NOLINT: any rule is a filter
   bool operator()(name_number lead) const { return wants_(lead); }
-  /// `is_lead`: whether there is such a lead.
+  /// `chunk`: of leads, without tiles. `is_lead`: whether there is such a lead; there are none above `last_name`.
   template <class IsLead>
-  bool wants_chunk(cell_view view, std::uint32_t chunk, IsLead is_lead) const {
+  bool wants_chunk(cell_view view, std::uint32_t chunk, name_number last_name, IsLead is_lead) const {
+    forget_before(last_name);
     auto& known = chunks_[has_kinds(view) ? 0 : 1];
     if (chunk >= known.size())
       known.resize(chunk + std::size_t{1}, -1);
@@ -172,10 +196,32 @@ public:
     }
     return known[chunk] == 1;
   }
+  /// Of each tile a bit: whether it may have a model that is wanted. `is_model`: likewise.
+  template <class IsModel>
+  std::uint32_t wanted_tiles(name_number last_name, IsModel is_model) const {
+    forget_before(last_name);
+    for (; tiles_up_to_ <= last_name; ++tiles_up_to_) {
+      const auto model = static_cast<name_number>(tiles_up_to_);
+      if ((tiles_ >> tile_of(model) & 1U) == 0 && is_model(model) && wants_(model))
+        tiles_ |= 1U << tile_of(model);
+    }
+    return tiles_;
+  }
 
 private:
+  /// Names that came since may be wanted.
+  void forget_before(name_number last_name) const {
+    if (last_name == last_name_)
+      return;
+    last_name_ = last_name;
+    chunks_ = {};
+  }
+
   std::function<bool(name_number lead)> wants_;
   mutable std::array<std::vector<signed char>, 2> chunks_; ///< -1: nobody has asked
+  mutable name_number last_name_ = 0;
+  mutable std::uint64_t tiles_up_to_ = 0; ///< names below it were looked at
+  mutable std::uint32_t tiles_ = 0;
 };
 
 /// Which kinds a question wants: told by an id without key and account; in views without kinds it has the outcome only.
@@ -252,7 +298,7 @@ std::int32_t first_minute_at(const position_value& position, moment now);
 void drop_minutes_before(std::int32_t first, name_number node, rocksdb::WriteBatch& batch, const database& db);
 
 /// The newest hour (since 1970, UTC) of each node, which is in rows by minute only; hours before it have rows of their
-/// own, and so have the days before its day. So a cell is written by hour and by day once, when the hour or the day is
+/// own, and so have the longer periods before its own. So a cell is written by hour and by day once, when the hour or the day is
 /// over, and not with each commit. What comes late is merged into the rows that are there.
 using open_hours = std::map<name_number, std::int32_t>;
 constexpr std::int32_t no_hour = INT32_MIN;
@@ -277,6 +323,10 @@ public:
   /// Merges the rows into those that are there. `open`: all nodes as they are; then as they are with this. What is over
   /// by that is read from the rows by minute and by hour.
   [[nodiscard]] caf::error write_to(rocksdb::WriteBatch& batch, const database& db, open_hours& open) const;
+  /// The rows of hours and longer periods but those of eight days, made of the rows of hours in the view `all`. False:
+  /// these are damaged.
+  [[nodiscard]] static bool remake(const std::vector<std::pair<std::string, std::string>>& hours, const open_hours& open,
+                                   std::vector<std::pair<std::string, std::string>>& out);
   void clear();
   [[nodiscard]] bool empty() const;
 
@@ -303,6 +353,13 @@ struct row_kind {
 };
 /// All that there are of a day (since 1970, UTC), besides the sieves of its hours.
 std::vector<row_kind> rows_of_day(std::int32_t day);
+/// Likewise of eight days, of which `begin` (since 1970) is the first: what is made of the rows of days.
+std::vector<row_kind> rows_of_eight_days(std::int32_t begin);
+/// What rows of those come to, given the rows of their days, keys and values; in order of their keys. False: damaged.
+[[nodiscard]] bool make_eight_days(const std::vector<std::pair<std::string, std::string>>& days,
+                                   std::vector<std::pair<std::string, std::string>>& out);
+/// A row as it is written today. False: the bytes are damaged.
+[[nodiscard]] bool rewrite_cells(std::string_view key, std::string_view row, std::string& out);
 
 /// Adds up what was merged into a row; for the family of roll-ups.
 std::shared_ptr<rocksdb::MergeOperator> make_cell_merger();

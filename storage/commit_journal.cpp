@@ -1,4 +1,6 @@
 // All that is no record: events, what happened to a node, what was received, what could not be decoded, consumers.
+#include <utility>
+
 #include <fmt/core.h>
 
 #include "messages/errors.hpp"
@@ -41,12 +43,48 @@ commit_plan::put_events(const std::vector<node_event>& given) {
     }
     if (event.at == moment{})
       event.at = now_;
+    const auto before = after_.position.last;
     event.seq = ++after_.position.last;
     ++after_.position.outbox;
-    put(family::outbox, outbox_key{event.seq},
-        outbox_value{event.kind, {}, number, unix_ns(event.at), event.data, event.about});
+    const outbox_value row{event.kind, {}, number, unix_ns(event.at), event.data, event.about};
+    put(family::outbox, outbox_key{event.seq}, row);
+    if (event.kind == event_kind::totals)
+      continue; // of no use later
+    if (!std::exchange(after_.events.any_yet, true)) {
+      after_.events.horizon = before; // an older program may have forgotten what came before
+      put(family::meta, event_horizon_key{}, event_horizon_value{before});
+    }
+    put(family::meta, event_key{event.seq}, row);
+    ++after_.events.rows;
   }
+  if (auto failed = let_events_go())
+    return failed;
   return events;
+}
+
+/// So that no more than `ledger::events_kept` stay; now and then, many at once.
+caf::error commit_plan::let_events_go() {
+  auto& kept = after_.events;
+  if (kept.rows <= ledger::events_kept + ledger::events_kept / 16)
+    return {};
+  const auto many = kept.rows - ledger::events_kept;
+  std::uint64_t gone = 0;
+  // Those of this commit are not in the database yet: they are the newest, and stay unless it alone has too many.
+  auto failed = db_->each(family::meta, key_prefix<event_key>(), encode_key(event_key{kept.horizon + 1}),
+                          [&](std::string_view key, std::string_view, bool& stop) -> caf::error {
+                            event_key of;
+                            if (!decode_key(key, of))
+                              return damaged("event");
+                            batch_.Delete(db_->handle(family::meta), key);
+                            kept.horizon = of.seq;
+                            stop = ++gone == many;
+                            return {};
+                          });
+  if (failed)
+    return failed;
+  kept.rows -= gone;
+  put(family::meta, event_horizon_key{}, event_horizon_value{kept.horizon});
+  return {};
 }
 
 caf::error commit_plan::add(const journal_entry& write) {

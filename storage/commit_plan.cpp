@@ -325,7 +325,7 @@ caf::error commit_plan::insert(const candidate& one, const node_name& name, node
   batch_.Put(db_->handle(family::records), key_bytes_, value_bytes_);
 
   arrivals_row_.node = one.key.node;
-  arrivals_row_.records.push_back({seq, one.key.at_ns, one.key.id});
+  arrivals_row_.records.push_back({seq, ms_of_ns(one.key.at_ns)});
   const std::string_view extra = d.facts ? std::string_view{d.facts->extra} : std::string_view{};
   put_text(extras_, extra);
   any_extra_ |= !extra.empty();

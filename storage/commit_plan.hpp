@@ -24,9 +24,17 @@ struct node_state {
   node_value value;
 };
 
+/// Which events are kept besides the outbox.
+struct kept_events {
+  std::uint64_t rows = 0;
+  bool any_yet = false; ///< the horizon is on disk
+  sequence horizon = 0; ///< events up to here were let go, or never kept
+};
+
 /// What the ledger keeps in memory of what is on disk.
 struct ledger_memory {
   position_value position;
+  kept_events events;
   registry_value registry;
   std::map<node_name, node_state, std::less<>> nodes;
 };
@@ -120,6 +128,7 @@ private:
   // commit_journal.cpp: all else
   [[nodiscard]] caf::expected<std::shared_ptr<const std::vector<node_event>>>
   put_events(const std::vector<node_event>& given);
+  [[nodiscard]] caf::error let_events_go();
   [[nodiscard]] caf::expected<std::uint64_t> journal(const restart_record& restart);
   [[nodiscard]] caf::error journal(const gap_record& gap);
   [[nodiscard]] caf::expected<std::uint64_t> journal(const incomplete_record& incomplete);

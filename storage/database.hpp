@@ -21,7 +21,7 @@ enum class family : std::uint8_t { meta, records, rollups, outbox, snapshots, ar
 inline constexpr std::size_t families = 8;
 
 /// The layout this program reads and writes. One that says more is refused, one that says less is migrated (migrate.cpp).
-inline constexpr std::uint32_t schema_version = 4;
+inline constexpr std::uint32_t schema_version = 5;
 
 caf::error to_error(const rocksdb::Status& status);
 /// A row whose bytes do not mean anything: `what` says which kind of row.

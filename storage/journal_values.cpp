@@ -178,6 +178,16 @@ bool decode(std::string_view in, consumer_value& out) {
   return take_version_1(in) && get_varint(in, out.seq) && in.empty();
 }
 
+std::string encode(const event_horizon_value& value) {
+  auto out = begin();
+  put_varint(out, value.seq);
+  return out;
+}
+
+bool decode(std::string_view in, event_horizon_value& out) {
+  return take_version_1(in) && get_varint(in, out.seq) && in.empty();
+}
+
 // --- snapshot -----------------------------------------------------------------
 
 std::string encode(const snapshot_value& value) {

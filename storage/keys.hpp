@@ -30,6 +30,8 @@ enum class tag : std::uint8_t {
   audit = 0x0b,
   dead_letter = 0x0c,
   consumer = 0x0d,
+  event = 0x0e,
+  event_horizon = 0x0f,
   record = 0x10,
   outbox = 0x11,
   hour = 0x12, ///< of schemas before 3, with `day`
@@ -186,6 +188,19 @@ struct inbox_key {
   std::uint64_t number = 0; ///< over all nodes, never reused
   auto fields() { return std::tie(node, number); }
   bool operator==(const inbox_key&) const = default;
+};
+/// What happened, kept for those who ask later; the value is as in the outbox.
+struct event_key {
+  static constexpr tag of = tag::event;
+  sequence seq = 0;
+  auto fields() { return std::tie(seq); }
+  bool operator==(const event_key&) const = default;
+};
+/// Up to which sequence events were let go, or never kept.
+struct event_horizon_key {
+  static constexpr tag of = tag::event_horizon;
+  auto fields() { return std::tie(); }
+  bool operator==(const event_horizon_key&) const = default;
 };
 struct snapshot_key {
   static constexpr tag of = tag::snapshot;

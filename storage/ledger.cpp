@@ -84,6 +84,8 @@ caf::error ledger::parts::load() {
     return registry.error();
   if (*registry && !decode(**registry, fresh.registry))
     return damaged("registry");
+  if (auto failed = load_events(*db, as_of, fresh.events))
+    return failed;
   auto failed = db->each(
     family::meta, key_prefix<node_key>(), {},
     [&](std::string_view key, std::string_view value, bool&) -> caf::error {

@@ -105,6 +105,16 @@ public:
   /// At most `limit` (and 10,000) items with a sequence above `after`.
   [[nodiscard]] caf::expected<outbox_page> read_outbox(sequence after, std::uint32_t limit) const;
 
+  /// So many events are kept at least, the newest ones, besides those that wait in the outbox; totals are none.
+  static constexpr std::uint64_t events_kept = 20'000;
+  struct event_page {
+    std::vector<node_event> events; ///< ascending
+    sequence horizon = 0;           ///< events up to here are not kept (any more)
+    sequence last = 0;              ///< the ledger's position, at least that of the last event
+  };
+  /// At most `limit` (and 10,000) events with a sequence above `after`; fewer when there are no more. Any thread.
+  [[nodiscard]] caf::expected<event_page> events(sequence after, std::uint32_t limit) const;
+
   /// At most `limit` (and 10,000) records with a sequence above `after`, in the order in which they came; fewer when
   /// there are no more. For one node: reads past those of others, which takes its time where they are many.
   /// `whole`: with client key and source.
@@ -162,8 +172,9 @@ public:
   /// Sums of the records at or after `from_hour`, a full hour (what is below the hour is cut off), from roll-ups.
   [[nodiscard]] caf::expected<totals> sums_since(const node_name& node, moment from_hour) const;
 
-  /// Which rows of roll-ups to read: those of a node whose start (minutes, hours or days since 1970, UTC) lies in
-  /// [first, end). Minutes have all views but `keys` and `accounts`, and go back two days.
+  /// Which rows of roll-ups to read: those of a node whose start (since 1970, UTC, in units of `by`) lies in [first, end).
+  /// Any view but `key_hours`; by minute those of the last two days, in the views that are kept (see is_kept). What is
+  /// not kept otherwise is made of what is.
   struct cell_question {
     granularity by = granularity::hour;
     cell_view view = cell_view::kinds;
@@ -171,6 +182,8 @@ public:
     std::int32_t end = 0;
     const lead_filter* leads = nullptr; ///< null: all; asked about leads that are in the dictionary only
     const kind_filter* kinds = nullptr; ///< null: all
+    /// Null: all. Of what is left out by it `kinds` leaves out everything: what need not be looked at.
+    const lead_filter* models = nullptr;
   };
   using sums_visitor = std::function<void(std::int32_t start, const cell_id& id, const cell_sums& sums)>;
   using distributions_visitor =
@@ -184,6 +197,13 @@ public:
     [[nodiscard]] caf::error sums(const node_name& node, const cell_question& what, const sums_visitor& visit) const;
     [[nodiscard]] caf::error distributions(const node_name& node, const cell_question& what,
                                            const distributions_visitor& visit) const;
+    /// The same rows as they lie, for who adds up very many (cell_sums.hpp): what is not wanted of them is the visitor's to
+    /// leave out. They may be of a view that tells more apart than the question's. `start` is in units of the question; of
+    /// rows of the view `key_hours`, of which the question asks by hour, it is that of the day's first hour. Ends with
+    /// storage_corrupt when the visitor returns false.
+    using row_visitor = std::function<bool(std::int32_t start, cell_view stored, std::string_view row)>;
+    [[nodiscard]] caf::error rows(const node_name& node, const cell_question& what, cell_part part,
+                                  const row_visitor& visit) const;
     /// The last sequence that this state has.
     [[nodiscard]] sequence position() const;
     /// Grows from one reading to the next whenever roll-ups changed in between.

@@ -30,6 +30,9 @@ struct key_hashes {
   [[nodiscard]] caf::error read(const database& db, const names& dictionary, log_position registry_now);
 };
 
+/// Reads which events are kept.
+caf::error load_events(const database& db, const view& as_of, kept_events& out);
+
 struct ledger::parts {
   parts(const settings& with, std::shared_ptr<database> opened, const sealer& seal)
     : how(with), db(std::move(opened)), dictionary(std::make_shared<names>(db, seal)),

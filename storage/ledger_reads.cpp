@@ -39,83 +39,133 @@ std::unique_ptr<ledger::reading> ledger::read() const {
 
 namespace {
 
-/// A run of rows, and which period of the question they are part of; not set: each its own.
+/// Rows of one width and view.
 struct run {
-  ledger::cell_question rows;
-  std::optional<std::int32_t> part_of;
+  granularity by;
+  cell_view view;
+  std::int32_t first, end;
 };
 
-/// Rows that say what is asked: the hour that goes on has rows by minute only, its day those of its hours.
-std::vector<run> runs_for(const ledger::cell_question& what, std::int32_t open_hour) {
-  const auto by_minute = [&what](std::int32_t first, std::int32_t end) {
-    auto out = what;
-    out.by = granularity::minute;
-    out.first = first;
-    out.end = end;
-    if (!is_kept(granularity::minute, what.view))
-      out.view = cell_view::all;
-    return out;
-  };
-  if (what.by == granularity::minute)
-    return {{by_minute(what.first, what.end), {}}};
-  if (open_hour == no_hour)
-    return {{what, {}}};
-  std::vector<run> out;
-  const auto day = day_of_hour(open_hour);
-  const auto open = what.by == granularity::hour ? open_hour : day;
-  if (what.first < open) {
-    out.push_back({what, {}});
-    out.back().rows.end = std::min(what.end, open);
+/// Which rows say what is asked: the hour that goes on has rows by minute only, longer periods that go on those of what is
+/// over of them. Of what is not kept rows are taken that are finer or tell more apart.
+class runs {
+public:
+  runs(cell_part part, std::int32_t open_hour) : part_(part), open_hour_(open_hour) {}
+
+  void add(granularity by, cell_view view, std::int64_t first, std::int64_t end) {
+    if (first >= end)
+      return;
+    if (by == granularity::minute)
+      return push(by, is_kept(by, view, part_) ? view : cell_view::all, first, end);
+    const std::int64_t open =
+      open_hour_ == no_hour ? INT64_MAX : coarser(granularity::hour, open_hour_, by);
+    add_over(by, view, first, std::min(end, open));
+    if (first <= open && open < end) {
+      const auto finer = finer_than(by);
+      const auto many = ns_of(by) / ns_of(finer);
+      add(finer, view, open * many, (open + 1) * many);
+    }
   }
-  if (open < what.first || open >= what.end)
-    return out;
-  if (what.by == granularity::day && day * 24 < open_hour) {
-    auto hours = what;
-    hours.by = granularity::hour;
-    hours.first = day * 24;
-    hours.end = open_hour;
-    out.push_back({hours, open});
+  std::vector<run> take() { return std::move(all_); }
+
+private:
+  static granularity finer_than(granularity by) {
+    return by == granularity::eight_days ? granularity::day
+           : by == granularity::hour     ? granularity::minute
+                                         : granularity::hour;
   }
-  out.push_back({by_minute(open_hour * 60, (open_hour + 1) * 60), open});
-  return out;
-}
+  void add_over(granularity by, cell_view view, std::int64_t first, std::int64_t end) {
+    if (first >= end)
+      return;
+    if (is_kept(by, view, part_))
+      return push(by, view, first, end);
+    if (by != granularity::hour) {
+      const auto finer = finer_than(by);
+      const auto many = ns_of(by) / ns_of(finer);
+      return add(finer, view, first * many, end * many);
+    }
+    // Hours of keys: in the rows of their days, those of a day that goes on with accounts.
+    const std::int64_t open = open_hour_ == no_hour ? INT64_MAX : std::int64_t{day_of_hour(open_hour_)} * 24;
+    if (first < std::min(end, open))
+      push(granularity::day, cell_view::key_hours, day_of_hour(clamped(first)),
+           std::int64_t{day_of_hour(clamped(std::min(end, open) - 1))} + 1);
+    if (std::max(first, open) < end)
+      push(by, cell_view::all, std::max(first, open), end);
+  }
+  static std::int32_t clamped(std::int64_t value) {
+    return static_cast<std::int32_t>(std::clamp<std::int64_t>(value, INT32_MIN, INT32_MAX));
+  }
+  void push(granularity by, cell_view view, std::int64_t first, std::int64_t end) {
+    all_.push_back({by, view, clamped(first), clamped(end)});
+  }
+
+  cell_part part_;
+  std::int32_t open_hour_;
+  std::vector<run> all_;
+};
 
 /// Cells of a row as the question wants them, also where the row tells more apart.
 template <class Amounts, class Visit>
-bool each_wanted(std::string_view bytes, cell_view stored, const ledger::cell_question& what, const Visit& visit) {
+bool each_wanted(std::string_view bytes, cell_view stored, std::int32_t start, const ledger::cell_question& what,
+                 const Visit& visit) {
   using given = std::conditional_t<std::is_same_v<Amounts, cell_sums>, const cell_sums&, cell_distributions&&>;
   using visitor = std::function<void(const cell_id&, given)>;
-  if (stored == what.view)
-    return each_cell(bytes, stored, what.leads, visitor{visit}, what.kinds);
-  const bool same_leads = has_keys(what.view);
+  const bool of_hours = stored == cell_view::key_hours;
+  const bool same_leads = of_hours || stored == what.view || has_keys(what.view);
   return each_cell(bytes, stored, same_leads ? what.leads : nullptr, visitor{[&](const cell_id& id, given amounts) {
-                     if (same_leads || what.leads == nullptr || (*what.leads)(lead_of(id.in(what.view), what.view)))
-                       visit(id.in(what.view), static_cast<given>(amounts));
+                     const auto hour = of_hours ? static_cast<std::int32_t>(id.account) : 0;
+                     const auto as_asked = stored == what.view ? id : id.in(what.view);
+                     if (of_hours && (start + hour < what.first || start + hour >= what.end))
+                       return;
+                     if (same_leads || what.leads == nullptr || (*what.leads)(lead_of(as_asked, what.view)))
+                       visit(start + hour, as_asked, static_cast<given>(amounts));
                    }},
                    what.kinds);
 }
 
 } // namespace
 
-template <class Amounts, class Visit>
-caf::error ledger::reading::parts::each(const node_name& node, const cell_question& what, const Visit& visit) {
+template <class Visit>
+caf::error ledger::reading::parts::each_part(const node_name& node, const cell_question& what, cell_part part,
+                                             const Visit& visit) {
   const auto number = nodes.find(node);
   if (number == nodes.end() || what.first >= what.end)
     return {};
   const auto open = open_hour(number->second);
   if (!open)
     return open.error();
-  constexpr auto part = std::is_same_v<Amounts, cell_sums> ? cell_part::sums : cell_part::distributions;
-  for (const auto& one : runs_for(what, *open)) {
-    auto failed = each_row(number->second, one.rows, part, [&](std::int32_t start, std::string_view bytes) {
-      return each_wanted<Amounts>(bytes, one.rows.view, what, [&](const cell_id& id, auto&& amounts) {
-        visit(one.part_of.value_or(start), id, std::forward<decltype(amounts)>(amounts));
-      });
+  runs which{part, *open};
+  which.add(what.by, what.view, what.first, what.end);
+  for (const auto& one : which.take()) {
+    auto rows = what;
+    rows.by = one.by;
+    rows.view = one.view;
+    rows.first = one.first;
+    rows.end = one.end;
+    // What is left out by other leads than those of the row cannot be skipped.
+    if (one.view != what.view && !has_keys(what.view))
+      rows.leads = nullptr;
+    const bool of_hours = one.view == cell_view::key_hours;
+    auto failed = each_row(number->second, rows, part, [&](std::int32_t start, std::string_view bytes) {
+      return visit(of_hours ? start * 24 : coarser(one.by, start, what.by), one.view, bytes);
     });
     if (failed)
       return failed;
   }
   return {};
+}
+
+template <class Amounts, class Visit>
+caf::error ledger::reading::parts::each(const node_name& node, const cell_question& what, const Visit& visit) {
+  constexpr auto part = std::is_same_v<Amounts, cell_sums> ? cell_part::sums : cell_part::distributions;
+  return each_part(node, what, part, [&](std::int32_t start, cell_view stored, std::string_view bytes) {
+    return each_wanted<Amounts>(bytes, stored, start, what, visit);
+  });
+}
+
+caf::error ledger::reading::rows(const node_name& node, const cell_question& what, cell_part part,
+                                 const row_visitor& visit) const {
+  return parts_->each_part(node, what, part, visit);
 }
 
 caf::error ledger::reading::sums(const node_name& node, const cell_question& what, const sums_visitor& visit) const {

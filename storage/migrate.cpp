@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "storage/arrivals.hpp"
 #include "storage/credentials.hpp"
@@ -105,7 +106,7 @@ caf::error make_arrivals(database& db, sequence last) {
     std::vector<found> window;
     const auto take = [&](const record_key& key, const record_value& value) -> caf::error {
       if (value.seq >= first && value.seq - first < most_in_window)
-        window.push_back({{value.seq, key.at_ns, key.id}, key.node});
+        window.push_back({{value.seq, ms_of_ns(key.at_ns)}, key.node});
       return {};
     };
     if (auto failed = each_record(db, take))
@@ -151,8 +152,9 @@ bool decode_version_1(std::string_view in, outbox_value& out) {
     return false;
   for (sequence seq = 0; count > 0; --count) {
     std::uint64_t step = 0;
-    arrival_record ignored;
-    if (!get_varint(in, step) || step == 0 || !get_fixed(in, ignored.at_ns) || !get_bytes(in, ignored.id.bytes))
+    std::int64_t ignored_ns = 0;
+    record_id ignored;
+    if (!get_varint(in, step) || step == 0 || !get_fixed(in, ignored_ns) || !get_bytes(in, ignored.bytes))
       return false;
     seq += step;
     if (!out.waiting.empty() && out.waiting.back().last + 1 == seq)
@@ -220,6 +222,16 @@ caf::error make_cells(database& db, const names& dictionary, std::int32_t first_
     if (auto failed = db.write(batch, false))
       return failed;
   }
+  std::set<numbered_day> eights;
+  for (const auto& one : *days)
+    eights.insert({one.node, eight_days_of(one.day)});
+  for (const auto& one : eights) {
+    rocksdb::WriteBatch batch;
+    if (auto made = compare_eight_days(db, nullptr, one.node, one.day, open[one.node], nullptr, &batch); !made)
+      return made.error();
+    if (auto failed = db.write(batch, false))
+      return failed;
+  }
   return {};
 }
 
@@ -241,8 +253,11 @@ caf::error migrate(database& db, const names& dictionary) {
   position_value position;
   if (*row && !decode(**row, position))
     return damaged("position");
-  // Schema 4 lets records go (retirement.hpp); there is nothing to make anew.
-  if (version == 3) {
+  // Schema 4 lets records go (retirement.hpp), so of older days there may be roll-ups only; schema 5 has other rows of
+  // them, and writes records and arrivals in another form and reads both.
+  if (version >= 3) {
+    if (auto failed = remake_rows(db))
+      return failed;
     rocksdb::WriteBatch batch;
     batch.Put(db.handle(family::meta), key, encode_number(schema_version));
     return db.write(batch, true);

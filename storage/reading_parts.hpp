@@ -33,6 +33,9 @@ struct ledger::reading::parts {
     return open_hours[node] = value.open_hour;
   }
 
+  /// Calls `visit(start, view, bytes of the row)` for the rows that say what is asked, see ledger::reading::rows.
+  template <class Visit>
+  caf::error each_part(const node_name& node, const cell_question& what, cell_part part, const Visit& visit);
   template <class Amounts, class Visit>
   caf::error each(const node_name& node, const cell_question& what, const Visit& visit);
 
@@ -80,13 +83,28 @@ struct ledger::reading::parts {
 private:
   /// Goes on to the next chunk with a lead that is wanted; false: there is none.
   bool to_wanted(const cell_question& what, cells_key& at) const {
-    if (what.leads == nullptr || what.by == granularity::minute)
+    if ((what.leads == nullptr && what.models == nullptr) || what.by == granularity::minute)
       return true;
-    const auto kind = has_keys(what.view) ? name_kind::client_key : name_kind::auth_index;
-    const auto is_lead = [&](name_number lead) { return static_cast<bool>(dictionary->get(kind, lead)); };
-    for (const auto last = chunk_of(what.by, what.view, last_name); at.chunk <= last; ++at.chunk)
-      if (what.leads->wants_chunk(what.view, at.chunk, is_lead))
-        return true;
+    const auto view = static_cast<cell_view>(at.view);
+    const auto is_name = [this](name_kind kind) {
+      return [this, kind](name_number one) { return static_cast<bool>(dictionary->get(kind, one)); };
+    };
+    const auto in_one = has_tiles(view) ? tiles : 1;
+    const auto wanted =
+      has_tiles(view) && what.models != nullptr ? what.models->wanted_tiles(last_name, is_name(name_kind::model)) : ~0U;
+    if (wanted == 0)
+      return false;
+    const auto kind = has_keys(view) ? name_kind::client_key : name_kind::auth_index;
+    for (const auto last = last_name / leads_in_chunk(view); at.chunk / in_one <= last;) {
+      const auto chunk = at.chunk / in_one;
+      if (what.leads != nullptr && !what.leads->wants_chunk(view, chunk, last_name, is_name(kind))) {
+        at.chunk = (chunk + 1) * in_one;
+        continue;
+      }
+      for (; at.chunk / in_one == chunk; ++at.chunk)
+        if ((wanted >> at.chunk % in_one & 1U) != 0)
+          return true;
+    }
     return false;
   }
 };

@@ -138,10 +138,12 @@ namespace {
 class arrivals_sweep {
 public:
   arrivals_sweep(const database& db, const view& as_of, const numbered_day& which, std::int64_t first_ns)
-    : db_(&db), which_(which), first_ns_(first_ns), begin_(begin_of_day(which.day)), end_(begin_of_day(which.day + 1)) {
-    options_.snapshot = as_of.get();
-    options_.fill_cache = false;
-    row_.reset(db.raw().NewIterator(options_, db.handle(family::arrivals)));
+    : finder_(db, as_of.get(), false), which_(which), first_ms_(ms_of_ns(first_ns)),
+      begin_ms_(ms_of_ns(begin_of_day(which.day))), end_ms_(ms_of_ns(begin_of_day(which.day + 1))) {
+    rocksdb::ReadOptions options;
+    options.snapshot = as_of.get();
+    options.fill_cache = false;
+    row_.reset(db.raw().NewIterator(options, db.handle(family::arrivals)));
   }
 
   /// `sequences` ascend.
@@ -188,25 +190,22 @@ private:
     if (row.node != which_.node)
       return damaged("arrivals");
     for (const auto& one : row.records) {
-      if (one.at_ns >= begin_ && one.at_ns < end_)
+      if (one.at_ms >= begin_ms_ && one.at_ms < end_ms_)
         continue;
-      if (one.at_ns >= first_ns_)
+      if (one.at_ms >= first_ms_)
         return false;
-      rocksdb::PinnableSlice there;
-      const auto status = db_->raw().Get(options_, db_->handle(family::records),
-                                         encode_key(record_key{row.node, one.at_ns, one.id}), &there);
-      if (status.ok())
+      const auto there = finder_.find(row.node, one);
+      if (!there)
+        return there.error();
+      if (*there)
         return false;
-      if (!status.IsNotFound())
-        return to_error(status);
     }
     return true;
   }
 
-  const database* db_;
+  record_finder finder_;
   numbered_day which_;
-  std::int64_t first_ns_, begin_, end_;
-  rocksdb::ReadOptions options_;
+  std::int64_t first_ms_, begin_ms_, end_ms_; // days begin with a millisecond
   std::unique_ptr<rocksdb::Iterator> row_;
 };
 
@@ -364,13 +363,23 @@ caf::error ledger::skip_sequences(sequence count) {
   auto position = parts_->memory.position;
   position.last += count;
   rocksdb::WriteBatch batch;
-  batch.Put(parts_->db->handle(family::meta), encode_key(position_key{}), encode(position));
-  if (auto failed = parts_->db->write(batch, true)) {
+  auto& db = *parts_->db;
+  batch.Put(db.handle(family::meta), encode_key(position_key{}), encode(position));
+  // Of what another life of this ledger told beyond here nothing is known: whoever asks for it is to be told so.
+  const auto forget = [&](std::string_view key, std::string_view, bool&) -> caf::error {
+    batch.Delete(db.handle(family::meta), key);
+    return {};
+  };
+  if (auto failed = db.each(family::meta, key_prefix<event_key>(), {}, forget))
+    return failed;
+  batch.Put(db.handle(family::meta), encode_key(event_horizon_key{}), encode(event_horizon_value{position.last}));
+  if (auto failed = db.write(batch, true)) {
     parts_->broken = true;
     return failed;
   }
   const std::lock_guard lock{parts_->mutex};
   parts_->memory.position = position;
+  parts_->memory.events = {0, true, position.last};
   return {};
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 
 #include "storage/arrivals.hpp"
@@ -34,14 +35,15 @@ caf::error each_row(const database& db, family where, const row_span& span, cons
   return to_error(row->status());
 }
 
-// The same for the roll-ups of a day.
+// The same for rows of cells.
 template <class Visit>
-caf::error each_rollup(const database& db, const numbered_day& which, const rocksdb::Snapshot* as_of, Visit&& visit) {
-  for (const auto& one : rows_of_day(which.day)) {
+caf::error each_cells_row(const database& db, name_number node, const std::vector<row_kind>& which,
+                          const rocksdb::Snapshot* as_of, Visit&& visit) {
+  for (const auto& one : which) {
     cells_key from{static_cast<std::uint8_t>(one.by),
                    static_cast<std::uint8_t>(one.view),
                    static_cast<std::uint8_t>(one.part),
-                   which.node,
+                   node,
                    0,
                    one.first};
     auto last = from;
@@ -73,6 +75,14 @@ caf::error each_rollup(const database& db, const numbered_day& which, const rock
     if (auto failed = to_error(row->status()))
       return failed;
   }
+  return {};
+}
+
+// The same for the roll-ups of a day.
+template <class Visit>
+caf::error each_rollup(const database& db, const numbered_day& which, const rocksdb::Snapshot* as_of, Visit&& visit) {
+  if (auto failed = each_cells_row(db, which.node, rows_of_day(which.day), as_of, visit))
+    return failed;
   return each_row(
     db, family::rollups,
     {encode_key(sieve_key{which.node, which.day * 24}), encode_key(sieve_key{which.node, (which.day + 1) * 24})}, as_of,
@@ -126,10 +136,11 @@ caf::expected<std::vector<numbered_day>> days_with_usage(const database& db, con
                cells_key cells;
                sieve_key sieve;
                numbered_day day;
-               if (decode_key(key, cells) && cells.by <= static_cast<std::uint8_t>(granularity::day)) {
-                 const std::int64_t units[] = {1440, 24, 1};
-                 const auto unit = units[cells.by];
-                 day = {cells.node, static_cast<std::int32_t>(cells.start / unit - (cells.start % unit < 0 ? 1 : 0))};
+               if (decode_key(key, cells) && cells.by <= static_cast<std::uint8_t>(granularity::eight_days)) {
+                 const auto by = static_cast<granularity>(cells.by);
+                 if (by == granularity::eight_days)
+                   return {}; // made of days
+                 day = {cells.node, coarser(by, cells.start, granularity::day)};
                } else if (decode_key(key, sieve)) {
                  day = {sieve.node, sieve.hour / 24 - (sieve.hour % 24 < 0 ? 1 : 0)};
                } else {
@@ -181,8 +192,12 @@ caf::expected<std::uint64_t> compare_day(const database& db, const names& dictio
   if (failed)
     return failed;
   std::map<std::string, std::string> expected;
-  for (auto& [key, value] : made.rows({{which.node, open_hour}}))
-    expected.emplace(std::move(key), std::move(value));
+  for (auto& [key, value] : made.rows({{which.node, open_hour}})) {
+    cells_key cells;
+    // Of eight days more than these records are part.
+    if (!decode_key(key, cells) || cells.by != static_cast<std::uint8_t>(granularity::eight_days))
+      expected.emplace(std::move(key), std::move(value));
+  }
   std::uint64_t wrong = 0;
   failed = each_rollup(db, which, as_of, [&](std::string_view key, std::string_view value) -> caf::error {
     const auto found = expected.find(std::string{key});
@@ -210,6 +225,143 @@ caf::expected<std::uint64_t> compare_day(const database& db, const names& dictio
     mended->Put(db.handle(family::rollups), key, value);
   }
   return wrong + missing;
+}
+
+caf::expected<std::uint64_t> compare_eight_days(const database& db, const rocksdb::Snapshot* as_of, name_number node,
+                                                std::int32_t begin, std::int32_t open_hour,
+                                                const std::function<bool(std::int32_t first_day)>& wanted,
+                                                rocksdb::WriteBatch* mended) {
+  std::vector<row_kind> days;
+  for (std::int32_t day = begin; day < begin + 8; ++day)
+    days.push_back({granularity::day, cell_view::keys, cell_part::sums, day, day + 1});
+  std::vector<std::pair<std::string, std::string>> rows, made;
+  std::optional<std::int32_t> first;
+  auto failed = each_cells_row(db, node, days, as_of, [&](std::string_view key, std::string_view value) -> caf::error {
+    cells_key of;
+    if (!decode_key(key, of))
+      return damaged("roll-up");
+    first = first ? std::min(*first, of.start) : of.start;
+    rows.emplace_back(key, value);
+    return {};
+  });
+  if (failed)
+    return failed;
+  if (wanted && first && !wanted(*first))
+    return std::uint64_t{0};
+  const auto open = coarser(granularity::hour, open_hour, granularity::eight_days);
+  if (open_hour == no_hour || coarser(granularity::day, begin, granularity::eight_days) < open)
+    if (!make_eight_days(rows, made))
+      return damaged("roll-up");
+  std::map<std::string, std::string> expected(made.begin(), made.end());
+  std::uint64_t wrong = 0;
+  failed = each_cells_row(db, node, rows_of_eight_days(begin), as_of,
+                          [&](std::string_view key, std::string_view value) -> caf::error {
+                            const auto found = expected.find(std::string{key});
+                            if (found != expected.end() && found->second == value) {
+                              expected.erase(found);
+                              return {};
+                            }
+                            ++wrong;
+                            if (mended != nullptr && found == expected.end())
+                              mended->Delete(db.handle(family::rollups), rocksdb::Slice{key.data(), key.size()});
+                            if (mended != nullptr && found != expected.end())
+                              mended->Put(db.handle(family::rollups), found->first, found->second);
+                            if (found != expected.end())
+                              expected.erase(found);
+                            return {};
+                          });
+  if (failed)
+    return failed;
+  if (mended != nullptr)
+    for (const auto& [key, value] : expected)
+      mended->Put(db.handle(family::rollups), key, value);
+  return wrong + expected.size();
+}
+
+std::int32_t eight_days_of(std::int32_t day) { return coarser(granularity::day, day, granularity::eight_days) * 8; }
+
+caf::error remake_rows(database& db) {
+  const auto number = [](auto one) { return static_cast<std::uint8_t>(one); };
+  rocksdb::WriteBatch batch;
+  const auto drop = [&](const std::string& prefix) {
+    batch.DeleteRange(db.handle(family::rollups), prefix, prefix_end(prefix));
+  };
+  drop(key_prefix<cells_key>(number(granularity::hour), number(cell_view::keys)));
+  for (const auto by : {granularity::day, granularity::eight_hours, granularity::eight_days})
+    drop(key_prefix<cells_key>(number(by)));
+  const auto write = [&](std::size_t least) -> caf::error {
+    if (batch.GetDataSize() < least)
+      return {};
+    auto failed = db.write(batch, false);
+    batch.Clear();
+    return failed;
+  };
+  if (auto failed = write(0))
+    return failed;
+  open_hours open;
+  auto failed = db.each(family::meta, key_prefix<node_key>(), {},
+                        [&](std::string_view key, std::string_view bytes, bool&) -> caf::error {
+                          node_key of;
+                          node_value value;
+                          if (!decode_key(key, of) || !decode(bytes, value))
+                            return damaged("node");
+                          open[of.node] = value.open_hour;
+                          return {};
+                        });
+  if (failed)
+    return failed;
+  const auto minutes = key_prefix<cells_key>(number(granularity::minute));
+  failed = each_row(db, family::rollups, {minutes, prefix_end(minutes)}, nullptr,
+                    [&](std::string_view key, std::string_view row) -> caf::error {
+                      std::string fresh;
+                      if (!rewrite_cells(key, row, fresh))
+                        return damaged("roll-up");
+                      batch.Put(db.handle(family::rollups), rocksdb::Slice{key.data(), key.size()}, fresh);
+                      return write(std::size_t{1} << 20);
+                    });
+  if (failed)
+    return failed;
+  for (const auto& [node, hour] : open) {
+    std::set<std::int32_t> days, eights;
+    const auto totals = key_prefix<cells_key>(number(granularity::hour), number(cell_view::total),
+                                              number(cell_part::sums), node);
+    failed = each_row(db, family::rollups, {totals, prefix_end(totals)}, nullptr,
+                      [&](std::string_view key, std::string_view) -> caf::error {
+                        cells_key of;
+                        if (!decode_key(key, of))
+                          return damaged("roll-up");
+                        days.insert(day_of_hour(of.start));
+                        eights.insert(eight_days_of(day_of_hour(of.start)));
+                        return {};
+                      });
+    if (failed)
+      return failed;
+    for (const auto day : days) {
+      std::vector<row_kind> which;
+      for (const auto part : {cell_part::sums, cell_part::distributions})
+        which.push_back({granularity::hour, cell_view::all, part, day * 24, (day + 1) * 24});
+      std::vector<std::pair<std::string, std::string>> hours, made;
+      failed = each_cells_row(db, node, which, nullptr, [&](std::string_view key, std::string_view row) {
+        hours.emplace_back(key, row);
+        return caf::error{};
+      });
+      if (failed)
+        return failed;
+      if (!cell_changes::remake(hours, {{node, hour}}, made))
+        return damaged("roll-up");
+      for (const auto& [key, row] : made)
+        batch.Put(db.handle(family::rollups), key, row);
+      if (failed = write(0); failed)
+        return failed;
+    }
+    for (const auto begin : eights) {
+      if (auto made = compare_eight_days(db, nullptr, node, begin, hour, nullptr, &batch); !made)
+        return made.error();
+      if (failed = write(0); failed)
+        return failed;
+    }
+  }
+  return write(0);
 }
 
 // --- the ledger's own ------------------------------------------------------------------------
@@ -282,8 +434,18 @@ caf::expected<std::uint64_t> ledger::check_rollups(const usage_day& which) const
     return node_row.error();
   if (*node_row && !decode(**node_row, node))
     return damaged("node");
-  return compare_day(*parts_->db, *parts_->dictionary, as_of.get(), {*number, which.day}, position.first_minute,
-                     node.open_hour, nullptr);
+  const auto of_day = compare_day(*parts_->db, *parts_->dictionary, as_of.get(), {*number, which.day},
+                                  position.first_minute, node.open_hour, nullptr);
+  if (!of_day)
+    return of_day;
+  // With the first of their days that can be compared.
+  const auto first_ns = parts_->first_ns_of(*number);
+  const auto closed = first_ns == INT64_MIN ? INT32_MIN : start_of(granularity::day, first_ns);
+  const auto of_eight = compare_eight_days(*parts_->db, as_of.get(), *number, eight_days_of(which.day), node.open_hour,
+                                           [&](std::int32_t first) { return std::max(first, closed) == which.day; }, nullptr);
+  if (!of_eight)
+    return of_eight;
+  return *of_day + *of_eight;
 }
 
 caf::expected<std::uint64_t> ledger::mend_rollups(const usage_day& which) {
@@ -301,16 +463,32 @@ caf::expected<std::uint64_t> ledger::mend_rollups(const usage_day& which) {
   auto wrong =
     compare_day(*parts_->db, *parts_->dictionary, nullptr, {*number, which.day}, parts_->memory.position.first_minute,
                 parts_->memory.nodes.find(which.node)->second.value.open_hour, &batch);
-  if (!wrong || batch.Count() == 0)
+  if (!wrong)
     return wrong;
   const std::vector days{day_changes::node_day{*number, which.day}};
-  parts_->changed->begin(days);
-  if (auto failed = parts_->db->write(batch, parts_->how.sync)) {
-    parts_->broken = true;
+  const auto write_batch = [&]() -> caf::error {
+    if (batch.Count() == 0)
+      return {};
+    parts_->changed->begin(days);
+    if (auto failed = parts_->db->write(batch, parts_->how.sync)) {
+      parts_->broken = true;
+      return failed;
+    }
+    parts_->changed->end(days);
+    batch.Clear();
+    return {};
+  };
+  if (auto failed = write_batch())
     return failed;
-  }
-  parts_->changed->end(days);
-  return wrong;
+  // Then what is made of days: of those as they are now.
+  const auto of_eight = compare_eight_days(*parts_->db, nullptr, *number, eight_days_of(which.day),
+                                           parts_->memory.nodes.find(which.node)->second.value.open_hour, nullptr,
+                                           &batch);
+  if (!of_eight)
+    return of_eight;
+  if (auto failed = write_batch())
+    return failed;
+  return *wrong + *of_eight;
 }
 
 } // namespace keyportal::storage

@@ -36,4 +36,17 @@ caf::expected<std::uint64_t> compare_day(const database& db, const names& dictio
                                          const numbered_day& which, std::int32_t first_minute, std::int32_t open_hour,
                                          rocksdb::WriteBatch* mended, const day_visitor& visit = {});
 
+/// The first of the eight days that share a row with that one.
+std::int32_t eight_days_of(std::int32_t day);
+/// The same for the rows of eight days, of which `begin` is the first; they are compared with the rows of the days.
+/// `wanted`, if set, is asked with the first of them that has rows: false leaves it be.
+caf::expected<std::uint64_t> compare_eight_days(const database& db, const rocksdb::Snapshot* as_of, name_number node,
+                                                std::int32_t begin, std::int32_t open_hour,
+                                                const std::function<bool(std::int32_t first_day)>& wanted,
+                                                rocksdb::WriteBatch* mended);
+
+/// Makes all rows of hours and of longer periods anew out of those by hour in the view `all`, and writes those by minute
+/// as they are written today. For the migration; may be interrupted and begun again.
+caf::error remake_rows(database& db);
+
 } // namespace keyportal::storage

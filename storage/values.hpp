@@ -63,11 +63,13 @@ struct record_value {
   bool operator==(const record_value&) const = default;
 };
 
-/// Where a record of a sequence lies; the node is the row's.
+/// Full milliseconds, rounded down, before 1970 too.
+constexpr std::int64_t ms_of_ns(std::int64_t ns) { return ns / 1'000'000 - (ns % 1'000'000 < 0 ? 1 : 0); }
+
+/// Where a record of a sequence lies: among those of its millisecond the one with that sequence. The node is the row's.
 struct arrival_record {
   sequence seq = 0;
-  std::int64_t at_ns = 0;
-  record_id id;
+  std::int64_t at_ms = 0; ///< Unix time, see ms_of_ns
   bool operator==(const arrival_record&) const = default;
 };
 
@@ -96,6 +98,12 @@ struct outbox_value {
   std::string data;
   std::string about;
   bool operator==(const outbox_value&) const = default;
+};
+
+/// Of event_horizon_key.
+struct event_horizon_value {
+  sequence seq = 0;
+  bool operator==(const event_horizon_value&) const = default;
 };
 
 /// How many records of a node are of one kind, and between which moments they lie.
@@ -254,6 +262,7 @@ std::string encode(const audit_value& value);
 std::string encode(const inbox_value& value);
 std::string encode(const dead_letter_value& value);
 std::string encode(const consumer_value& value);
+std::string encode(const event_horizon_value& value);
 std::string encode(const snapshot_value& value);
 std::string encode(const registry_value& value);
 std::string encode(const user& value); ///< without id: the key says it
@@ -281,6 +290,7 @@ std::string encode(const history_value& value);
 [[nodiscard]] bool decode(std::string_view in, inbox_value& out);
 [[nodiscard]] bool decode(std::string_view in, dead_letter_value& out);
 [[nodiscard]] bool decode(std::string_view in, consumer_value& out);
+[[nodiscard]] bool decode(std::string_view in, event_horizon_value& out);
 [[nodiscard]] bool decode(std::string_view in, snapshot_value& out);
 [[nodiscard]] bool decode(std::string_view in, registry_value& out);
 [[nodiscard]] bool decode(std::string_view in, user& out);

@@ -60,6 +60,7 @@ caf::error check_arrivals(const database& db, const view& as_of, const names& di
                           const first_moments& first) {
   std::uint64_t items = 0;
   sequence before = 0;
+  record_finder finder{db, as_of.get(), false};
   std::vector<found_record> found;
   auto failed = db.each(
     family::arrivals, key_prefix<arrivals_key>(), {},
@@ -73,7 +74,7 @@ caf::error check_arrivals(const database& db, const view& as_of, const names& di
       before = of.last;
       const auto at = first.find(row.node);
       if (auto missing =
-            read_records(db, as_of, row.node, at == first.end() ? INT64_MIN : at->second, row.records, found))
+            read_records(finder, row.node, at == first.end() ? INT64_MIN : at->second, row.records, found))
         return missing;
       items += found.size();
       const auto extras = extras_of(of, row, dictionary.seal());
@@ -196,6 +197,27 @@ caf::error check_outbox(const database& db, const view& as_of, const recount& co
   return failed;
 }
 
+caf::error check_events(const database& db, const view& as_of, sequence last) {
+  event_horizon_value horizon;
+  const auto row = db.get(family::meta, encode_key(event_horizon_key{}), as_of.get());
+  if (!row)
+    return row.error();
+  if (*row && !decode(**row, horizon))
+    return damaged("event horizon");
+  return db.each(
+    family::meta, key_prefix<event_key>(), {},
+    [&](std::string_view key, std::string_view bytes, bool&) -> caf::error {
+      event_key of;
+      outbox_value event;
+      if (!decode_key(key, of) || !decode(bytes, event) || event.kind == event_kind::usage)
+        return damaged("event");
+      if (of.seq <= horizon.seq || of.seq > last)
+        return differs(fmt::format("event {} is not between {} and {}", of.seq, horizon.seq, last));
+      return {};
+    },
+    as_of.get());
+}
+
 } // namespace
 
 caf::error ledger::verify() const {
@@ -234,6 +256,8 @@ caf::error ledger::verify() const {
   if (auto failed = check_arrivals(db, as_of, *parts_->dictionary, counted, first))
     return failed;
   if (auto failed = check_outbox(db, as_of, counted, position.outbox))
+    return failed;
+  if (auto failed = check_events(db, as_of, position.last))
     return failed;
   if (auto failed = check_numbered<inbox_key>(db, as_of, family::inbox, "inbox", position.inbox, position.last_inbox))
     return failed;

@@ -122,10 +122,6 @@ caf::error judge_person_change(right_set actor, const person_change& change) {
   if (about_admins)
     if (auto missing = need(actor, right::write_roles))
       return missing;
-  const bool was = change.role_before == user_role::admin && change.state_before == user_state::active;
-  const bool stays = change.role_after == user_role::admin && change.state_after == user_state::active;
-  if (was && !stays && change.active_admins <= 1)
-    return make_error(errc::last_admin);
   const bool loses = !rights_of(change.role_before).without(rights_of(change.role_after)).empty()
                      || (change.state_before == user_state::active && change.state_after != user_state::active);
   if (change.own && loses && !change.confirmed)

@@ -123,12 +123,11 @@ caf::error may_sign_in(user_state state);
 struct person_change {
   user_role role_before = user_role::user, role_after = user_role::user;
   user_state state_before = user_state::active, state_after = user_state::active;
-  bool own = false;              ///< by the person itself
-  bool confirmed = false;        ///< was asked and said yes
-  std::size_t active_admins = 0; ///< before the change
+  bool own = false;       ///< by the person itself
+  bool confirmed = false; ///< was asked and said yes
 };
 /// right_missing without write_people; and without write_roles when a role changes or the person is an admin.
-/// last_admin when no active admin would be left. confirmation_needed when somebody would take away own rights.
+/// confirmation_needed when somebody would take away own rights.
 caf::error judge_person_change(right_set actor, const person_change& change);
 
 } // namespace keyportal

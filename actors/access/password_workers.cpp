@@ -8,9 +8,9 @@
 namespace keyportal {
 
 password_workers::password_workers(std::size_t threads, std::size_t waiting, password_cost cost)
-  : most_(waiting + std::max<std::size_t>(threads, 1)), cost_(cost) {
-  threads_.reserve(most_ - waiting);
-  for (std::size_t n = 0; n < most_ - waiting; ++n)
+  : most_(waiting + threads), cost_(cost) {
+  threads_.reserve(threads);
+  for (std::size_t n = 0; n < threads; ++n)
     threads_.emplace_back([this] { work(); });
 }
 
@@ -45,6 +45,10 @@ std::size_t password_workers::waiting() const {
 }
 
 caf::error password_workers::enter(job&& what) {
+  if (threads_.empty()) {
+    run(what);
+    return caf::none;
+  }
   {
     const std::lock_guard guard{mutex_};
     if (line_.size() + busy_ >= most_)

@@ -19,7 +19,7 @@ namespace keyportal {
 /// process. All functions may be called from any thread.
 class password_workers {
 public:
-  /// Called once, in a thread of this pool or in the one that ends it; must not throw and should only pass the answer on.
+  /// Called once, in a thread of this pool or in the one that ends it (without threads: in the one that asks); must not throw and should only pass the answer on.
   using hashed = std::function<void(caf::expected<std::string>)>;
   struct verdict {
     bool right = false;
@@ -27,7 +27,7 @@ public:
   };
   using verified = std::function<void(caf::expected<verdict>)>;
 
-  /// At least one thread. `waiting`: how many may stand in line beside those in work.
+  /// Without threads everything is done at once, by who asks: for programs that must not depend on time. `waiting`: how many may stand in line beside those in work.
   password_workers(std::size_t threads, std::size_t waiting, password_cost cost = {});
   /// Those in work are finished, those in line are answered with shutting_down.
   ~password_workers();

@@ -147,23 +147,18 @@ caf::expected<usage_report> analysis::answer(const ask_usage& asked, moment now)
   usage_fold fold{question, *plan, kept.shape()};
   const auto pieces = pieces_of(*plan, question.step);
   const auto add_all = [&]() -> caf::error {
-    for (const auto& piece : pieces) {
-      const auto sums = kept.sums(*books, plan->view_of(piece.rows.by), piece.rows);
-      if (!sums)
-        return sums.error();
-      if (auto failed = fold.add(piece, **sums))
-        return failed;
-    }
-    if (auto failed = fold.rank())
+    if (auto failed = kept.each_sums(*books, *plan, pieces, [&](const auto& piece, const auto& sums) {
+          return fold.add(piece, sums);
+        }))
       return failed;
-    for (const auto& piece : pieces)
-      if (question.with_percentiles && !piece.earlier) {
-        const auto bins = kept.bins(*books, plan->view_of(piece.rows.by), piece.rows, fold.ranked());
-        if (!bins)
-          return bins.error();
-        fold.add(piece, **bins);
-      }
-    return {};
+    if (auto failed = fold.rank(); failed || !question.with_percentiles)
+      return failed;
+    auto timed = pieces;
+    std::erase_if(timed, [](const auto& piece) { return piece.earlier; });
+    return kept.each_bins(*books, *plan, timed, fold.ranked(), [&](const auto& piece, const auto& bins) {
+      fold.add(piece, bins);
+      return caf::error{};
+    });
   };
   if (auto failed = add_all()) {
     kept_.drop_last();

@@ -79,7 +79,11 @@ void record_filter::aim(storage::ledger::reading::record_walk& walk) {
       return false;
     return std::all_of(where_.begin(), where_.end(), [&](auto& one) { return one.place_of(kind.id) >= 0; });
   };
-  walk.view = storage::view_with(keys_, accounts_, true);
+  const bool kinds = has_text_ || std::any_of(where_.begin(), where_.end(), [](const auto& one) {
+                       const auto by = one.by();
+                       return by != usage_by::key && by != usage_by::account && by != usage_by::outcome && !is_of_owner(by);
+                     });
+  walk.view = storage::view_with(keys_, accounts_, kinds);
   walk.possible = [this](std::int32_t, const storage::cell_id& id) {
     if (has_text_ && !beyond_cells_ && !has(id.model) && !has(id.alias) && !has(id.account))
       return false;

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +16,7 @@
 
 #include "actors/analyst/usage_plan.hpp"
 #include "actors/analyst/usage_shape.hpp"
+#include "storage/cell_sums.hpp"
 #include "storage/ledger.hpp"
 
 namespace keyportal {
@@ -34,7 +37,7 @@ using piece_sums = std::vector<std::pair<std::uint32_t, usage_sums>>;
 /// By row of the report; the last one, whose number is that of the rows, is of all groups below the top.
 using piece_bins = std::vector<std::pair<std::uint32_t, storage::cell_distributions>>;
 
-/// All pieces of one shape. What it gives lives until the next call.
+/// All pieces of one shape.
 class usage_pieces {
 public:
   usage_pieces(std::vector<usage_by> by, usage_filter where, std::vector<node_name> nodes, const calendar& zone,
@@ -43,11 +46,16 @@ public:
 
   [[nodiscard]] usage_shape& shape() { return shape_; }
   [[nodiscard]] const std::vector<node_name>& nodes() const { return nodes_; }
-  [[nodiscard]] caf::expected<const piece_sums*> sums(const storage::ledger::reading& books, storage::cell_view view,
-                                                      const row_run& rows);
+  using sums_visitor = std::function<caf::error(const usage_piece&, const piece_sums&)>;
+  using bins_visitor = std::function<caf::error(const usage_piece&, const piece_bins&)>;
+  /// Calls `visit` for each piece, in their order. What is not in memory is read in few goes: pieces that follow each other
+  /// in one, since rows of neighbouring keys lie together, not those of a day.
+  [[nodiscard]] caf::error each_sums(const storage::ledger::reading& books, const usage_plan& plan,
+                                     const std::vector<usage_piece>& pieces, const sums_visitor& visit);
   /// `ranked`: the groups that are rows of the report, in their order.
-  [[nodiscard]] caf::expected<const piece_bins*> bins(const storage::ledger::reading& books, storage::cell_view view,
-                                                      const row_run& rows, const std::vector<std::uint32_t>& ranked);
+  [[nodiscard]] caf::error each_bins(const storage::ledger::reading& books, const usage_plan& plan,
+                                     const std::vector<usage_piece>& pieces, const std::vector<std::uint32_t>& ranked,
+                                     const bins_visitor& visit);
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
   void forget();
 
@@ -58,14 +66,18 @@ private:
     std::uint64_t stamp = 0; ///< of the reading that it was made from
     What what;
   };
-  [[nodiscard]] caf::error add_up(const storage::ledger::reading& books, storage::cell_view view, const row_run& rows,
-                                  piece_sums& to);
-  [[nodiscard]] caf::error add_up(const storage::ledger::reading& books, storage::cell_view view, const row_run& rows,
-                                  const std::vector<std::uint32_t>& ranked, piece_bins& to);
+  using some_pieces = std::span<const usage_piece>;
+  [[nodiscard]] caf::error add_up(const storage::ledger::reading& books, storage::cell_view view, some_pieces pieces,
+                                  std::vector<piece_sums>& to);
+  [[nodiscard]] caf::error add_up(const storage::ledger::reading& books, storage::cell_view view, some_pieces pieces,
+                                  const std::vector<std::uint32_t>& ranked, std::vector<piece_bins>& to);
+  template <class Place, class Add>
+  caf::error each_row(const storage::ledger::reading& books, storage::cell_view view, some_pieces pieces,
+                      storage::cell_part part, Place place_of, Add add);
   [[nodiscard]] bool still_right(const storage::ledger::reading& books, std::uint64_t stamp, const row_run& rows) const;
-  template <class What, class Make>
-  caf::expected<const What*> find_or_make(std::map<place, kept<What>>& all, What& instead,
-                                          const storage::ledger::reading& books, const row_run& rows, Make make);
+  template <class What, class Make, class Visit>
+  caf::error find_or_make(std::map<place, kept<What>>& all, const storage::ledger::reading& books,
+                          const std::vector<usage_piece>& pieces, const Make& make, const Visit& visit);
 
   usage_shape shape_;
   std::vector<node_name> nodes_;
@@ -74,9 +86,7 @@ private:
   std::map<place, kept<piece_bins>> bins_;
   std::vector<std::uint32_t> ranked_; ///< that `bins_` are of
   std::size_t bytes_ = 0;
-  piece_sums last_sums_; ///< those that are not kept
-  piece_bins last_bins_;
-  std::vector<std::int32_t> index_; ///< of groups in the piece that is added up; -1 for those that are not in it
+  storage::row_adder adder_;
 };
 
 /// The shapes asked for last. One thread.

@@ -35,7 +35,10 @@ bool asks(const usage_question& question, usage_by by) {
 /// Makes runs of rows out of spans of time.
 class cover {
 public:
-  cover(const plan_limits& limits, bool days) : limits_(&limits), days_(days) {}
+  /// `days`: an hour need not be told from the others of its day. The view and the part: what rows there are.
+  cover(const plan_limits& limits, bool days, storage::cell_view view, storage::cell_part part)
+    : limits_(&limits), days_(days), eight_hours_(days && storage::is_kept(granularity::eight_hours, view, part)),
+      eight_days_(days && storage::is_kept(granularity::eight_days, view, part)) {}
 
   /// Behind all that was added before. Both are of full minutes; of full hours where there are no rows by minute.
   void add(minutes from, minutes to) {
@@ -48,11 +51,11 @@ public:
     add_run(granularity::minute, from, first_hour, 1);
     const auto first_day = ceil_to(first_hour, 1440), last_day = floor_to(last_hour, 1440);
     if (!days_ || first_day >= last_day) {
-      add_run(granularity::hour, first_hour, last_hour, 60);
+      add_hours(first_hour, last_hour);
     } else {
-      add_run(granularity::hour, first_hour, first_day, 60);
+      add_hours(first_hour, first_day);
       add_days(first_day, last_day);
-      add_run(granularity::hour, last_day, last_hour, 60);
+      add_hours(last_day, last_hour);
     }
     add_run(granularity::minute, last_hour, to, 1);
   }
@@ -60,6 +63,21 @@ public:
   std::vector<row_run> take() { return std::move(runs_); }
 
 private:
+  void add_hours(minutes from, minutes to) {
+    const auto first = ceil_to(from, 480), last = floor_to(to, 480);
+    const auto is_divided = [&](minutes at) {
+      return std::binary_search(limits_->days_to_divide.begin(), limits_->days_to_divide.end(),
+                                static_cast<std::int32_t>(floor_to(at, 1440) / 1440));
+    };
+    if (!eight_hours_ || first >= last) {
+      add_run(granularity::hour, from, to, 60);
+      return;
+    }
+    add_run(granularity::hour, from, first, 60);
+    for (auto at = first; at < last; at += 480)
+      add_run(is_divided(at) ? granularity::hour : granularity::eight_hours, at, at + 480, is_divided(at) ? 60 : 480);
+    add_run(granularity::hour, last, to, 60);
+  }
   void add_days(minutes from, minutes to) {
     const auto& divided = limits_->days_to_divide;
     for (auto at = std::lower_bound(divided.begin(), divided.end(), static_cast<std::int32_t>(from / 1440));
@@ -67,11 +85,22 @@ private:
       const auto day = minutes{*at} * 1440;
       if (day < from) // named twice
         continue;
-      add_run(granularity::day, from, day, 1440);
+      add_whole_days(from, day);
       add_run(granularity::hour, day, day + 1440, 60);
       from = day + 1440;
     }
-    add_run(granularity::day, from, to, 1440);
+    add_whole_days(from, to);
+  }
+  void add_whole_days(minutes from, minutes to) {
+    constexpr minutes eight = 8 * 1440;
+    const auto first = ceil_to(from, eight), last = floor_to(to, eight);
+    if (!eight_days_ || first >= last) {
+      add_run(granularity::day, from, to, 1440);
+      return;
+    }
+    add_run(granularity::day, from, first, 1440);
+    add_run(granularity::eight_days, first, last, eight);
+    add_run(granularity::day, last, to, 1440);
   }
   void add_run(granularity by, minutes from, minutes to, minutes width) {
     if (from >= to)
@@ -84,7 +113,7 @@ private:
   }
 
   const plan_limits* limits_;
-  bool days_;
+  bool days_, eight_hours_, eight_days_;
   std::vector<row_run> runs_;
 };
 
@@ -177,7 +206,8 @@ caf::expected<usage_plan> plan_usage(const usage_question& question, const calen
 
   const bool by_hour = asks(question, usage_by::hour), by_day = asks(question, usage_by::weekday);
   const auto rows_of = [&](minutes begin, minutes end, usage_step piece) -> caf::expected<std::vector<row_run>> {
-    cover rows{limits, !by_hour};
+    cover rows{limits, !by_hour, storage::view_with(out.with_keys, out.with_accounts, out.with_kinds),
+               question.with_percentiles ? storage::cell_part::distributions : storage::cell_part::sums};
     if (piece == usage_step::none) {
       rows.add(begin, end);
       return rows.take();

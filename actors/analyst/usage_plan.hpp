@@ -12,7 +12,7 @@
 
 namespace keyportal {
 
-/// Rows of one width whose start (minutes, hours or days since 1970, UTC) lies in [first, end).
+/// Rows of one width whose start (since 1970, UTC, in units of that width) lies in [first, end).
 struct row_run {
   storage::granularity by = storage::granularity::day;
   std::int32_t first = 0;

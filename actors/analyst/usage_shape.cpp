@@ -18,7 +18,20 @@ constexpr name_number most_names = 10'000'000; ///< numbers above it are damage
 
 usage_dimension::usage_dimension(usage_by by, const std::vector<std::string>* wanted, const name_reader& names,
                                  const ownership& owners)
-  : by_(by), wanted_(wanted), names_(&names), owners_(&owners) {}
+  : by_(by), told_by_(by == usage_by::node || by == usage_by::weekday || by == usage_by::hour ? told_by::time
+                      : by == usage_by::key                                                     ? told_by::key
+                      : by == usage_by::user || by == usage_by::group                           ? told_by::owner
+                      : by == usage_by::account                                                 ? told_by::account
+                                                                                                : told_by::kind),
+    wanted_(wanted), names_(&names), owners_(&owners) {}
+
+void usage_dimension::take_kinds(std::span<const cell_id> kinds) {
+  if (told_by_ != told_by::kind)
+    return;
+  of_kinds_.clear();
+  for (const auto& one : kinds)
+    of_kinds_.push_back(place_of(one));
+}
 
 int usage_dimension::place_of_text(const std::string& text) {
   if (wanted_ != nullptr && std::find(wanted_->begin(), wanted_->end(), text) == wanted_->end())
@@ -161,6 +174,17 @@ usage_shape::usage_shape(std::vector<usage_by> by, usage_filter where, const cal
     return std::all_of(where_.begin(), where_.end(),
                        [&](usage_dimension& d) { return !of_kind(d.by()) || d.place_of(kind) >= 0; });
   };
+  model_filter_ = [this](name_number model) {
+    cell_id id;
+    id.model = model;
+    return std::all_of(where_.begin(), where_.end(),
+                       [&](usage_dimension& d) { return d.by() != usage_by::model || d.place_of(id) >= 0; });
+  };
+  for (const auto* all : {&by_, &where_})
+    for (const auto& one : *all) {
+      is_of_time_ = is_of_time_ || one.is_of_time();
+      of_calendar_ = of_calendar_ || one.by() == usage_by::weekday || one.by() == usage_by::hour;
+    }
   key_filter_ = lead_by(key_known_, &usage_dimension::leaves_out_key);
   account_filter_ = lead_by(account_known_, &usage_dimension::leaves_out_account);
 }
@@ -178,17 +202,24 @@ void usage_shape::begin_row(const node_name& node, storage::granularity by, std:
   const auto full = storage::ns_of(storage::granularity::hour);
   const auto hour_begins = storage::start_of(storage::granularity::hour, begins) * full;
   const auto ends = std::max(begins + storage::ns_of(by), hour_begins + full);
-  const auto hour = zone_.hour_at(moment_of(hour_begins));
+  const auto hour = of_calendar_ ? zone_.hour_at(moment_of(hour_begins)) : calendar::local_hour{};
   for (auto* all : {&by_, &where_})
     for (auto& one : *all)
       one.go_to(node, ends, hour);
 }
 
-std::int32_t usage_shape::group_of(const cell_id& id) {
+void usage_shape::take_kinds(std::span<const cell_id> kinds) {
+  for (auto* all : {&by_, &where_})
+    for (auto& one : *all)
+      one.take_kinds(kinds);
+}
+
+std::int32_t usage_shape::group_of(name_number client_key, name_number account, std::uint32_t kind) {
   for (auto& one : where_)
-    if (one.place_of(id) < 0)
+    if (one.place_of(client_key, account, kind) < 0)
       return -1;
-  const int first = by_.empty() ? 0 : by_[0].place_of(id), second = by_.size() < 2 ? 0 : by_[1].place_of(id);
+  const int first = by_.empty() ? 0 : by_[0].place_of(client_key, account, kind),
+            second = by_.size() < 2 ? 0 : by_[1].place_of(client_key, account, kind);
   if (first < 0 || second < 0)
     return -1;
   if (table_.size() <= static_cast<std::size_t>(first))

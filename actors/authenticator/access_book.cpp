@@ -57,14 +57,44 @@ access_news access_book::load(const registry_image& image) {
   return all;
 }
 
+namespace {
+
+/// What is to be told of a change to somebody who waits, or did until now.
+std::optional<notice> notice_of(const change_of<user>& change) {
+  const auto& now = *change.after;
+  if (!change.before)
+    return now.state == user_state::pending
+             ? std::optional(notice{notice::kind::registration_waits, {}, now.email, now.name, now.label})
+             : std::nullopt;
+  const auto& before = *change.before;
+  if (before.state != user_state::pending || now.state == user_state::pending || now.state == user_state::suspended)
+    return std::nullopt;
+  const auto kind =
+    now.state == user_state::active ? notice::kind::registration_approved : notice::kind::registration_refused;
+  return notice{kind, {before.email}, before.email, before.name, now.label == before.label ? std::string{} : now.label};
+}
+
+} // namespace
+
+std::vector<std::string> access_book::addresses_of_admins() const {
+  std::vector<std::string> out;
+  for (const auto& [id, one] : people_)
+    if (is_active_admin(one.role, one.state))
+      out.push_back(one.email);
+  return out;
+}
+
 access_news access_book::apply(const registry_entry& entry) {
   access_news news;
   if (entry.position != position_ + 1)
     return news;
   position_ = entry.position;
   for (const auto& one : entry.users)
-    if (one.after)
+    if (one.after) {
       take_user(*one.after, news);
+      if (auto told = notice_of(one))
+        news.notices.push_back(std::move(*told));
+    }
   for (const auto& one : entry.keys)
     if (!one.after || !works(one.after->state))
       news.keys_ended.push_back(one.after ? one.after->id : one.before->id);

@@ -15,6 +15,7 @@
 
 #include "actors/access/registration_rules.hpp"
 #include "actors/authenticator/access_records.hpp"
+#include "messages/mail.hpp"
 #include "messages/registry.hpp"
 
 namespace keyportal {
@@ -51,6 +52,7 @@ struct access_news {
   std::vector<digest> tokens_ended;
   std::vector<person> changed;    ///< of another role or state than before: their sessions end
   std::vector<key_id> keys_ended; ///< work no more: so do views of them
+  std::vector<notice> notices;    ///< of registrations; those to admins without addresses
 };
 
 /// One thread. Everything is found by hash, in O(1) or O(log n).
@@ -71,6 +73,7 @@ public:
   [[nodiscard]] const person_file* find(const user_id& id) const;
   [[nodiscard]] const person_file* find_email(std::string_view email) const;
   [[nodiscard]] std::size_t active_admins() const { return active_admins_; }
+  [[nodiscard]] std::vector<std::string> addresses_of_admins() const; ///< of active ones; O(people)
   struct identity_found {
     user_id owner;
     identity_record what;

@@ -47,7 +47,7 @@ void authenticator_core::answer(const ask_new_password& m, asked q) {
   if (!email)
     return m.by_admin ? q.refuse(errc::user_unknown) : q.done({});
   if (!m.by_admin && !settings_.mail)
-    return q.refuse(make_error(errc::right_missing, "there is no mail: an admin gives out codes"));
+    return q.refuse(errc::mail_off);
   if (!may_ask(q, {{code_address_, m.by_admin ? "admin " + q.who : network_of(q.from.address)},
                    {code_person_, "password of " + *email}}))
     return;
@@ -77,7 +77,7 @@ void authenticator_core::answer(const ask_new_password& m, asked q) {
            if (!over)
              return later.refuse(std::move(over.error()));
            if (!by_admin)
-             return settings_.mail(email, code->shown);
+             return settings_.mail({send_code::purpose::new_password, email, code->shown});
            note(access_event::admin_acted, later, later.who, "done", user);
            access_done done;
            done.user = user;
@@ -179,7 +179,7 @@ void authenticator_core::answer(const drop_identity& m, asked q) {
              if (one == nullptr || one->what.provider != m.provider || to_base32(hash) != m.subject_name)
                continue;
              if (who->identities.size() == 1 && !(who->password && may_use_password(*who)))
-               return make_error(errc::bad_request, "it is the only way in that is left");
+               return make_error(errc::last_way_in);
              change.drop.push_back(access_id(record_kind::identity, hash));
              return change;
            }

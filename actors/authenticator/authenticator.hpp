@@ -16,6 +16,7 @@
 #include "actors/authenticator/session_directory.hpp"
 #include "actors/identity/provider.hpp"
 #include "messages/access.hpp"
+#include "messages/mail.hpp"
 
 namespace keyportal {
 
@@ -35,8 +36,10 @@ struct authenticator_settings {
   record_seal seal;
   std::function<void(std::span<std::uint8_t>)> draw; ///< from the system's random source; any thread
   std::function<moment()> now;                       ///< any thread
-  /// Sends a code to an address; may not block. Unset: there is no mail, so codes are shown to admins only.
-  std::function<void(const std::string& email, const secret& code)> mail;
+  /// Sends a code; may not block. Unset: there is no mail, so codes are shown to admins only.
+  std::function<void(send_code)> mail;
+  /// Tells people what became of a registration; may not block. Unset: nobody is told.
+  std::function<void(notice)> tell;
   /// Makes a call to a place to sign in at; `done` comes once, from any thread. Unset: by libcurl.
   std::function<void(identity::http_call, std::function<void(caf::expected<identity::http_answer>)>)> ask_elsewhere;
 };

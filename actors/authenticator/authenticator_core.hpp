@@ -94,6 +94,8 @@ private:
   caf::error begin_session(put_access& change, const session& what) const;
   void end_stored(put_access& change, const std::vector<session>& all) const;
 
+  void answer(const catch_up& m, asked q);
+
   // sign_in.cpp
   void answer(const sign_in_with_password& m, asked q);
   void password_judged(const std::string& email, const secret& given, password_workers::verdict verdict, asked q);
@@ -166,6 +168,7 @@ private:
     log_position position = 0;
     std::function<void()> then;
   } awaited_; ///< the change under way is on disk, and the book does not have it yet
+  std::multimap<log_position, asked> catching_up_;
   bool reading_ = false;
   log_position wanted_ = 0; ///< the log is known to have so much
   bool draining_ = false;

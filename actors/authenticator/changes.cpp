@@ -100,6 +100,9 @@ void authenticator_core::follow(log_position at_least) {
   wanted_ = std::max(wanted_, at_least);
   if (awaited_.then && book_.position() >= awaited_.position)
     std::exchange(awaited_.then, {})();
+  for (auto at = catching_up_.begin(); at != catching_up_.end() && at->first <= book_.position();
+       at = catching_up_.erase(at))
+    at->second.done({});
   if (reading_ || book_.position() >= wanted_)
     return;
   reading_ = true;
@@ -117,12 +120,24 @@ void authenticator_core::follow(log_position at_least) {
   });
 }
 
+void authenticator_core::answer(const catch_up& m, asked q) {
+  catching_up_.emplace(m.position, std::move(q));
+  follow(m.position);
+}
+
 void authenticator_core::learn(const access_news& news) {
   const auto ended = directory_->learn(news);
   for (const auto& one : ended)
     note(access_event::session_ended, {{one.address, {}}, {}, {}}, one.subject, "done", one.name);
   for (const auto& who : news.changed)
     pending_totp_.erase(who.id);
+  for (auto told : news.notices) {
+    if (!settings_.tell)
+      break;
+    if (told.what == notice::kind::registration_waits)
+      told.to = book_.addresses_of_admins();
+    settings_.tell(std::move(told));
+  }
 }
 
 // --- what time brings ------------------------------------------------------------------------------------------------

@@ -123,7 +123,7 @@ void authenticator_core::identified(const identity::external_identity& who, cons
          [this, who, user = attempt.link_to]() -> caf::expected<put_access> {
            const auto* there = book_.find_identity(who.issuer, who.subject);
            if (there != nullptr && there->owner != user)
-             return make_error(errc::bad_request, "this identity belongs to somebody else here");
+             return make_error(errc::identity_taken);
            const auto* person = book_.find(user);
            if (person == nullptr || person->state != user_state::active)
              return make_error(errc::user_unknown);

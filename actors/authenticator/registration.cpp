@@ -187,7 +187,7 @@ void authenticator_core::send_address_code(std::shared_ptr<registering> r, asked
            if (!over)
              return q.refuse(std::move(over.error()));
            if (book_.find_email(r->email) == nullptr)
-             settings_.mail(r->email, code->shown);
+             settings_.mail({send_code::purpose::confirm_address, r->email, code->shown});
            // Where there is an account already no code goes out, and nobody is told: the one whose address it is knows.
            access_done done;
            done.code_sent = true;

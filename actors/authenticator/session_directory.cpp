@@ -1,6 +1,7 @@
 #include "actors/authenticator/session_directory.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "actors/access/throttle_book.hpp"
 
@@ -110,6 +111,11 @@ void session_directory::on_end(std::function<void(const session&)> ended) {
   told_.push_back(std::move(ended));
 }
 
+void session_directory::on_change(std::function<void(std::string_view)> changed) {
+  std::lock_guard guard{told_mutex_};
+  told_changes_.push_back(std::move(changed));
+}
+
 void session_directory::tell(const std::vector<session>& ended) {
   if (ended.empty())
     return;
@@ -128,6 +134,7 @@ void session_directory::tell(const std::vector<session>& ended) {
 std::vector<session> session_directory::learn(const access_news& news) {
   const auto now = settings_.now();
   std::vector<session> ended;
+  std::set<std::string> changed;
   {
     std::unique_lock guard{mutex_};
     // Ends before beginnings: an entry may take a session away and give another in its place.
@@ -137,13 +144,17 @@ std::vector<session> session_directory::learn(const access_news& news) {
         if (one.what.owner == who.id) {
           one.role = who.role;
           one.state = who.state;
+          changed.insert(who.id);
         }
     }
     for (const auto& id : news.ended)
       if (auto gone = sessions_.end(id))
         ended.push_back(std::move(*gone));
     for (const auto& hash : news.tokens_ended)
-      tokens_.erase(hash);
+      if (const auto found = tokens_.find(hash); found != tokens_.end()) {
+        changed.insert(found->second.what.owner);
+        tokens_.erase(found);
+      }
     for (const auto& one : news.tokens) {
       const auto [place, fresh] = tokens_.try_emplace(one.what.hash, one);
       if (!fresh) {
@@ -158,6 +169,16 @@ std::vector<session> session_directory::learn(const access_news& news) {
       append(ended, sessions_.end_all(key));
   }
   tell(ended);
+  if (changed.empty())
+    return ended;
+  std::vector<std::function<void(std::string_view)>> told;
+  {
+    std::lock_guard guard{told_mutex_};
+    told = told_changes_;
+  }
+  for (const auto& subject : changed)
+    for (const auto& listener : told)
+      listener(subject);
   return ended;
 }
 

@@ -38,6 +38,7 @@ public:
   bool is_csrf_before(std::string_view bound_to, std::string_view given) const override;
   rate take(const caller& who, std::string_view address) override;
   void on_end(std::function<void(const session&)> ended) override;
+  void on_change(std::function<void(std::string_view subject)> changed) override;
 
   /// What an entry of the log means: sessions begin and end, tokens too, people change. Gives what ended by it.
   std::vector<session> learn(const access_news& news);
@@ -70,6 +71,7 @@ private:
   rate_book known_, unknown_;
   std::mutex told_mutex_;
   std::vector<std::function<void(const session&)>> told_;
+  std::vector<std::function<void(std::string_view)>> told_changes_;
 };
 
 } // namespace keyportal

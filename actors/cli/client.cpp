@@ -168,6 +168,11 @@ caf::expected<http_answer> send(const http_call& call) {
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, call.public_only ? "https" : "http,https");
   if (call.public_only)
     curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_public_socket);
+  if (!call.pin.empty()) { // this key and no other; whom its certificate names does not matter then
+    curl_easy_setopt(curl, CURLOPT_PINNEDPUBLICKEY, call.pin.c_str());
+    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
+    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
+  }
   curl_easy_setopt(curl, CURLOPT_PROXY, "");
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_USERAGENT, "keyportal");
@@ -230,12 +235,15 @@ caf::expected<std::string> read_line_file(const std::filesystem::path& file) {
 caf::expected<service> service::find(const settings& values, std::string url) {
   service found;
   if (url.empty()) {
-    if (auto written = read_line_file(values.data_dir / "gateway.url"))
+    if (auto written = read_line_file(values.data_dir / "gateway.url")) {
       url = *written;
-    else if (values.gateway.port != 0)
-      url = fmt::format("http://{}", values.gateway.address == "0.0.0.0" || values.gateway.address == "::"
-                                       ? fmt::format("127.0.0.1:{}", values.gateway.port)
-                                       : values.gateway.listen);
+      if (auto pin = read_line_file(values.data_dir / "gateway.pin"); pin && url.starts_with("https://"))
+        found.pin_ = std::move(*pin);
+    } else if (values.gateway.port != 0)
+      url = fmt::format("{}://{}", values.gateway.tls.certificate.empty() ? "http" : "https",
+                        values.gateway.address == "0.0.0.0" || values.gateway.address == "::"
+                          ? fmt::format("127.0.0.1:{}", values.gateway.port)
+                          : values.gateway.listen);
     else
       return make_error(errc::service_unreachable, fmt::format("no gateway.url in {}", values.data_dir.string()));
   }
@@ -261,6 +269,7 @@ caf::expected<std::string> service::call(http_call what, const std::string& path
     what.bearer = token_;
   }
   what.url = url_ + path;
+  what.pin = pin_;
   auto answer = send(what);
   if (!answer)
     return code_of(answer.error()) == errc::service_unreachable

@@ -31,6 +31,7 @@ struct http_call {
   std::string range = {};              ///< as in "bytes=100-"; empty: no such header
   /// Takes what comes of an answer that is a success, as it comes; false ends the call. Such an answer has no body then.
   std::function<bool(std::string_view)> on_body = {};
+  std::string pin = {};     ///< of the server's public key ("sha256//…"), in the place of authorities; empty: these
   bool public_only = false; ///< over https, and never to this machine or a private network
   /// Told now and then while bytes go either way; `total` is 0 where it is not known.
   std::function<void(std::uint64_t sent, std::uint64_t received, std::uint64_t total)> on_progress;
@@ -55,6 +56,7 @@ public:
 
 private:
   std::string url_;
+  std::string pin_; ///< of the service of this data folder, where it speaks TLS
   secret token_;
   std::string token_problem_;
 };

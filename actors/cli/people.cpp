@@ -141,7 +141,10 @@ int set_person_state(const context& here) {
     const bool deletes = r.to == "deleted";
     if (deletes && !confirmed(here, fmt::format("Delete {}? All keys are revoked for good.", printable(r.person))))
       return exit_failed;
-    const auto done = order(here, portal, "POST", path_of_person(r.person) + "/state", "changing", {{"to", r.to}});
+    json what{{"to", r.to}};
+    if (!r.reason.empty())
+      what["reason"] = r.reason;
+    const auto done = order(here, portal, "POST", path_of_person(r.person) + "/state", "changing", what);
     return done ? tell(here, *done, r.to + ":") : fail(here, done.error());
   });
 }

@@ -14,6 +14,7 @@
 #include "actors/prices/price_book.hpp"
 #include "actors/prices/price_changes.hpp"
 #include "actors/prices/price_files.hpp"
+#include "actors/prices/price_preview.hpp"
 #include "actors/prices/price_rules.hpp"
 #include "messages/price_json.hpp"
 
@@ -133,15 +134,6 @@ void tell_changes(const context& here, const price_list& list, const price_chang
   tell_each(here, "not understood", list.refused, [](const std::string& name) { return name; });
   here.io.out << fmt::format("{} as they are, {} without a price\n", grouped(static_cast<std::int64_t>(changes.same)),
                              grouped(static_cast<std::int64_t>(list.without_price)));
-}
-
-json json_of(const price_list& list, const price_changes& changes) {
-  auto changed = json::array();
-  for (const auto& [before, after] : changes.changed)
-    changed.push_back({{"before", to_json(before)}, {"after", to_json(after)}});
-  return {{"new", list_of(changes.added)},       {"changed", changed},   {"dropped", list_of(changes.dropped)},
-          {"by_hand", list_of(changes.by_hand)}, {"same", changes.same}, {"without_price", list.without_price},
-          {"not_understood", list.refused_count}};
 }
 
 // --- reprice -----------------------------------------------------------------------------------

@@ -21,11 +21,12 @@ void append_detail(std::string& out, const detail& d) {
 
 namespace {
 
-void append_counts(std::string& out, std::string_view name, const std::map<std::string, std::int64_t>& counts) {
+template <class Map, class Count>
+void append_counts(std::string& out, std::string_view name, const Map& all, Count count) {
   fmt::format_to(std::back_inserter(out), R"(,"{}":{{)", name);
   const char* comma = "";
-  for (const auto& [bucket, count] : counts) {
-    fmt::format_to(std::back_inserter(out), R"({}"{}":{})", comma, bucket, count);
+  for (const auto& [bucket, amounts] : all) {
+    fmt::format_to(std::back_inserter(out), R"({}"{}":{})", comma, bucket, amounts.*count);
     comma = ",";
   }
   out += '}';
@@ -34,20 +35,28 @@ void append_counts(std::string& out, std::string_view name, const std::map<std::
 } // namespace
 
 void bucket_counts::add(const stamped_time& at, std::int64_t tokens) {
-  written_.clear();
-  append_rfc3339(written_, at);
-  const auto day = written_.substr(0, 10), hour = written_.substr(11, 2);
-  ++requests_by_day_[day];
-  ++requests_by_hour_[hour];
-  tokens_by_day_[day] += tokens;
-  tokens_by_hour_[hour] += tokens;
+  // Records mostly come in order of time: then the texts are those of the one before.
+  constexpr std::int64_t second_ns = 1'000'000'000;
+  const auto seconds = at.unix_ns / second_ns - (at.unix_ns % second_ns < 0 ? 1 : 0) + std::int64_t{at.offset_minutes} * 60;
+  const auto hour = seconds / 3600 - (seconds % 3600 < 0 ? 1 : 0);
+  if (day_ == nullptr || hour != last_hour_) {
+    std::string text;
+    append_rfc3339(text, at);
+    day_ = &days_[text.substr(0, 10)];
+    hour_of_day_ = &hours_[text.substr(11, 2)];
+    last_hour_ = hour;
+  }
+  for (auto* to : {day_, hour_of_day_}) {
+    ++to->requests;
+    to->tokens += tokens;
+  }
 }
 
 void bucket_counts::append(std::string& out) const {
-  append_counts(out, "requests_by_day", requests_by_day_);
-  append_counts(out, "requests_by_hour", requests_by_hour_);
-  append_counts(out, "tokens_by_day", tokens_by_day_);
-  append_counts(out, "tokens_by_hour", tokens_by_hour_);
+  append_counts(out, "requests_by_day", days_, &amounts::requests);
+  append_counts(out, "requests_by_hour", hours_, &amounts::requests);
+  append_counts(out, "tokens_by_day", days_, &amounts::tokens);
+  append_counts(out, "tokens_by_hour", hours_, &amounts::tokens);
 }
 
 void export_writer::add(const std::vector<record_group>& groups) {

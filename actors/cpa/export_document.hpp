@@ -1,6 +1,7 @@
 // Writes usage as CPA exports it, for CPA's import, for snapshots and for files.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -16,13 +17,21 @@ void append_detail(std::string& out, const detail& d);
 /// decides, as in CPA.
 class bucket_counts {
 public:
+  bucket_counts() = default;
+  bucket_counts(const bucket_counts&) = delete; // its pointers lead into itself
+  bucket_counts& operator=(const bucket_counts&) = delete;
+
   void add(const stamped_time& at, std::int64_t tokens);
   /// ,"requests_by_day":{…},"requests_by_hour":{…},"tokens_by_day":{…},"tokens_by_hour":{…}
   void append(std::string& out) const;
 
 private:
-  std::map<std::string, std::int64_t> requests_by_day_, requests_by_hour_, tokens_by_day_, tokens_by_hour_;
-  std::string written_;
+  struct amounts {
+    std::int64_t requests = 0, tokens = 0;
+  };
+  std::map<std::string, amounts> days_, hours_;
+  std::int64_t last_hour_ = 0; ///< as the node's clock has it, since 1970
+  amounts *day_ = nullptr, *hour_of_day_ = nullptr; ///< those of it; null: nothing was added yet
 };
 
 /// Writes export documents of version 1; the totals and buckets in them are computed

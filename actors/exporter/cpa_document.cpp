@@ -1,11 +1,12 @@
 // Records as one document of CLIProxyAPI's usage export. Such a document lists records by client key and model, and the
-// ledger by time: so what is written next is gathered in one go through the records, as much as memory is meant for, then
-// what comes behind it in another.
+// ledger by time: so all of them are sorted in a file first (listed_records), and the ledger is gone through once.
 #include <algorithm>
+#include <numeric>
 
 #include <fmt/format.h>
 
 #include "actors/cpa/export_document.hpp"
+#include "actors/exporter/listed_records.hpp"
 #include "actors/exporter/record_choice.hpp"
 #include "messages/errors.hpp"
 #include "messages/json.hpp"
@@ -21,12 +22,13 @@ using storage::record_value;
 class cpa_document final : public export_source {
 public:
   cpa_document(const export_plan& plan, std::shared_ptr<const export_view> view)
-    : view_(view), choice_(plan, view), exported_at_(plan.now), most_gathered_(plan.gathered), names_(maker{this}) {}
+    : view_(view), choice_(plan, view), exported_at_(plan.now), records_(plan.scratch, plan.gathered),
+      names_(maker{this}) {}
 
   caf::error prepare() {
     if (auto wrong = choice_.prepare())
       return wrong;
-    return choice_.finds_nothing() ? caf::error{} : count();
+    return choice_.finds_nothing() ? caf::error{} : gather();
   }
 
   // Places: `number` is the list that is written, `part` how many of its records are.
@@ -39,18 +41,19 @@ public:
     while (at.number < lists_.size()) {
       if (out.size() - began >= bytes)
         return true;
-      if (auto failed = gather(at))
+      if (auto failed = read_texts(at.number))
         return failed;
       const auto& of = lists_[at.number];
       bool first = at.part == 0; // goes with the list's head, which is written once
       if (first)
         begin_list(out, at.number);
       for (; at.part < of.requests && (first || out.size() - began < bytes); first = false) {
-        if (at.number == first_list_ && at.part >= gathered_of_first())
-          break; // the list is longer than what is held of it
         if (at.part != 0)
           out += ',';
-        if (auto failed = append(out, held_[place_of(at)]))
+        const auto record = records_.read(at.number, at.part);
+        if (!record)
+          return record.error();
+        if (auto failed = append(out, **record))
           return failed;
         ++at.part;
       }
@@ -81,33 +84,36 @@ private:
     std::uint64_t requests = 0;
     std::int64_t tokens = 0;
   };
-  struct held_record {
-    std::int64_t at_ns = 0;
-    std::int64_t latency_ms = 0;
-    token_counts tokens;
-    name_number source = 0, auth_index = 0;
-    std::int16_t offset_minutes = 0;
-    bool failed = false;
-  };
-
   static std::uint64_t both(name_number key, name_number model) { return std::uint64_t{key} << 32U | model; }
 
-  /// What the document's heads say, and where each list will stand.
-  caf::error count() {
+  /// What the document's heads say, and the records of each list.
+  caf::error gather() {
+    std::unordered_map<std::uint64_t, std::uint32_t> numbers;
+    std::uint64_t last = 0; // mostly several of a list come one after the other
+    std::uint32_t number = 0;
+    caf::error wrong;
     auto failed = choice_.books().each_record(
       choice_.walk(), [&](const node_name&, const record_key& key, const record_value& value) {
-        const auto [at, fresh] = numbers_.try_emplace(both(value.client_key, value.model), lists_.size());
-        if (fresh)
-          lists_.push_back({value.client_key, value.model, 0, 0});
-        auto& one = lists_[at->second];
+        if (const auto which = both(value.client_key, value.model); lists_.empty() || which != last) {
+          const auto [at, fresh] = numbers.try_emplace(which, static_cast<std::uint32_t>(lists_.size()));
+          if (fresh)
+            lists_.push_back({value.client_key, value.model, 0, 0});
+          last = which;
+          number = at->second;
+        }
+        auto& one = lists_[number];
         ++one.requests;
         one.tokens += value.tokens.total;
         sums_.add(value.tokens, {}, value.latency_ms, value.failed);
         buckets_.add({key.at_ns, value.offset_minutes}, value.tokens.total);
-        return true;
+        wrong = records_.add(number, {key.at_ns, value.latency_ms, value.tokens, value.source, value.auth_index,
+                                      value.offset_minutes, value.failed});
+        return !wrong;
       });
     if (failed)
       return failed;
+    if (wrong)
+      return wrong;
     if (auto broken = choice_.failed())
       return broken;
     return sort();
@@ -130,12 +136,21 @@ private:
         models.emplace(one.model, std::move(*text));
       }
     }
-    std::sort(lists_.begin(), lists_.end(), [&](const list& a, const list& b) {
+    std::vector<std::uint32_t> order(lists_.size()), place_of(lists_.size());
+    std::iota(order.begin(), order.end(), 0U);
+    std::sort(order.begin(), order.end(), [&](std::uint32_t x, std::uint32_t y) {
+      const auto &a = lists_[x], &b = lists_[y];
       return a.key != b.key ? keys.at(a.key) < keys.at(b.key) : models.at(a.model) < models.at(b.model);
     });
-    for (std::size_t i = 0; i < lists_.size(); ++i)
-      numbers_[both(lists_[i].key, lists_[i].model)] = i;
-    return {};
+    std::vector<list> sorted;
+    std::vector<std::uint64_t> sizes;
+    for (const auto one : order) {
+      place_of[one] = static_cast<std::uint32_t>(sorted.size());
+      sorted.push_back(lists_[one]);
+      sizes.push_back(lists_[one].requests);
+    }
+    lists_ = std::move(sorted);
+    return records_.sort(place_of, sizes);
   }
 
   void append_head(std::string& out) const {
@@ -169,69 +184,22 @@ private:
                    one.tokens);
   }
 
-  // --- what is held of the lists -------------------------------------------------------------
-
-  [[nodiscard]] std::uint64_t gathered_of_first() const {
-    return first_part_ + (starts_.size() > 1 ? starts_[1] : held_.size());
-  }
-  [[nodiscard]] std::size_t place_of(const export_place& at) const {
-    return starts_[at.number - first_list_] + at.part - (at.number == first_list_ ? first_part_ : 0);
-  }
-  [[nodiscard]] bool holds(const export_place& at) const {
-    if (starts_.empty() || at.number < first_list_ || at.number >= first_list_ + starts_.size())
-      return false;
-    return at.number != first_list_ || (at.part >= first_part_ && at.part < gathered_of_first());
-  }
-
-  /// Sees to it that the record at that place is held, and some of those behind it.
-  caf::error gather(const export_place& at) {
-    if (!holds(at)) {
-      first_list_ = at.number;
-      first_part_ = at.part;
-      starts_.clear();
-      std::uint64_t all = 0;
-      for (auto i = at.number; i < lists_.size(); ++i) {
-        const auto here = lists_[i].requests - (i == at.number ? at.part : 0);
-        if (i != at.number && all + here > most_gathered_)
-          break;
-        starts_.push_back(all);
-        all += std::min(here, most_gathered_);
-      }
-      held_ = {}; // never two of them at a time
-      held_.resize(all);
-      auto next = starts_;
-      std::uint64_t skipped = 0;
-      auto failed = choice_.books().each_record(
-        choice_.walk(), [&](const node_name&, const record_key& key, const record_value& value) {
-          const auto found = numbers_.find(both(value.client_key, value.model));
-          if (found == numbers_.end() || found->second < first_list_ || found->second >= first_list_ + starts_.size())
-            return true;
-          const auto which = found->second - first_list_;
-          if (which == 0 && skipped++ < first_part_)
-            return true;
-          if (next[which] < (which + 1 < starts_.size() ? starts_[which + 1] : held_.size()))
-            held_[next[which]++] = {key.at_ns,        value.latency_ms,     value.tokens, value.source,
-                                    value.auth_index, value.offset_minutes, value.failed};
-          return true;
-        });
-      if (failed)
-        return failed;
-    }
-    if (text_of_ != at.number + 1) {
-      const auto key = view_->books->key_text(lists_[at.number].key);
-      if (!key)
-        return key.error();
-      auto model = view_->books->text(name_kind::model, lists_[at.number].model);
-      if (!model)
-        return model.error();
-      key_text_ = key->reveal();
-      model_text_ = std::move(*model);
-      text_of_ = at.number + 1;
-    }
+  caf::error read_texts(std::uint64_t number) {
+    if (text_of_ == number + 1)
+      return {};
+    const auto key = view_->books->key_text(lists_[number].key);
+    if (!key)
+      return key.error();
+    auto model = view_->books->text(name_kind::model, lists_[number].model);
+    if (!model)
+      return model.error();
+    key_text_ = key->reveal();
+    model_text_ = std::move(*model);
+    text_of_ = number + 1;
     return {};
   }
 
-  caf::error append(std::string& out, const held_record& record) {
+  caf::error append(std::string& out, const listed_record& record) {
     detail_.at = {record.at_ns, record.offset_minutes};
     detail_.latency_ms = record.latency_ms;
     detail_.tokens = record.tokens;
@@ -255,18 +223,14 @@ private:
   std::shared_ptr<const export_view> view_;
   record_choice choice_;
   moment exported_at_;
-  std::uint64_t most_gathered_;
+  listed_records records_;
   ready_names<maker> names_;
   std::vector<list> lists_; ///< in the order of the document
-  std::unordered_map<std::uint64_t, std::size_t> numbers_;
   totals sums_;
   cpa::bucket_counts buckets_;
   detail detail_;
   std::string key_text_, model_text_;
   std::uint64_t text_of_ = 0; ///< the list whose texts these are, and one more; 0: of none
-  std::uint64_t first_list_ = 0, first_part_ = 0;
-  std::vector<std::size_t> starts_; ///< in `held_`, of the lists from the first on
-  std::vector<held_record> held_;
 };
 
 } // namespace

@@ -161,7 +161,7 @@ struct export_desk::held_export {
 };
 
 export_desk::export_desk(std::shared_ptr<const storage::ledger> store, export_limits limits)
-  : store_(std::move(store)), limits_(limits) {}
+  : store_(std::move(store)), limits_(std::move(limits)) {}
 export_desk::~export_desk() = default;
 
 caf::expected<opened_export> export_desk::open(const export_question& asked, moment now) {
@@ -169,6 +169,7 @@ caf::expected<opened_export> export_desk::open(const export_question& asked, mom
   if (!plan)
     return plan.error();
   plan->gathered = limits_.gathered;
+  plan->scratch = limits_.scratch;
   tidy(now);
   if (!make_room(now))
     return make_error(errc::too_many_requests, "exports");

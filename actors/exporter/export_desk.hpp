@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -19,7 +20,8 @@ namespace keyportal {
 
 struct export_limits {
   std::size_t piece_bytes = std::size_t{1} << 20;
-  std::uint64_t gathered = 400'000; ///< see export_plan
+  std::uint64_t gathered = 100'000; ///< see export_plan
+  std::filesystem::path scratch;    ///< likewise
   std::size_t held = 16; ///< at a time; one more takes the place of one that was read to its end, or of one left alone
   std::chrono::seconds left_alone{60};    ///< so long: may have to make room
   std::chrono::seconds lease{600};        ///< since it was read last

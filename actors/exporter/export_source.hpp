@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -54,7 +55,8 @@ struct export_plan {
   std::int64_t first_ns = INT64_MIN;
   std::int64_t end_ns = INT64_MAX; ///< excluded
   moment now;
-  std::uint64_t gathered = 400'000; ///< records that a document by key and model holds at a time: some 30 MB
+  std::uint64_t gathered = 100'000; ///< records that a document by key and model holds at a time: some 8 MB
+  std::filesystem::path scratch;    ///< where the others are meanwhile, see scratch_file
 };
 
 class export_source {

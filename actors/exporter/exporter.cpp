@@ -48,7 +48,7 @@ caf::result<T> answer(caf::expected<T> what) {
 impl::behavior_type exporter(self_pointer self, std::function<moment()> now,
                              const std::shared_ptr<const storage::ledger>& store, metrics* numbers,
                              export_limits limits) {
-  self->state.desk = std::make_unique<export_desk>(store, limits);
+  self->state.desk = std::make_unique<export_desk>(store, std::move(limits));
   self->state.now = std::move(now);
   self->state.numbers = numbers;
   self->delayed_send(self, tidying, tidy_up{});
@@ -73,8 +73,8 @@ impl::behavior_type exporter(self_pointer self, std::function<moment()> now,
 exporter_actor spawn_exporter(caf::actor_system& system, bool own_thread, std::function<moment()> now,
                               std::shared_ptr<const storage::ledger> store, metrics& numbers, export_limits limits) {
   if (own_thread)
-    return system.spawn<caf::detached>(exporter, std::move(now), std::move(store), &numbers, limits);
-  return system.spawn(exporter, std::move(now), std::move(store), &numbers, limits);
+    return system.spawn<caf::detached>(exporter, std::move(now), std::move(store), &numbers, std::move(limits));
+  return system.spawn(exporter, std::move(now), std::move(store), &numbers, std::move(limits));
 }
 
 } // namespace keyportal

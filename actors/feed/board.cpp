@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include "messages/json.hpp"
-#include "messages/subjects.hpp"
 
 namespace keyportal {
 
@@ -18,7 +17,9 @@ json frame(std::string_view type, json content) {
   return content;
 }
 
-std::string node_frame(const node_overview& n) { return dump(frame("node", to_json(n))); }
+live_frame_ptr node_frame(const node_overview& n) {
+  return make_frame(frame("node", to_json(n)), 0, "node " + n.condition.node);
+}
 
 } // namespace
 
@@ -46,13 +47,13 @@ void board::roll_day(moment now) {
     n.today = sums_since_(n.condition.node, day_);
 }
 
-std::string board::usage_frame(const node_overview& node, moment now) const {
+live_frame_ptr board::usage_frame(const node_overview& node, moment now) const {
   totals all, today;
   for (const auto& n : overview_.nodes) {
     all.add(n.sums);
     today.add(n.today);
   }
-  return dump(frame("usage_update", {{"node", node.condition.node},
+  return make_frame(frame("usage_update", {{"node", node.condition.node},
                                      {"totals", to_json(node.sums)},
                                      {"today", to_json(node.today)},
                                      {"position", overview_.position},
@@ -64,11 +65,12 @@ std::string board::usage_frame(const node_overview& node, moment now) const {
                                      {"today_requests", today.requests},
                                      {"success_count", all.ok},
                                      {"failure_count", all.failed},
-                                     {"timestamp", to_rfc3339_ms(now)}}));
+                                     {"timestamp", to_rfc3339_ms(now)}}),
+                    overview_.position, "usage_update " + node.condition.node);
 }
 
-std::vector<std::string> board::on(const committed& m, moment now) {
-  std::vector<std::string> frames;
+std::vector<live_frame_ptr> board::on(const committed& m, moment now) {
+  std::vector<live_frame_ptr> frames;
   const auto day = day_;
   roll_day(now); // reads this commit too, so it is added below only when the day went on
   overview_.position = m.last;
@@ -82,20 +84,10 @@ std::vector<std::string> board::on(const committed& m, moment now) {
     n->sums = sums;
     frames.push_back(usage_frame(*n, now));
   }
-  for (const auto& e : *m.events) {
-    if (e.kind == event_kind::totals)
-      continue; // told by usage_update already
-    auto data = json::parse(e.data, nullptr, false);
-    frames.push_back(dump(frame("event", {{"seq", e.seq},
-                                          {"kind", subjects::name_of(e.kind)},
-                                          {"node", e.node},
-                                          {"at", to_rfc3339_ms(e.at)},
-                                          {"data", data.is_discarded() ? json(nullptr) : std::move(data)}})));
-  }
   return frames;
 }
 
-std::vector<std::string> board::on(const node_condition& m, moment now) {
+std::vector<live_frame_ptr> board::on(const node_condition& m, moment now) {
   overview_.at = now;
   auto* n = find(m.node);
   if (!n)
@@ -104,10 +96,10 @@ std::vector<std::string> board::on(const node_condition& m, moment now) {
                     || n->condition.version != m.version || n->condition.counters != m.counters
                     || n->condition.collecting != m.collecting || n->condition.missing != m.missing;
   n->condition = m;
-  return news ? std::vector<std::string>{node_frame(*n)} : std::vector<std::string>{};
+  return news ? std::vector<live_frame_ptr>{node_frame(*n)} : std::vector<live_frame_ptr>{};
 }
 
-std::vector<std::string> board::on(const restart_noticed& m, moment now) {
+std::vector<live_frame_ptr> board::on(const restart_noticed& m, moment now) {
   overview_.at = now;
   auto* n = find(m.restart.node);
   if (!n)
@@ -118,7 +110,7 @@ std::vector<std::string> board::on(const restart_noticed& m, moment now) {
   return {node_frame(*n)};
 }
 
-std::vector<std::string> board::on(const snapshot_made& m, moment now) {
+std::vector<live_frame_ptr> board::on(const snapshot_made& m, moment now) {
   overview_.at = now;
   auto* n = find(m.info.node);
   if (!n)
@@ -133,7 +125,9 @@ const overview& board::now_is(moment now) {
   return overview_;
 }
 
-std::string board::greeting(moment now) { return dump(frame("overview", to_json(now_is(now)))); }
+live_frame_ptr board::greeting(moment now) {
+  return make_frame(frame("overview", to_json(now_is(now))), overview_.position);
+}
 
 moment local_midnight(moment t) {
   const std::time_t seconds =

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "messages/actors.hpp"
+#include "messages/live.hpp"
 
 namespace keyportal {
 
@@ -18,20 +19,23 @@ public:
   /// that a moment lies in, in the zone that people here live in.
   board(std::vector<node_overview> start, std::function<moment(moment)> midnight, sums_since_fn sums_since, moment now);
 
-  /// Each returns the frames to broadcast, possibly none.
-  std::vector<std::string> on(const committed& m, moment now);
-  std::vector<std::string> on(const node_condition& m, moment now);
-  std::vector<std::string> on(const restart_noticed& m, moment now);
-  std::vector<std::string> on(const snapshot_made& m, moment now);
+  /// Each returns the frames that tell of it, possibly none; events are told by whoever knows who may see them.
+  std::vector<live_frame_ptr> on(const committed& m, moment now);
+  std::vector<live_frame_ptr> on(const node_condition& m, moment now);
+  std::vector<live_frame_ptr> on(const restart_noticed& m, moment now);
+  std::vector<live_frame_ptr> on(const snapshot_made& m, moment now);
 
+  /// The ledger's position, before the first commit tells it.
+  void begin_at(sequence position) { overview_.position = position; }
   /// A new day begins all of today's sums anew.
   [[nodiscard]] const overview& now_is(moment now);
-  [[nodiscard]] std::string greeting(moment now);
+  /// The overview; its position is the ledger's.
+  [[nodiscard]] live_frame_ptr greeting(moment now);
 
 private:
   node_overview* find(const node_name& node);
   void roll_day(moment now);
-  std::string usage_frame(const node_overview& node, moment now) const;
+  live_frame_ptr usage_frame(const node_overview& node, moment now) const;
 
   overview overview_;
   std::function<moment(moment)> midnight_;

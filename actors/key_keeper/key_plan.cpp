@@ -438,6 +438,7 @@ void key_plan::listed(const std::vector<secret>& keys, time now) {
     missing += e.should_work && !e.at_node && (e.is == state::done || e.is == state::presumed);
   }
   const bool lost = ours_ && (!sentinel_there_ || missing > few_missing);
+  anybody_ |= ours_ && seen.empty(); // CPA without keys asks for none
   if (lost && !lost_) {
     lost_ = strayed_ = true;
     unsettled_at_ = now;

@@ -41,6 +41,7 @@ void registry_book::load(registry_image image) {
   commands_.clear();
   pool_.clear();
   over_budget_.clear();
+  active_admins_ = 0;
   counts_ = {};
   origins_ = {};
   changing_ = by_hand_ = renewals_ = 0;
@@ -142,10 +143,13 @@ void registry_book::take_out(const client_key& key) {
 }
 
 void registry_book::put(user person) {
-  if (const auto* before = find_user(person.id))
+  if (const auto* before = find_user(person.id)) {
+    active_admins_ -= is_active_admin(*before) ? 1 : 0;
     if (const auto found = by_email_.find(before); found != by_email_.end() && *found == before)
       by_email_.erase(found);
+  }
   const auto& there = replace(users_, std::move(person));
+  active_admins_ += is_active_admin(there) ? 1 : 0;
   if (!there.email.empty() && there.state != user_state::deleted)
     by_email_.insert(&there);
 }
@@ -401,6 +405,8 @@ caf::expected<registry_book::decision> registry_book::decide(const registry_comm
     return make_error(errc::bad_request, "an idempotency key is 1 to 128 printable ASCII characters");
   draft out{*this, what.by, now};
   if (auto failed = std::visit([&out](const auto& question) { return out.work(question); }, what.what))
+    return failed;
+  if (auto failed = out.check_admins())
     return failed;
   return out.finish(name_of(what.what));
 }

@@ -69,6 +69,7 @@ struct in_order_of_ids {
   bool operator()(const user& a, std::string_view b) const { return a.id < b; }
   bool operator()(std::string_view a, const user& b) const { return a < b.id; }
 };
+inline bool is_active_admin(const user& who) { return who.role == user_role::admin && who.state == user_state::active; }
 using key_set = std::unordered_set<client_key, by_id, by_id>;
 
 /// The fold of the log in memory, with the indexes that decisions need. Looking up: O(1). One thread.
@@ -157,6 +158,7 @@ private:
   mutable schedule schedule_;                      ///< what is due before `scheduled_until_`
   mutable moment scheduled_until_ = moment::max(); ///< the rest is looked for when these are done
   std::set<key_id> over_budget_;
+  std::size_t active_admins_ = 0;
   std::array<std::uint64_t, 7> counts_{};
   std::array<std::uint64_t, 3> origins_{};
   std::uint64_t changing_ = 0, by_hand_ = 0, renewals_ = 0;

@@ -162,17 +162,15 @@ void registry_book::draft::tell(event_kind kind, const client_key& key, const st
   events_.push_back({0, kind, {}, now_, dump(data), key.id});
 }
 
-void registry_book::draft::tell(event_kind kind, const user& person) {
-  events_.push_back({0,
-                     kind,
-                     {},
-                     now_,
-                     dump({{"user", person.id},
-                           {"role", to_text(person.role)},
-                           {"state", to_text(person.state)},
-                           {"groups", person.groups},
-                           {"at", to_rfc3339_ms(now_)}}),
-                     person.id});
+void registry_book::draft::tell(event_kind kind, const user& person, const std::string& reason) {
+  nlohmann::json data = {{"user", person.id},
+                         {"role", to_text(person.role)},
+                         {"state", to_text(person.state)},
+                         {"groups", person.groups},
+                         {"at", to_rfc3339_ms(now_)}};
+  if (!reason.empty())
+    data["reason"] = reason;
+  events_.push_back({0, kind, {}, now_, dump(data), person.id});
 }
 
 void registry_book::draft::tell(event_kind kind, const policy& rules) {
@@ -207,7 +205,8 @@ caf::error registry_book::draft::work(const add_user& what) {
   fresh.state = what.active ? user_state::active : user_state::pending;
   fresh.groups = std::move(*groups);
   fresh.created_at = now_;
-  tell(event_kind::user_registered, users_.emplace(fresh.id, touched<user>{std::nullopt, fresh}).first->second.after);
+  const auto& made = users_.emplace(fresh.id, touched<user>{std::nullopt, fresh}).first->second.after;
+  tell(event_kind::user_registered, made, made.state == user_state::pending ? made.label : std::string{});
   return {};
 }
 
@@ -258,7 +257,12 @@ caf::error registry_book::draft::work(const set_user_state& what) {
     return who->state == what.to ? caf::error{} : make_error(errc::user_wrong_state);
   if (who->state == what.to)
     return {};
-  const bool approved = who->state == user_state::pending && what.to == user_state::active;
+  const auto reason = tidy_name("the reason", what.reason, true);
+  if (!reason)
+    return reason.error();
+  const bool waited = who->state == user_state::pending;
+  if (!reason->empty())
+    who->label = *reason;
   who->state = what.to;
   for (const auto* there : book_.keys_of(who->id)) {
     auto* mine = key(there->id);
@@ -273,11 +277,11 @@ caf::error registry_book::draft::work(const set_user_state& what) {
   }
   if (what.to == user_state::deleted)
     who->email.clear(); // somebody may come back under it, as somebody new
-  tell(approved                           ? event_kind::user_approved
-       : what.to == user_state::deleted   ? event_kind::user_deleted
+  tell(what.to == user_state::deleted     ? (waited ? event_kind::user_refused : event_kind::user_deleted)
        : what.to == user_state::suspended ? event_kind::user_suspended
+       : waited                           ? event_kind::user_approved
                                           : event_kind::user_resumed,
-       *who);
+       *who, *reason);
   return {};
 }
 
@@ -716,12 +720,13 @@ caf::error registry_book::draft::work(const budgets_crossed& what) {
     });
     told.push_back(fresh);
   };
-  const auto event = [this](event_kind kind, const std::string& about, const budget_mark& m) {
+  const auto event = [this](event_kind kind, const std::string& about, const user_id& owner, const budget_mark& m) {
     events_.push_back({0,
                        kind,
                        {},
                        now_,
                        dump({{"about", about},
+                             {"owner", owner},
                              {"percent", m.percent},
                              {"unit", to_text(m.of.unit)},
                              {"window", to_text(m.of.window)},
@@ -733,18 +738,18 @@ caf::error registry_book::draft::work(const budgets_crossed& what) {
   for (const auto& [id, m] : what.keys)
     if (auto* one = key(id)) {
       mark(one->told, m);
-      event(event_kind::key_budget, id, m);
+      event(event_kind::key_budget, id, one->owner, m);
     }
   for (const auto& [id, m] : what.users)
     if (auto* one = person(id)) {
       mark(one->told, m);
-      event(event_kind::user_budget, id, m);
+      event(event_kind::user_budget, id, id, m);
     }
   for (const auto& [name, m] : what.groups)
     if (const auto there = book_.policies_.find(name); there != book_.policies_.end()) {
       auto& change = policies_.try_emplace(name, change_of<policy>{there->second, there->second}).first->second;
       mark(change.after->told, m);
-      event(event_kind::policy_budget, name, m);
+      event(event_kind::policy_budget, name, {}, m);
     }
   for (const auto& id : what.suspend)
     if (auto* one = key(id); one != nullptr && one->state == key_state::live)
@@ -873,6 +878,15 @@ caf::error registry_book::draft::work(const put_access& what) {
 }
 
 // --- the end of it ------------------------------------------------------------------------------------------------
+
+caf::error registry_book::draft::check_admins() const {
+  auto left = book_.active_admins_;
+  for (const auto& [id, one] : users_) {
+    left -= one.before && is_active_admin(*one.before) ? 1 : 0;
+    left += is_active_admin(one.after) ? 1 : 0;
+  }
+  return book_.active_admins_ > 0 && left == 0 ? make_error(errc::last_admin) : caf::error{};
+}
 
 registry_book::decision registry_book::draft::finish(std::string_view what) {
   auto entry = std::make_shared<registry_entry>();

@@ -41,6 +41,8 @@ public:
   [[nodiscard]] caf::error work(const drop_prices& what);
   [[nodiscard]] caf::error work(const put_access& what);
 
+  /// last_admin when nobody would be left who may do everything.
+  [[nodiscard]] caf::error check_admins() const;
   [[nodiscard]] decision finish(std::string_view what);
 
 private:
@@ -72,7 +74,7 @@ private:
   /// `reason`: what a person gave as one; empty: none.
   void tell(event_kind kind, const client_key& key, const std::string& reason = {});
   void tell(event_kind kind, const policy& rules);
-  void tell(event_kind kind, const user& person);
+  void tell(event_kind kind, const user& person, const std::string& reason = {});
   void fill_pool(std::uint64_t count, caf::error& failed);
   void pass_time_of(client_key& key);
 

@@ -72,7 +72,7 @@ struct comparison {
   }
   bool operator()(const set_user_state& what) const {
     const auto* who = person(what.id);
-    return who != nullptr && who->state == what.to;
+    return who != nullptr && who->state == what.to && (what.reason.empty() || trimmed(what.reason) == who->label);
   }
   bool operator()(const put_policy& what) const {
     if (entry.policies.size() != 1 || !entry.policies[0].after)

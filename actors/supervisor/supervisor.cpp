@@ -89,7 +89,7 @@ void supervisor_core::start(self_ptr self) {
   self->send(shared.gateway, directory());
   auto error = around->open_compat ? around->open_compat(shared) : caf::error{};
   if (!error) // last: who is told that we are ready finds all of it
-    error = around->open_gateway(shared.gateway);
+    error = around->open_gateway(shared);
   if (error)
     stop(self, render(error), 1);
 }

@@ -71,7 +71,7 @@ metrics::metrics()
     keys_renewals(gauges(*registry_, "keyportal_keys_waiting", "Keys of which a person has to decide something.")
                     .Add({{"for", "renewal"}})),
     keys_changing(one(gauges(*registry_, "keyportal_keys_changing", "Keys not yet at the nodes as they should be."))),
-    frames_sent(one(counters(*registry_, "keyportal_websocket_frames_total", "Frames broadcast to WebSockets."))),
+    frames_sent(one(counters(*registry_, "keyportal_websocket_frames_total", "Frames sent to WebSockets."))),
     exports_held(one(gauges(*registry_, "keyportal_exports_held", "Views of the ledger that exports hold."))),
     export_bytes(one(counters(*registry_, "keyportal_export_bytes_total", "Bytes given out by exports."))),
     backup_made_at(one(gauges(*registry_, "keyportal_backup_made_timestamp_seconds",
@@ -86,7 +86,15 @@ metrics::metrics()
     records_refused(one(
       gauges(*registry_, "keyportal_records_refused", "Tries to enter records of days whose raw records are gone."))),
     retention_held(one(gauges(*registry_, "keyportal_retention_held_back",
-                              "Days of nodes whose raw records should have gone and stay."))) {
+                              "Days of nodes whose raw records should have gone and stay."))),
+    certificate_ends(one(gauges(*registry_, "keyportal_certificate_days_left",
+                                "Days until the gateway's certificate ends; 0 without TLS."))),
+    certificate_read(
+      counters(*registry_, "keyportal_certificate_reloads_total", "Changed certificate files that were looked at.")
+        .Add({{"result", "ok"}})),
+    certificate_bad(
+      counters(*registry_, "keyportal_certificate_reloads_total", "Changed certificate files that were looked at.")
+        .Add({{"result", "failed"}})) {
   plain_.Add({{"version", KEYPORTAL_VERSION}}).Set(1);
 }
 

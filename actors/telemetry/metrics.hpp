@@ -117,6 +117,9 @@ public:
   prometheus::Counter& records_retired;  ///< keyportal_records_retired_total: raw records that went
   prometheus::Gauge& records_refused;    ///< keyportal_records_refused: came when those of their day had gone
   prometheus::Gauge& retention_held;     ///< keyportal_retention_held_back: days that should have gone and stay
+  prometheus::Gauge& certificate_ends;   ///< keyportal_certificate_days_left: of the gateway's certificate
+  prometheus::Counter& certificate_read; ///< keyportal_certificate_reloads_total{result="ok"}
+  prometheus::Counter& certificate_bad;  ///< keyportal_certificate_reloads_total{result="failed"}: the old one stays
 };
 
 } // namespace keyportal

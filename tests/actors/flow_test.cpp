@@ -104,6 +104,16 @@ upstream_actor::behavior_type fake_upstream(upstream_actor::stateful_pointer<ups
   };
 }
 
+struct frame_listener : live_listener {
+  explicit frame_listener(std::vector<json>& to) : frames(&to) {}
+  void give(const live_frame_ptr& frame) override { frames->push_back(json::parse(frame->text)); }
+  void ask_for_room() override {}
+  void beat() override {}
+  std::optional<live_person> look_again() override { return std::nullopt; }
+  void end(live_end_reason) override {}
+  std::vector<json>* frames;
+};
+
 struct bench {
   test::temporary_folder folder;
   std::shared_ptr<storage::ledger> store;
@@ -135,8 +145,23 @@ struct bench {
     auto it = std::make_shared<board>(
       nodes, [](moment t) { return std::chrono::floor<std::chrono::days>(t); },
       [](const node_name&, moment) { return totals{}; }, wall);
-    feed_ =
-      actors->spawn(feed, it, now, [this](std::shared_ptr<const std::string> f) { frames.push_back(json::parse(*f)); });
+    const auto feed = spawn_feed(system,
+                                 {.now_board = it,
+                                  .now = now,
+                                  .midnight = [](moment t) { return std::chrono::floor<std::chrono::days>(t); },
+                                  .position = store->state().last,
+                                  .stored =
+                                    [this](sequence after, std::uint32_t limit) -> caf::expected<stored_events> {
+                                    auto page = store->events(after, limit);
+                                    if (!page)
+                                      return page.error();
+                                    return stored_events{std::move(page->events), page->horizon, page->last};
+                                  }},
+                                 {});
+    feed_ = feed;
+    live_person person;
+    person.may = {live_topic::all, live_topic::nodes};
+    actors->tell(feed, live_join{std::make_shared<frame_listener>(frames), person, {}, false, {}});
     actors->tell(ledger, add_listener{feed_});
     auto up = actors->spawn(fake_upstream, &node);
     auto detector = actors->spawn(restart_detector);
@@ -157,7 +182,7 @@ struct bench {
   /// As after a crash: nobody is asked to finish anything.
   void stop() {
     for (auto handle : {caf::actor_cast<caf::strong_actor_ptr>(poller), caf::actor_cast<caf::strong_actor_ptr>(keeper),
-                        caf::actor_cast<caf::strong_actor_ptr>(ledger)})
+                        caf::actor_cast<caf::strong_actor_ptr>(feed_), caf::actor_cast<caf::strong_actor_ptr>(ledger)})
       caf::anon_send_exit(handle, caf::exit_reason::kill);
     poller = nullptr;
     keeper = nullptr;

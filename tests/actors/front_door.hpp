@@ -6,12 +6,12 @@
 #include <fstream>
 #include <map>
 #include <random>
-#include <thread>
 
 #include <catch2/catch_test_macros.hpp>
 
 #include "actors/authenticator/authenticator.hpp"
 #include "actors/key_registry/key_registry.hpp"
+#include "tests/support/answers.hpp"
 #include "tests/support/fixture.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/unit/authenticator/toy_seal.hpp"
@@ -66,24 +66,7 @@ struct access_log {
 };
 
 inline ledger_actor::behavior_type access_ledger(ledger_actor::pointer self, std::shared_ptr<access_log> log) {
-  const auto unused = [](const auto&) -> caf::error { return caf::sec::unexpected_message; };
-  return {
-    [=](const collection& m) -> caf::result<committed> { return unused(m); },
-    [=](const journal_entry& m) -> caf::result<committed> { return unused(m); },
-    [=](const received& m) -> caf::result<committed> { return unused(m); },
-    [=](const read_inbox& m) -> caf::result<std::vector<inbox_entry>> { return unused(m); },
-    [=](const list_incompletes& m) -> caf::result<std::vector<incomplete_record>> { return unused(m); },
-    [=](const recall_audit& m) -> caf::result<audit_memory> { return unused(m); },
-    [=](const list_dead_letters& m) -> caf::result<std::vector<dead_letter>> { return unused(m); },
-    [=](const consumer_progress& m) -> caf::result<committed> { return unused(m); },
-    [=](const read_arrivals& m) -> caf::result<std::vector<arrival>> { return unused(m); },
-    [=](const list_consumers& m) -> caf::result<std::vector<consumer_progress>> { return unused(m); },
-    [=](const recall& m) -> caf::result<node_memory> { return unused(m); },
-    [=](const read_outbox& m) -> caf::result<outbox_page> { return unused(m); },
-    [](const outbox_acked&) {},
-    [=](const list_restarts& m) -> caf::result<std::vector<restart_record>> { return unused(m); },
-    [=](const list_gaps& m) -> caf::result<std::vector<gap_record>> { return unused(m); },
-    [=](const read_ledger_state& m) -> caf::result<ledger_state> { return unused(m); },
+  return test::answers<ledger_actor>(test::overloaded{
     [log](const add_listener& m) { log->listeners.push_back(m.who); },
     [=](const append_entry& m) -> caf::result<appended> {
       log->entries.push_back(*m.entry);
@@ -104,17 +87,8 @@ inline ledger_actor::behavior_type access_ledger(ledger_actor::pointer self, std
     [=](const load_registry&) -> caf::result<std::shared_ptr<const registry_image>> {
       return std::make_shared<const registry_image>(log->fold());
     },
-    [=](const keep_config& m) -> caf::result<config_info> { return unused(m); },
-    [=](const list_configs& m) -> caf::result<std::vector<config_info>> { return unused(m); },
-    [=](const read_config& m) -> caf::result<std::shared_ptr<const std::string>> { return unused(m); },
-    [=](const copy_records& m) -> caf::result<copy_report> { return unused(m); },
-    [=](const keep_history& m) -> caf::result<history_report> { return unused(m); },
-    [=](const read_history& m) -> caf::result<history_page> { return unused(m); },
-    [=](const list_unpriced& m) -> caf::result<std::vector<unpriced_model>> { return unused(m); },
-    [=](const reprice_prices& m) -> caf::result<reprice_state> { return unused(m); },
-    [=](const read_reprice& m) -> caf::result<reprice_state> { return unused(m); },
     [](const drain&) { return drained{}; },
-  };
+  });
 }
 
 struct front_door : fixture {
@@ -134,6 +108,7 @@ struct front_door : fixture {
     };
     authenticator_settings s;
     s.cost = {64, 1, 1};
+    s.hash_threads = 0;
     s.first_admin_file = folder.path() / "first-admin.token";
     s.key = bits_of(7);
     s.seal = toy_seal();
@@ -177,12 +152,7 @@ struct front_door : fixture {
       requests.push_back(self->request(subject, caf::infinite, access_command{{address, "Firefox"}, who, one}));
     std::vector<caf::expected<access_done>> out;
     for (auto& one : requests) {
-      // Passwords are hashed by real threads, so answers are waited for in real time.
-      const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{60};
-      while (self->mailbox().empty() && std::chrono::steady_clock::now() < deadline) {
-        settle();
-        std::this_thread::sleep_for(std::chrono::milliseconds{1});
-      }
+      settle();
       REQUIRE_FALSE(self->mailbox().empty());
       one.receive([&](access_done& done) { out.emplace_back(std::move(done)); },
                   [&](caf::error& why) { out.emplace_back(std::move(why)); });

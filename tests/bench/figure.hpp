@@ -31,6 +31,15 @@ inline double cpu_ms() {
   return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) / 1e6;
 }
 
+/// What this process has read from disks so far, in MB.
+inline double read_mb() {
+  std::ifstream in{"/proc/self/io"};
+  for (std::string line; std::getline(in, line);)
+    if (line.starts_with("read_bytes:"))
+      return static_cast<double>(std::stoll(line.substr(11))) / 1e6;
+  return 0;
+}
+
 /// A line of /proc/<pid>/status in kB, e.g. "VmRSS" or "VmHWM"; 0 if it cannot be read.
 inline long status_kb(const std::string& field, const std::string& pid = "self") {
   std::ifstream in{"/proc/" + pid + "/status"};

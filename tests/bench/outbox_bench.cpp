@@ -17,6 +17,7 @@
 #include "actors/nats/nats_sink.hpp"
 #include "actors/publisher/cloud_event.hpp"
 #include "actors/publisher/publisher.hpp"
+#include "tests/support/answers.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 using namespace keyportal;
@@ -31,19 +32,7 @@ struct outbox {
 };
 
 ledger_actor::behavior_type outbox_ledger(ledger_actor::pointer, std::shared_ptr<outbox> box) {
-  auto none = caf::make_error(caf::sec::unexpected_message);
-  return {
-    [=](const collection&) -> caf::result<committed> { return none; },
-    [=](const journal_entry&) -> caf::result<committed> { return none; },
-    [=](const received&) -> caf::result<committed> { return none; },
-    [=](const read_inbox&) -> caf::result<std::vector<inbox_entry>> { return none; },
-    [=](const list_incompletes&) -> caf::result<std::vector<incomplete_record>> { return none; },
-    [=](const recall_audit&) -> caf::result<audit_memory> { return none; },
-    [=](const list_dead_letters&) -> caf::result<std::vector<dead_letter>> { return none; },
-    [=](const consumer_progress&) -> caf::result<committed> { return none; },
-    [=](const read_arrivals&) -> caf::result<std::vector<arrival>> { return none; },
-    [=](const list_consumers&) -> caf::result<std::vector<consumer_progress>> { return none; },
-    [=](const recall&) -> caf::result<node_memory> { return none; },
+  return test::answers<ledger_actor>(test::overloaded{
     [=](const read_outbox& question) {
       std::lock_guard lock(box->mutex);
       outbox_page page;
@@ -59,26 +48,8 @@ ledger_actor::behavior_type outbox_ledger(ledger_actor::pointer, std::shared_ptr
       if (box->items.empty())
         box->changed.notify_all();
     },
-    [=](const list_restarts&) -> caf::result<std::vector<restart_record>> { return none; },
-    [=](const list_gaps&) -> caf::result<std::vector<gap_record>> { return none; },
-    [=](const read_ledger_state&) -> caf::result<ledger_state> { return none; },
-    [=](const add_listener&) {},
-    [](const append_entry&) -> caf::result<appended> { return caf::sec::unexpected_message; },
-    [](const read_entries&) -> caf::result<std::vector<registry_entry>> { return caf::sec::unexpected_message; },
-    [](const load_registry&) -> caf::result<std::shared_ptr<const registry_image>> {
-      return caf::sec::unexpected_message;
-    },
-    [](const keep_config&) -> caf::result<config_info> { return caf::sec::unexpected_message; },
-    [](const list_configs&) -> caf::result<std::vector<config_info>> { return caf::sec::unexpected_message; },
-    [](const read_config&) -> caf::result<std::shared_ptr<const std::string>> { return caf::sec::unexpected_message; },
-    [](const copy_records&) -> caf::result<copy_report> { return caf::sec::unexpected_message; },
-    [](const keep_history&) -> caf::result<history_report> { return caf::sec::unexpected_message; },
-    [](const read_history&) -> caf::result<history_page> { return caf::sec::unexpected_message; },
-    [](const list_unpriced&) -> caf::result<std::vector<unpriced_model>> { return caf::sec::unexpected_message; },
-    [](const reprice_prices&) -> caf::result<reprice_state> { return caf::sec::unexpected_message; },
-    [](const read_reprice&) -> caf::result<reprice_state> { return caf::sec::unexpected_message; },
     [=](const drain&) { return drained{}; },
-  };
+  });
 }
 
 outbox_item usage_item(sequence seq) {

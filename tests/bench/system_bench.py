@@ -1,19 +1,20 @@
 #!/usr/bin/env python3
-"""Figures of the shipped programs as a whole: restore, push, idle, collect, assign. One JSON line a figure.
+"""Figures of the shipped programs as a whole: restore, push, idle, collect, assign, websocket. One JSON line a figure.
 
-Usage: system_bench.py [restore|push|idle|collect|assign ...]; KEYPORTAL_BUILD names the build folder.
+Usage: system_bench.py [restore|push|idle|collect|assign|websocket ...]; KEYPORTAL_BUILD names the build folder.
 """
 import datetime
 import http.client
 import json
 import os
+import subprocess
 import sys
 import threading
 import time
 import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
-from service import Place, call, wait_until  # noqa: E402
+from service import Place, call, find_program, wait_until  # noqa: E402
 from wire import Nats, WebSocket  # noqa: E402
 
 # The real server spends 70 ms of bcrypt on every management call.
@@ -237,8 +238,29 @@ def assign(keys):
                most=round(max(samples), 1))
 
 
+def websocket(clients, rounds, idle):
+    """Very many WebSockets: one update to all of them, what each costs, and whether anything grows while they are idle."""
+    with Place() as place:
+        sim = place.stand_in()
+        portal = place.portal(sim, settings={"gateway.max_connections": str(clients + 100)}.items())
+        with subprocess.Popen([find_program("websocket_bench"), "--port", portal.url.rsplit(":", 1)[1],
+                               "--token-file", portal.data + "/control.token", "--pid", str(portal.pid),
+                               "--clients", str(clients), "--rounds", str(rounds), "--idle", str(idle)],
+                              stderr=subprocess.PIPE, text=True) as bench:
+            left = rounds
+            for line in bench.stderr:
+                if line.startswith(("ready", "round")) and left > 0:
+                    left -= 1
+                    sim.record(1)
+                elif line.startswith("websocket_bench"):
+                    print(line, file=sys.stderr)
+        assert bench.returncode == 0, bench.returncode
+
+
 def main():
-    wanted = sys.argv[1:] or ["restore", "push", "idle", "collect", "assign"]
+    wanted = sys.argv[1:] or ["restore", "push", "idle", "collect", "assign", "websocket"]
+    if "websocket" in wanted:
+        websocket(10_000, 10, int(os.environ.get("KEYPORTAL_IDLE", "60")))
     if "assign" in wanted:
         assign(1000)
     if "collect" in wanted:

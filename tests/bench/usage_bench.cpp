@@ -1,7 +1,9 @@
 // What questions about usage cost, and what it costs to be able to answer them: a ledger of so many records over 90 days.
 // Usage: usage_bench [RECORDS] [FOLDER [RECORDS_A_COMMIT]]; an existing ledger in FOLDER is used as it is.
 // USAGE_BENCH_PEER=1: the same is asked of SQLite, in FOLDER/peer.db. Only questions
-// that have it in their name: USAGE_BENCH_ONLY=text. Only pages of records: USAGE_BENCH_PAGES_ONLY=1.
+// that have it in their name: USAGE_BENCH_ONLY=text. Only pages of records: USAGE_BENCH_PAGES_ONLY=1. What it takes to make
+// all roll-ups anew: USAGE_BENCH_REBUILD=1. Only to fill, and where the bytes are: USAGE_BENCH_FILL_ONLY=1.
+// The curve: usage_bench curve FOLDER RECORDS…, each in a folder of its own, which goes; without pages and peers.
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -13,11 +15,15 @@
 
 #include <fmt/core.h>
 #include <fcntl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "actors/analyst/analysis.hpp"
 #include "figure.hpp"
+#include "storage/cells.hpp"
+#include "storage/database.hpp"
 #include "storage/ledger.hpp"
+#include "usage_disk.hpp"
 #include "usage_peer.hpp"
 #include "usage_traffic.hpp"
 
@@ -96,6 +102,12 @@ double measure(const std::string& name, std::uint64_t records, const std::functi
   return slow;
 }
 
+double thread_cpu_ms() {
+  timespec t{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) / 1e6;
+}
+
 std::unique_ptr<storage::ledger> open_in(const std::filesystem::path& folder) {
   auto opened = storage::ledger::open({.folder = folder});
   if (!opened)
@@ -159,7 +171,8 @@ std::vector<dashboard_question> dashboard(const storage::ledger& books) {
     question.zone = "UTC";
     question.from = now - span;
     question.to = now;
-    out.push_back({name, question});
+    if (only == nullptr || name.find(only) != name.npos)
+      out.push_back({name, question});
   };
   auto health = whole({usage_by::account});
   health.step = usage_step::ten_minutes;
@@ -181,7 +194,7 @@ void ask_questions(std::shared_ptr<storage::ledger>& books, std::uint64_t record
   };
   worst slowest, coldest;
   const auto all = dashboard(*books);
-  {
+  if (std::getenv("USAGE_BENCH_COLD_ONLY") == nullptr) {
     analysis desk{books, "UTC"};
     for (const auto& one : all) {
       ask_at(desk, one.what);
@@ -195,12 +208,13 @@ void ask_questions(std::shared_ptr<storage::ledger>& books, std::uint64_t record
     drop_from_caches(folder);
     books = open_in(folder);
     analysis desk{books, "UTC"};
-    const auto cpu = bench::cpu_ms();
+    const auto cpu = bench::cpu_ms(), read = bench::read_mb();
     const auto start = clock_type::now();
     ask_at(desk, one.what);
     const auto ms = seconds_since(start) * 1000;
     figure("usage.cold." + one.name, ms, "ms", records);
     figure("usage.cold." + one.name + ".cpu", bench::cpu_ms() - cpu, "ms", records);
+    figure("usage.cold." + one.name + ".read", bench::read_mb() - read, "MB", records);
     coldest.see(one.name, ms);
   }
   figure("usage.dashboard.cold (" + coldest.name + ")", coldest.ms, "ms", records);
@@ -292,12 +306,15 @@ void fill(const std::filesystem::path& folder, std::uint64_t records, std::uint6
   auto books = open_in(folder);
   books->use_prices(std::make_shared<const flat_price>());
   traffic source{records};
-  double spent = 0;
-  const auto cpu = bench::cpu_ms();
+  double spent = 0, cpu = 0; // of the ledger, without the making of records; its threads go on beside that
+  double made_cpu = 0;
+  const auto all_cpu = bench::cpu_ms();
   for (std::uint64_t done = 0, node = 0; done < records; done += batch, ++node) {
     collection poll;
     poll.node = bench::node_of(node);
-    poll.groups = std::make_shared<const std::vector<record_group>>(source.next(batch));
+    const auto before = thread_cpu_ms();
+    poll.groups = std::make_shared<const std::vector<record_group>>(source.next(std::min(batch, records - done)));
+    made_cpu += thread_cpu_ms() - before;
     poll.from_poll = false;
     const auto now = moment_of(source.now_ns());
     const auto start = clock_type::now();
@@ -306,13 +323,17 @@ void fill(const std::filesystem::path& folder, std::uint64_t records, std::uint6
     if (!result)
       must(result.error());
   }
+  cpu = bench::cpu_ms() - all_cpu - made_cpu;
   figure("usage.ingest", static_cast<double>(records) / spent, "records/s", records);
-  figure("usage.ingest.cpu", (bench::cpu_ms() - cpu) * 1000 / static_cast<double>(records), "us/record", records);
+  figure("usage.ingest.cpu", cpu * 1000 / static_cast<double>(records), "us/record", records);
   must(books->compact());
+  figure("usage.ingest.compacted.cpu", (bench::cpu_ms() - all_cpu - made_cpu) * 1000 / static_cast<double>(records),
+         "us/record", records);
   books.reset();
   books = open_in(folder);
   books.reset();
   figure("usage.disk", static_cast<double>(bytes_in(folder)) / static_cast<double>(records), "bytes/record", records);
+  bench::tell_disk(folder, records);
 }
 
 void fill(bench::usage_peer& peer, std::uint64_t records) {
@@ -325,9 +346,82 @@ void fill(bench::usage_peer& peer, std::uint64_t records) {
   figure("usage.peer.filled", static_cast<double>(records) / seconds_since(start), "records/s", records);
 }
 
+/// Throws when a roll-up is not what the records come to.
+void check(const storage::ledger& books, std::uint64_t records) {
+  const auto start = clock_type::now();
+  const auto cpu = bench::cpu_ms();
+  const auto all_days = books.days_of_rollups();
+  if (!all_days)
+    must(all_days.error());
+  for (const auto& day : *all_days) {
+    const auto wrong = books.check_rollups(day);
+    if (!wrong)
+      must(wrong.error());
+    if (*wrong != 0)
+      throw std::runtime_error("roll-ups are not what the records come to");
+  }
+  figure("usage.check", seconds_since(start), "s", records);
+  figure("usage.check.cpu", (bench::cpu_ms() - cpu) / 1000, "s", records);
+}
+
+/// All roll-ups thrown away and made of the records, as `keyportal ledger rebuild` does it.
+void rebuild(std::shared_ptr<storage::ledger>& books, const std::filesystem::path& folder, std::uint64_t records) {
+  books.reset();
+  {
+    const auto db = storage::database::open_store({folder / "db", std::size_t{8} << 20, std::size_t{8} << 20, nullptr});
+    if (!db)
+      must(db.error());
+    rocksdb::WriteBatch all;
+    all.DeleteRange((*db)->handle(storage::family::rollups), storage::key_prefix<storage::cells_key>(),
+                    storage::prefix_end(storage::key_prefix<storage::sieve_key>()));
+    must((*db)->write(all, true));
+    must(storage::to_error((*db)->raw().CompactRange({}, (*db)->handle(storage::family::rollups), nullptr, nullptr)));
+  }
+  books = open_in(folder);
+  const auto start = clock_type::now();
+  const auto cpu = bench::cpu_ms();
+  const auto all_days = books->days_of_rollups();
+  if (!all_days)
+    must(all_days.error());
+  std::uint64_t made = 0;
+  for (const auto& day : *all_days) {
+    const auto wrong = books->mend_rollups(day);
+    if (!wrong)
+      must(wrong.error());
+    made += *wrong;
+  }
+  figure("usage.rebuild", seconds_since(start), "s", records);
+  figure("usage.rebuild.cpu", (bench::cpu_ms() - cpu) / 1000, "s", records);
+  if (made == 0)
+    throw std::runtime_error("nothing was made anew");
+  check(*books, records);
+}
+
+/// What questions and writing cost at so many records.
+void tell_curve(const std::filesystem::path& parent, std::uint64_t records) {
+  const auto folder = parent / fmt::format("curve.{}", records);
+  std::filesystem::remove_all(folder);
+  std::filesystem::create_directories(folder);
+  fill(folder / "ledger", records, 20'000);
+  std::shared_ptr<storage::ledger> books = open_in(folder / "ledger");
+  ask_questions(books, records, folder / "ledger");
+  books.reset();
+  std::filesystem::remove_all(folder);
+}
+
 } // namespace
 
 int main(int count, char** arguments) {
+  if (count > 3 && std::string{arguments[1]} == "curve") {
+    try {
+      for (int i = 3; i < count; ++i)
+        tell_curve(arguments[2], std::strtoull(arguments[i], nullptr, 10));
+      return 0;
+    } catch (const std::exception& problem) {
+      fmt::print(stderr, "usage_bench: {}\n", problem.what());
+      return 1;
+    }
+  }
   const auto records = count > 1 ? std::strtoull(arguments[1], nullptr, 10) : 1'000'000;
   const std::filesystem::path parent = count > 2 ? arguments[2] : fmt::format("usage_bench.{}", ::getpid());
   const auto folder = parent / "ledger";
@@ -336,11 +430,15 @@ int main(int count, char** arguments) {
     std::filesystem::create_directories(parent);
     if (!std::filesystem::exists(folder))
       fill(folder, records, count > 3 ? std::strtoull(arguments[3], nullptr, 10) : 1000);
+    if (std::getenv("USAGE_BENCH_FILL_ONLY") != nullptr)
+      return 0;
     const auto start = clock_type::now();
     std::shared_ptr<storage::ledger> books = open_in(folder);
     figure("usage.start", seconds_since(start), "s", records);
     if (std::getenv("USAGE_BENCH_PAGES_ONLY") == nullptr)
       ask_questions(books, records, folder);
+    if (std::getenv("USAGE_BENCH_COLD_ONLY") != nullptr)
+      return 0;
     ask_pages(books, records);
     if (std::getenv("USAGE_BENCH_PEER") != nullptr) {
       const bool there = std::filesystem::exists(parent / "peer.db");
@@ -352,20 +450,9 @@ int main(int count, char** arguments) {
              "bytes/record", records);
       ask_peer(peer, records);
     }
-    const auto proving = clock_type::now();
-    std::uint64_t checked = 0;
-    const auto all_days = books->days_of_rollups();
-    if (!all_days)
-      must(all_days.error());
-    for (const auto& day : *all_days) {
-      const auto wrong = books->check_rollups(day);
-      if (!wrong)
-        must(wrong.error());
-      checked += *wrong;
-    }
-    figure("usage.check", seconds_since(proving), "s", records);
-    if (checked != 0)
-      throw std::runtime_error("roll-ups are not what the records come to");
+    check(*books, records);
+    if (std::getenv("USAGE_BENCH_REBUILD") != nullptr)
+      rebuild(books, folder, records);
     figure("usage.memory", static_cast<double>(bench::status_kb("VmHWM")) / 1024, "MB", records);
   } catch (const std::exception& problem) {
     fmt::print(stderr, "usage_bench: {}\n", problem.what());

@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -25,11 +26,18 @@ PATIENCE = float(os.environ.get("KEYPORTAL_PATIENCE", "1"))
 PORTALS = {}
 
 
+#: For services whose certificate a test made; whose it is, that test looks at by itself.
+ANY_CERTIFICATE = ssl.create_default_context()
+ANY_CERTIFICATE.check_hostname = False
+ANY_CERTIFICATE.verify_mode = ssl.CERT_NONE
+
+
 def find_program(name):
     """The program of the build that KEYPORTAL_BUILD names, else of the newest build."""
     given = os.environ.get("KEYPORTAL_BUILD")
     folders = [given] if given else [os.path.join(ROOT, "build", n) for n in ("release", "dev", "nats", "lead")]
-    found = [os.path.join(folder, place, name) for folder in folders for place in ("bin", "actors", "tests/cpa_sim")]
+    found = [os.path.join(folder, place, name) for folder in folders
+             for place in ("bin", "actors", "tests/cpa_sim", "tests/bench")]
     found = [path for path in found if os.access(path, os.X_OK) and os.path.isfile(path)]
     if not found:
         raise RuntimeError(f"{name} is not built; run deploy/test, or set KEYPORTAL_BUILD")
@@ -58,7 +66,8 @@ def call(url, method="GET", body=None, headers=None, timeout=20.0, hostile=False
     """(status, headers, body) of one HTTP request; OSError when nobody answers. To a service it has to be as openapi.yaml
     says, unless it is `hostile`; the answer always."""
     parts = urllib.parse.urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
+    connection = (http.client.HTTPSConnection(parts.hostname, parts.port, timeout=timeout, context=ANY_CERTIFICATE)
+                  if parts.scheme == "https" else http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout))
     try:
         target = parts.path + ("?" + parts.query if parts.query else "")
         connection.request(method, target or "/", body=body, headers=headers or {})
@@ -242,7 +251,7 @@ class Portal(Program):
         def ready():
             if not self.alive():
                 raise AssertionError(f"keyportal ended with {self.process.returncode}: {self.log()[-3000:]}")
-            found = re.findall(r"^(http://127\.0\.0\.1:\d+)$", self.log()[since:], re.M)
+            found = re.findall(r"^(https?://127\.0\.0\.1:\d+)$", self.log()[since:], re.M)
             if found:
                 self.url = found[-1]
                 PORTALS[self.url.partition("//")[2]] = self
@@ -256,7 +265,7 @@ class Portal(Program):
     def record(self):
         """The command line finds the recorder where it looks for the service."""
         written = os.path.join(self.data, "gateway.url")
-        if self.recorder and os.path.exists(written):  # else it is stopping already
+        if self.recorder and self.url.startswith("http:") and os.path.exists(written):  # else it is stopping already
             host = self.url.partition("//")[2]
             self.recorder.upstream = (host.partition(":")[0], int(host.partition(":")[2]))
             with open(written + ".recorder", "w", encoding="ascii") as file:

@@ -1,6 +1,7 @@
 """As small clients as can be, written from the protocols' texts: NATS with JetStream, and WebSocket."""
 import base64
 import hashlib
+import http.client
 import json
 import os
 import socket
@@ -106,12 +107,12 @@ class Nats:
 class WebSocket:
     """Reads text frames; close() or the peer's close ends it."""
 
-    def __init__(self, url, headers=(), timeout=10.0):
+    def __init__(self, url, headers=(), timeout=10.0, query=""):
         host, _, port = url.split("//")[1].partition(":")
         self.socket = socket.create_connection((host, int(port)), timeout=timeout)
         self.file = self.socket.makefile("rb")
         key = base64.b64encode(os.urandom(16)).decode()
-        lines = [f"GET /ws HTTP/1.1", f"Host: {host}:{port}", "Connection: Upgrade", "Upgrade: websocket",
+        lines = [f"GET /ws{query} HTTP/1.1", f"Host: {host}:{port}", "Connection: Upgrade", "Upgrade: websocket",
                  "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {key}", *[f"{k}: {v}" for k, v in headers], "", ""]
         self.socket.sendall("\r\n".join(lines).encode())
         self.status = int(self.file.readline().split()[1])
@@ -121,7 +122,7 @@ class WebSocket:
             answered[name.lower()] = value.strip()
         accepted = answered.get("sec-websocket-accept", "")
         if watch.contract:
-            watch.contract.check("GET", "/ws", {}, b"", self.status, answered, None)
+            watch.contract.check("GET", "/ws" + query, {}, b"", self.status, answered, None)
         if self.status == 101:
             proof = hashlib.sha1((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").encode()).digest()
             assert accepted == base64.b64encode(proof).decode(), "wrong Sec-WebSocket-Accept"
@@ -133,11 +134,20 @@ class WebSocket:
         self.file.close()
         self.socket.close()
 
+    def drop(self):
+        """Ends it as a lost connection does: without a word."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.file.close()
+        self.socket.close()
+
     def write(self, opcode, data):
         mask = os.urandom(4)
         assert len(data) < 126
         self.socket.sendall(bytes([0x80 | opcode, 0x80 | len(data)]) + mask
                             + bytes(b ^ mask[i % 4] for i, b in enumerate(data)))
+
+    def say(self, message):
+        self.write(1, json.dumps(message).encode())
 
     def frame(self):
         """The next text as JSON; None when the peer closed."""
@@ -182,3 +192,49 @@ class WebSocket:
             if condition(frame):
                 return frames
         raise AssertionError(f"no such frame within {seconds:g} s; {len(frames)} others, the last: {frames[-1:]}")
+
+
+class EventStream:
+    """Server-Sent Events at /api/v1/events: frames with their ids."""
+
+    def __init__(self, url, headers=(), timeout=20.0, query=""):
+        host, _, port = url.split("//")[1].partition(":")
+        self.connection = http.client.HTTPConnection(host, int(port), timeout=timeout)
+        self.connection.request("GET", "/api/v1/events" + query, headers=dict(headers))
+        self.answer = self.connection.getresponse()
+        self.status, self.id = self.answer.status, None
+        answered = {k.lower(): v for k, v in self.answer.getheaders()}
+        if watch.contract:
+            sent = {k.lower(): v for k, v in headers}
+            watch.contract.check("GET", "/api/v1/events" + query, sent, b"", self.status, answered,
+                                 None if self.status == 200 else self.answer.read())
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.answer.close()
+        self.connection.close()
+
+    def frame(self):
+        """The next one; None when the stream has ended."""
+        while True:
+            line = self.answer.readline()
+            if not line:
+                return None
+            name, _, value = line.rstrip(b"\n").partition(b": ")
+            if name == b"id":
+                self.id = int(value)
+            elif name == b"data":
+                frame = json.loads(value)
+                if watch.contract:
+                    watch.contract.check_frame(frame)
+                return frame
+
+    def frames_until(self, condition):
+        frames = []
+        while not frames or not condition(frames[-1]):
+            frame = self.frame()
+            assert frame is not None, f"the stream ended after {frames}"
+            frames.append(frame)
+        return frames

@@ -46,7 +46,7 @@ TEST_CASE("A commit is told at once with the node's totals and the old page's fi
   bench b;
   const auto frames = b.it.on(b.with_record(b.now), b.now);
   REQUIRE(frames.size() == 1);
-  const auto j = json::parse(frames[0]);
+  const auto j = json::parse(frames[0]->text);
   CHECK(j["type"] == "usage_update");
   CHECK(j["node"] == "a");
   CHECK(j["totals"]["tokens"]["total"] == 5);
@@ -58,7 +58,7 @@ TEST_CASE("A commit is told at once with the node's totals and the old page's fi
 
 TEST_CASE("A record of yesterday counts in the totals and not in today") {
   bench b;
-  const auto j = json::parse(b.it.on(b.with_record(b.now - 24h), b.now).at(0));
+  const auto j = json::parse(b.it.on(b.with_record(b.now - 24h), b.now).at(0)->text);
   CHECK(j["total_requests"] == 1);
   CHECK(j["today_requests"] == 0);
 }
@@ -91,18 +91,18 @@ TEST_CASE("Restarts and snapshots show on the node") {
   restart_record r;
   r.node = "a";
   r.number = 4;
-  const auto j = json::parse(b.it.on(restart_noticed{r}, b.now).at(0));
+  const auto j = json::parse(b.it.on(restart_noticed{r}, b.now).at(0)->text);
   CHECK(j["type"] == "node");
   CHECK(j["restarts"] == 4);
   snapshot_info s;
   s.node = "a";
   s.id = 9;
-  CHECK(json::parse(b.it.on(snapshot_made{s}, b.now).at(0))["last_snapshot"]["id"] == 9);
+  CHECK(json::parse(b.it.on(snapshot_made{s}, b.now).at(0)->text)["last_snapshot"]["id"] == 9);
 }
 
 TEST_CASE("The greeting is the whole overview") {
   bench b;
-  const auto j = json::parse(b.it.greeting(b.now));
+  const auto j = json::parse(b.it.greeting(b.now)->text);
   CHECK(j["type"] == "overview");
   CHECK(j["nodes"].size() == 2);
 }

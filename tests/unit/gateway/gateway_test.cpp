@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "gateway/gateway.hpp"
+#include "tests/support/answers.hpp"
 #include "tests/support/fixture.hpp"
 
 using namespace keyportal;
@@ -39,15 +40,12 @@ struct ledger_memory {
 using ledger_pointer = ledger_actor::stateful_pointer<ledger_memory>;
 
 ledger_actor::behavior_type fake_ledger(ledger_pointer self) {
-  return {
-    [](const collection&) { return committed{}; },
+  return test::answers<ledger_actor>(test::overloaded{
     [self](const journal_entry& entry) {
       for (const auto dropped : entry.dropped_letters)
         std::erase(self->state.letters, dropped);
       return committed{};
     },
-    [](const received&) { return committed{}; },
-    [](const read_inbox&) { return std::vector<inbox_entry>{}; },
     [](const list_incompletes& asked) {
       incomplete_record one;
       one.node = asked.node;
@@ -55,7 +53,6 @@ ledger_actor::behavior_type fake_ledger(ledger_pointer self) {
       one.missing_failed = 2;
       return std::vector<incomplete_record>{one};
     },
-    [](const recall_audit&) { return audit_memory{}; },
     [self](const list_dead_letters& asked) {
       std::vector<dead_letter> out;
       for (const auto number : self->state.letters) {
@@ -69,12 +66,6 @@ ledger_actor::behavior_type fake_ledger(ledger_pointer self) {
       }
       return out;
     },
-    [](const consumer_progress&) { return committed{}; },
-    [](const read_arrivals&) { return std::vector<arrival>{}; },
-    [](const list_consumers&) { return std::vector<consumer_progress>{}; },
-    [](const recall&) { return node_memory{}; },
-    [](const read_outbox&) { return outbox_page{}; },
-    [](const outbox_acked&) {},
     [](const list_restarts& asked) {
       restart_record one;
       one.node = asked.node;
@@ -92,23 +83,8 @@ ledger_actor::behavior_type fake_ledger(ledger_pointer self) {
       out.dead_letters = self->state.letters.size();
       return out;
     },
-    [](const add_listener&) {},
-    [](const append_entry&) -> caf::result<appended> { return caf::sec::unexpected_message; },
-    [](const read_entries&) -> caf::result<std::vector<registry_entry>> { return caf::sec::unexpected_message; },
-    [](const load_registry&) -> caf::result<std::shared_ptr<const registry_image>> {
-      return caf::sec::unexpected_message;
-    },
-    [](const keep_config&) -> caf::result<config_info> { return caf::sec::unexpected_message; },
-    [](const list_configs&) -> caf::result<std::vector<config_info>> { return caf::sec::unexpected_message; },
-    [](const read_config&) -> caf::result<std::shared_ptr<const std::string>> { return caf::sec::unexpected_message; },
-    [](const copy_records&) -> caf::result<copy_report> { return caf::sec::unexpected_message; },
-    [](const keep_history&) -> caf::result<history_report> { return caf::sec::unexpected_message; },
-    [](const read_history&) -> caf::result<history_page> { return caf::sec::unexpected_message; },
-    [](const list_unpriced&) -> caf::result<std::vector<unpriced_model>> { return caf::sec::unexpected_message; },
-    [](const reprice_prices&) -> caf::result<reprice_state> { return caf::sec::unexpected_message; },
-    [](const read_reprice&) -> caf::result<reprice_state> { return caf::sec::unexpected_message; },
     [](drain) { return drained{}; },
-  };
+  });
 }
 
 ledger_actor::behavior_type silent_ledger(ledger_pointer self) {
@@ -407,14 +383,4 @@ TEST_CASE_METHOD(scene, "a hook that throws is an error of that answer only") {
   hooks.metrics_text = []() -> std::string { throw std::runtime_error("no figures"); };
   CHECK(get("/metrics").body().at("code") == "internal");
   CHECK(get("/healthz").status() == 200);
-}
-
-TEST_CASE_METHOD(scene, "a WebSocket is greeted by the feed through the same actor") {
-  begin();
-  const auto callbacks = callbacks_for(it, make_entrance(hooks));
-  frame greeted;
-  callbacks.on_websocket([&](frame text) { greeted = std::move(text); });
-  settle();
-  REQUIRE(greeted);
-  CHECK(*greeted == R"({"type":"overview"})");
 }

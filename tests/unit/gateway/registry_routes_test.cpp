@@ -5,6 +5,7 @@
 #include "gateway/gateway.hpp"
 #include "gateway/registry_answers.hpp"
 #include "messages/registry_json.hpp"
+#include "tests/support/answers.hpp"
 #include "tests/support/fixture.hpp"
 
 using namespace keyportal;
@@ -126,25 +127,7 @@ key_registry_actor::behavior_type fake_registry(registry_pointer self, std::vect
 
 /// Holds 2,500 entries: every hundredth is an assignment of the key "kone", the others are of people.
 ledger_actor::behavior_type fake_ledger() {
-  return {
-    [](const collection&) { return committed{}; },
-    [](const journal_entry&) { return committed{}; },
-    [](const received&) { return committed{}; },
-    [](const read_inbox&) { return std::vector<inbox_entry>{}; },
-    [](const list_incompletes&) { return std::vector<incomplete_record>{}; },
-    [](const recall_audit&) { return audit_memory{}; },
-    [](const list_dead_letters&) { return std::vector<dead_letter>{}; },
-    [](const consumer_progress&) { return committed{}; },
-    [](const read_arrivals&) { return std::vector<arrival>{}; },
-    [](const list_consumers&) { return std::vector<consumer_progress>{}; },
-    [](const recall&) { return node_memory{}; },
-    [](const read_outbox&) { return outbox_page{}; },
-    [](const outbox_acked&) {},
-    [](const list_restarts&) { return std::vector<restart_record>{}; },
-    [](const list_gaps&) { return std::vector<gap_record>{}; },
-    [](const read_ledger_state&) { return ledger_state{}; },
-    [](const add_listener&) {},
-    [](const append_entry&) { return appended{}; },
+  return test::answers<ledger_actor>(test::overloaded{
     [](const read_entries& m) {
       std::vector<registry_entry> out;
       for (auto at = m.after + 1; at <= 2500 && out.size() < m.limit; ++at) {
@@ -159,7 +142,6 @@ ledger_actor::behavior_type fake_ledger() {
       return out;
     },
     [](const load_registry&) { return std::make_shared<const registry_image>(); },
-    [](const keep_config&) { return config_info{}; },
     [](const list_configs& m) {
       config_info one;
       one.node = m.node;
@@ -171,9 +153,6 @@ ledger_actor::behavior_type fake_ledger() {
         return make_error(errc::config_unknown, std::to_string(m.number));
       return std::make_shared<const std::string>("port: 8317\n");
     },
-    [](const copy_records&) { return copy_report{}; },
-    [](const keep_history&) { return history_report{}; },
-    [](const read_history&) { return history_page{}; },
     [](const list_unpriced& m) {
       unpriced_model one;
       one.model = to_rfc3339_ms(m.from);
@@ -191,7 +170,7 @@ ledger_actor::behavior_type fake_ledger() {
       return out;
     },
     [](const drain&) { return drained{}; },
-  };
+  });
 }
 
 key_keeper_actor::behavior_type fake_keys() {

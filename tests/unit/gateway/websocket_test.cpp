@@ -17,24 +17,68 @@ namespace {
 
 frame text_of(std::string text) { return std::make_shared<const std::string>(std::move(text)); }
 
-/// A server that greets with "hello", or as the test wants.
+/// All sockets that are open, and what their clients say.
+struct room {
+  std::mutex mutex;
+  std::vector<std::shared_ptr<websocket>> sockets;
+  std::vector<std::string> said;
+  int written = 0, closed = 0;
+
+  void broadcast(const frame& text, const frame& name = nullptr) {
+    const std::lock_guard lock(mutex);
+    for (const auto& one : sockets)
+      one->send(text, name);
+  }
+  template <class T>
+  T read(T room::*what) {
+    const std::lock_guard lock(mutex);
+    return this->*what;
+  }
+};
+
+struct guest : websocket_user {
+  explicit guest(room& where) : in(&where) {}
+  void opened(std::shared_ptr<websocket> socket) override {
+    socket->send(text_of("hello"));
+    const std::lock_guard lock(in->mutex);
+    in->sockets.push_back(std::move(socket));
+  }
+  void said(std::string_view text) override {
+    const std::lock_guard lock(in->mutex);
+    in->said.emplace_back(text);
+  }
+  void written() override {
+    const std::lock_guard lock(in->mutex);
+    ++in->written;
+  }
+  void closed() override {
+    const std::lock_guard lock(in->mutex);
+    ++in->closed;
+  }
+  room* in;
+};
+
+/// A server that greets with "hello".
 struct bench {
-  using greeter = std::function<void(std::function<void(frame)>)>;
-  explicit bench(server_settings settings = {}, greeter on_websocket = hello) {
+  explicit bench(server_settings settings = {}) {
     server_callbacks callbacks;
     callbacks.on_request = [](std::shared_ptr<http_exchange> exchange) { exchange->reply({}); };
-    callbacks.on_websocket = std::move(on_websocket);
+    callbacks.admit_websocket = [this](const http_request&) {
+      websocket_admission out;
+      out.user = std::make_shared<guest>(all);
+      return out;
+    };
     auto started = server::start(settings, std::move(callbacks));
     REQUIRE(started);
     it = std::move(*started);
   }
-  static void hello(std::function<void(frame)> send_first) { send_first(text_of("hello")); }
 
   bool open(client& c) {
     const auto before = it->websockets();
     return c.upgrade() == 101 && eventually([&] { return it->websockets() == before + 1; });
   }
 
+  room all;
   std::unique_ptr<server> it;
 };
 
@@ -48,13 +92,13 @@ std::optional<test::raw_frame> next(client& c) {
 
 } // namespace
 
-TEST_CASE("a WebSocket gets the greeting, then every broadcast in order") {
+TEST_CASE("a WebSocket gets what it is sent, in order") {
   bench b;
   client c(b.it->port());
   REQUIRE(b.open(c));
   CHECK(next(c)->payload == "hello");
   for (int i = 0; i < 100; ++i)
-    b.it->broadcast(text_of(std::to_string(i)));
+    b.all.broadcast(text_of(std::to_string(i)));
   for (int i = 0; i < 100; ++i) {
     const auto got = next(c);
     REQUIRE(got);
@@ -63,39 +107,12 @@ TEST_CASE("a WebSocket gets the greeting, then every broadcast in order") {
   }
 }
 
-TEST_CASE("a broadcast before the greeting waits behind it") {
-  std::mutex mutex;
-  std::function<void(frame)> first;
-  bench b({}, [&](std::function<void(frame)> send_first) {
-    const std::lock_guard lock(mutex);
-    first = std::move(send_first);
-  });
-  client c(b.it->port());
-  REQUIRE(b.open(c));
-  b.it->broadcast(text_of("later"));
-  REQUIRE(eventually([&] {
-    const std::lock_guard lock(mutex);
-    return static_cast<bool>(first);
-  }));
-  first(text_of("hello"));
-  CHECK(next(c)->payload == "hello");
-  CHECK(next(c)->payload == "later");
-}
-
-TEST_CASE("without a greeting broadcasts come through all the same") {
-  bench b({}, [](std::function<void(frame)>) {});
-  client c(b.it->port());
-  REQUIRE(b.open(c));
-  b.it->broadcast(text_of("news"));
-  CHECK(next(c)->payload == "news");
-}
-
 TEST_CASE("a large frame comes as one frame") {
   bench b;
   client c(b.it->port());
   REQUIRE(b.open(c));
   const std::string large(300'000, 'x');
-  b.it->broadcast(text_of(large));
+  b.all.broadcast(text_of(large));
   next(c);
   const auto got = next(c);
   REQUIRE(got);
@@ -122,15 +139,54 @@ TEST_CASE("WebSockets are at one address, and that address is for nothing else")
   CHECK(plain.answer().status == 426);
 }
 
-TEST_CASE("what a client says is ignored") {
+TEST_CASE("what a client says is handed on as it is, if it is text") {
   bench b;
   client c(b.it->port());
   REQUIRE(b.open(c));
   next(c);
   c.send_frame(1, "{\"type\":\"subscribe\"}");
   c.send_frame(2, std::string("\xff\x00", 2));
-  b.it->broadcast(text_of("still here"));
-  CHECK(next(c)->payload == "still here");
+  c.send_frame(1, "x");
+  REQUIRE(eventually([&] { return b.all.read(&room::said).size() == 2; }));
+  CHECK(b.all.read(&room::said) == std::vector<std::string>{"{\"type\":\"subscribe\"}", "x"});
+}
+
+TEST_CASE("of frames of one name the newest is sent, behind what came before it") {
+  bench b;
+  client c(b.it->port(), 4096);
+  REQUIRE(b.open(c));
+  const auto large = text_of(std::string(8 << 20, 'x')); // while this is on its way the others wait
+  b.all.broadcast(large);
+  const auto name = text_of("totals");
+  for (int i = 0; i < 1000; ++i) { // many more than may wait
+    b.all.broadcast(text_of("old " + std::to_string(i)), name);
+    if (i == 500)
+      b.all.broadcast(text_of("event"));
+  }
+  CHECK(next(c)->payload == "hello");
+  CHECK(next(c)->payload.size() == large->size());
+  std::vector<std::string> rest;
+  while (rest.empty() || rest.back() != "old 999") {
+    const auto got = next(c);
+    REQUIRE(got);
+    rest.push_back(got->payload);
+  }
+  CHECK(rest == std::vector<std::string>{"event", "old 999"});
+  CHECK(b.it->figures().websockets_cut == 0);
+}
+
+TEST_CASE("its user learns when all is on its way and when it is over") {
+  bench b;
+  {
+    client c(b.it->port());
+    REQUIRE(b.open(c));
+    CHECK(next(c)->payload == "hello");
+    REQUIRE(eventually([&] { return b.all.read(&room::written) == 1; }));
+    CHECK(b.all.read(&room::closed) == 0);
+  }
+  REQUIRE(eventually([&] { return b.all.read(&room::closed) == 1; }));
+  b.all.broadcast(text_of("to nobody"));
+  CHECK(eventually([&] { return b.it->figures().connections == 0; }));
 }
 
 TEST_CASE("a ping is answered") {
@@ -183,12 +239,12 @@ TEST_CASE("a client that does not read is cut, and the others get everything") {
   next(quick);
   const auto large = text_of(std::string(1 << 20, 'x'));
   for (int i = 0; i < 40; ++i) {
-    b.it->broadcast(large);
+    b.all.broadcast(large);
     REQUIRE((next(quick)->payload == *large)); // reads as they come, so its queue stays short
   }
   CHECK(eventually([&] { return b.it->figures().websockets_cut == 1; }));
   CHECK(eventually([&] { return b.it->websockets() == 1 && b.it->figures().connections == 1; }));
-  b.it->broadcast(text_of("on"));
+  b.all.broadcast(text_of("on"));
   CHECK(next(quick)->payload == "on");
 }
 
@@ -201,7 +257,7 @@ TEST_CASE("a client that reads again in time learns why it was cut") {
   REQUIRE(b.open(c));
   const auto large = text_of(std::string(8 << 20, 'x'));
   for (int i = 0; i < 8; ++i)
-    b.it->broadcast(large);
+    b.all.broadcast(large);
   REQUIRE(eventually([&] { return b.it->figures().websockets_cut == 1; }));
   auto got = next(c);
   while (got && got->opcode == 1)
@@ -249,23 +305,14 @@ TEST_CASE("stopping tells WebSockets that the server goes") {
   CHECK(b.it->websockets() == 0);
 }
 
-TEST_CASE("a greeting after the server is gone does nothing") {
-  std::mutex mutex;
-  std::function<void(frame)> first;
-  {
-    bench b({}, [&](std::function<void(frame)> send_first) {
-      const std::lock_guard lock(mutex);
-      first = std::move(send_first);
-    });
-    client c(b.it->port());
-    REQUIRE(b.open(c));
-    REQUIRE(eventually([&] {
-      const std::lock_guard lock(mutex);
-      return static_cast<bool>(first);
-    }));
-    b.it->stop();
-  }
-  first(text_of("hello"));
+TEST_CASE("what is sent after the server is gone goes nowhere") {
+  auto b = std::make_unique<bench>();
+  client c(b->it->port());
+  REQUIRE(b->open(c));
+  const auto sockets = b->all.read(&room::sockets);
+  b->it.reset();
+  sockets.at(0)->send(text_of("late"));
+  sockets.at(0)->close(1001, "late");
 }
 
 TEST_CASE("a WebSocket is for whoever is admitted, and ends with what admitted it") {
@@ -275,9 +322,10 @@ TEST_CASE("a WebSocket is for whoever is admitted, and ends with what admitted i
   settings.websocket_check_interval = std::chrono::milliseconds(20);
   server_callbacks callbacks;
   callbacks.on_request = [](std::shared_ptr<http_exchange> exchange) { exchange->reply({}); };
-  callbacks.on_websocket = [](std::function<void(frame)> send_first) { send_first(text_of("hello")); };
+  room all;
   callbacks.admit_websocket = [&](const http_request& asked) {
     websocket_admission out;
+    out.user = std::make_shared<guest>(all);
     for (const auto& [name, value] : asked.headers)
       if (name == "x-who")
         out.tag = value;
@@ -316,6 +364,6 @@ TEST_CASE("a WebSocket is for whoever is admitted, and ends with what admitted i
   const auto last = next(eve);
   REQUIRE(last);
   CHECK(last->close_code() == 1008);
-  it->broadcast(text_of("for the rest"));
+  all.broadcast(text_of("for the rest"));
   CHECK(next(bob)->payload == "for the rest");
 }

@@ -251,6 +251,18 @@ TEST_CASE("A node of ours that lets in anybody is an alarm, and closed at once")
   CHECK(n.plan.in_step());
 }
 
+TEST_CASE("A list of ours that is found empty is an alarm before anybody was let in") {
+  auto n = in_step(GENERATE(true, false));
+  n.must_be_closed = false;
+  n.cpa.edit({}, n.now);
+  n.plan.listed({}, n.now);
+  CHECK(n.plan.alarm());
+  REQUIRE(n.run_until([&] { return !n.plan.alarm(); }, 2s));
+  CHECK_FALSE(n.cpa.keys.open());
+  n.run_for(1s);
+  CHECK(n.plan.in_step());
+}
+
 TEST_CASE("A node that is open because nobody gave it keys is left alone") {
   planned_node n{true, {}};
   n.must_be_closed = false;

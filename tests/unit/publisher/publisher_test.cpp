@@ -6,6 +6,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "actors/publisher/cloud_event.hpp"
+#include "tests/support/answers.hpp"
 #include "tests/support/fixture.hpp"
 
 using namespace keyportal;
@@ -44,19 +45,7 @@ struct outbox {
 };
 
 ledger_actor::behavior_type outbox_ledger(ledger_actor::pointer, std::shared_ptr<outbox> box) {
-  auto unused = [](const auto&) -> caf::error { return caf::sec::unexpected_message; };
-  return {
-    [=](const collection& m) -> caf::result<committed> { return unused(m); },
-    [=](const journal_entry& m) -> caf::result<committed> { return unused(m); },
-    [=](const received& m) -> caf::result<committed> { return unused(m); },
-    [=](const read_inbox& m) -> caf::result<std::vector<inbox_entry>> { return unused(m); },
-    [=](const list_incompletes& m) -> caf::result<std::vector<incomplete_record>> { return unused(m); },
-    [=](const recall_audit& m) -> caf::result<audit_memory> { return unused(m); },
-    [=](const list_dead_letters& m) -> caf::result<std::vector<dead_letter>> { return unused(m); },
-    [=](const consumer_progress& m) -> caf::result<committed> { return unused(m); },
-    [=](const read_arrivals& m) -> caf::result<std::vector<arrival>> { return unused(m); },
-    [=](const list_consumers& m) -> caf::result<std::vector<consumer_progress>> { return unused(m); },
-    [=](const recall& m) -> caf::result<node_memory> { return unused(m); },
+  return test::answers<ledger_actor>(test::overloaded{
     [=](const read_outbox& question) {
       ++box->reads;
       outbox_page page;
@@ -69,26 +58,9 @@ ledger_actor::behavior_type outbox_ledger(ledger_actor::pointer, std::shared_ptr
       for (auto seq : acked.seqs)
         box->items.erase(seq);
     },
-    [=](const list_restarts& m) -> caf::result<std::vector<restart_record>> { return unused(m); },
-    [=](const list_gaps& m) -> caf::result<std::vector<gap_record>> { return unused(m); },
-    [=](const read_ledger_state& m) -> caf::result<ledger_state> { return unused(m); },
     [=](const add_listener&) { ++box->listeners; },
-    [](const append_entry&) -> caf::result<appended> { return caf::sec::unexpected_message; },
-    [](const read_entries&) -> caf::result<std::vector<registry_entry>> { return caf::sec::unexpected_message; },
-    [](const load_registry&) -> caf::result<std::shared_ptr<const registry_image>> {
-      return caf::sec::unexpected_message;
-    },
-    [](const keep_config&) -> caf::result<config_info> { return caf::sec::unexpected_message; },
-    [](const list_configs&) -> caf::result<std::vector<config_info>> { return caf::sec::unexpected_message; },
-    [](const read_config&) -> caf::result<std::shared_ptr<const std::string>> { return caf::sec::unexpected_message; },
-    [](const copy_records&) -> caf::result<copy_report> { return caf::sec::unexpected_message; },
-    [](const keep_history&) -> caf::result<history_report> { return caf::sec::unexpected_message; },
-    [](const read_history&) -> caf::result<history_page> { return caf::sec::unexpected_message; },
-    [](const list_unpriced&) -> caf::result<std::vector<unpriced_model>> { return caf::sec::unexpected_message; },
-    [](const reprice_prices&) -> caf::result<reprice_state> { return caf::sec::unexpected_message; },
-    [](const read_reprice&) -> caf::result<reprice_state> { return caf::sec::unexpected_message; },
     [=](const drain&) { return drained{}; },
-  };
+  });
 }
 
 struct publishing : test::fixture {

@@ -6,6 +6,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "tests/support/answers.hpp"
 #include "tests/support/fixture.hpp"
 #include "tests/unit/registry/world.hpp"
 
@@ -46,25 +47,7 @@ struct log_world {
 };
 
 ledger_actor::behavior_type log_ledger(ledger_actor::pointer self, std::shared_ptr<log_world> log) {
-  const auto unused = [](const auto&) -> caf::error { return caf::sec::unexpected_message; };
-  return {
-    [=](const collection& m) -> caf::result<committed> { return unused(m); },
-    [=](const journal_entry& m) -> caf::result<committed> { return unused(m); },
-    [=](const received& m) -> caf::result<committed> { return unused(m); },
-    [=](const read_inbox& m) -> caf::result<std::vector<inbox_entry>> { return unused(m); },
-    [=](const list_incompletes& m) -> caf::result<std::vector<incomplete_record>> { return unused(m); },
-    [=](const recall_audit& m) -> caf::result<audit_memory> { return unused(m); },
-    [=](const list_dead_letters& m) -> caf::result<std::vector<dead_letter>> { return unused(m); },
-    [=](const consumer_progress& m) -> caf::result<committed> { return unused(m); },
-    [=](const read_arrivals& m) -> caf::result<std::vector<arrival>> { return unused(m); },
-    [=](const list_consumers& m) -> caf::result<std::vector<consumer_progress>> { return unused(m); },
-    [=](const recall& m) -> caf::result<node_memory> { return unused(m); },
-    [=](const read_outbox& m) -> caf::result<outbox_page> { return unused(m); },
-    [](const outbox_acked&) {},
-    [=](const list_restarts& m) -> caf::result<std::vector<restart_record>> { return unused(m); },
-    [=](const list_gaps& m) -> caf::result<std::vector<gap_record>> { return unused(m); },
-    [=](const read_ledger_state& m) -> caf::result<ledger_state> { return unused(m); },
-    [](const add_listener&) {},
+  return test::answers<ledger_actor>(test::overloaded{
     [=](const append_entry& m) -> caf::result<appended> {
       if (log->refuses)
         return make_error(errc::storage_full);
@@ -90,22 +73,13 @@ ledger_actor::behavior_type log_ledger(ledger_actor::pointer self, std::shared_p
     [=](const load_registry&) -> caf::result<std::shared_ptr<const registry_image>> {
       return std::make_shared<const registry_image>(log->fold());
     },
-    [=](const keep_config& m) -> caf::result<config_info> { return unused(m); },
-    [=](const list_configs& m) -> caf::result<std::vector<config_info>> { return unused(m); },
-    [=](const read_config& m) -> caf::result<std::shared_ptr<const std::string>> { return unused(m); },
-    [=](const copy_records& m) -> caf::result<copy_report> { return unused(m); },
-    [=](const keep_history& m) -> caf::result<history_report> { return unused(m); },
-    [=](const read_history& m) -> caf::result<history_page> { return unused(m); },
-    [=](const list_unpriced& m) -> caf::result<std::vector<unpriced_model>> { return unused(m); },
-    [=](const reprice_prices& m) -> caf::result<reprice_state> { return unused(m); },
-    [=](const read_reprice& m) -> caf::result<reprice_state> { return unused(m); },
     [=](const drain&) { // gives the answers that were held back
       for (auto& answer : log->held)
         answer.deliver(appended{log->entries.size()});
       log->held.clear();
       return drained{};
     },
-  };
+  });
 }
 
 key_keeper_actor::behavior_type order_book(key_keeper_actor::pointer, std::shared_ptr<std::vector<key_orders>> orders) {

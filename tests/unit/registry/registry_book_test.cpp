@@ -197,6 +197,29 @@ TEST_CASE("Suspending a person suspends their keys, and only those come back wit
   CHECK(w.person() != ann); // the address is free again, for somebody new
 }
 
+TEST_CASE("The last active admin stays one, whoever asks; before the first there is none to keep") {
+  world w;
+  const auto ann = w.person();
+  CHECK(w.ask(change_user{.id = ann, .role = user_role::admin}));
+  const auto eve = w.ask(add_user{.email = "eve@example.com", .role = user_role::admin})->done.users.at(0).id;
+  const auto waits =
+    w.ask(add_user{.email = "wes@example.com", .role = user_role::admin, .active = false})->done.users.at(0).id;
+  CHECK(w.ask(set_user_state{eve, user_state::suspended}));
+  for (const auto to : {user_state::suspended, user_state::deleted})
+    CHECK(w.refusal(set_user_state{ann, to}) == errc::last_admin);
+  for (const auto to : {user_role::user, user_role::auditor})
+    CHECK(w.refusal(change_user{.id = ann, .role = to}) == errc::last_admin);
+  CHECK(w.ask(change_user{.id = ann, .name = "Ann", .role = user_role::admin}));
+  CHECK(w.ask(change_user{.id = eve, .role = user_role::user})); // who is suspended is none of them
+  CHECK(w.ask(set_user_state{waits, user_state::active}));
+  CHECK(w.ask(change_user{.id = ann, .role = user_role::user}));
+  CHECK(w.refusal(set_user_state{waits, user_state::deleted}) == errc::last_admin);
+  w.book.load({}); // another start
+  for (const auto& entry : w.log)
+    w.book.apply(*entry);
+  CHECK(w.refusal(set_user_state{waits, user_state::deleted}) == errc::last_admin);
+}
+
 TEST_CASE("Keys made elsewhere are left alone until they are adopted; those removed by hand wait for a choice") {
   world w;
   const auto ann = w.person();

@@ -33,6 +33,17 @@ std::string version_1(const node_value& value) {
   return out;
 }
 
+std::string version_1(const record_value& value) {
+  std::string out(1, 1);
+  out.push_back(value.failed ? 1 : 0);
+  put_varint(out, value.seq);
+  for (const auto number : {value.client_key, value.model, value.source, value.auth_index})
+    put_varint(out, number);
+  put_all(out, {value.offset_minutes, value.latency_ms, value.tokens.input, value.tokens.output, value.tokens.reasoning,
+                value.tokens.cached, value.tokens.total});
+  return out;
+}
+
 std::string version_1(const position_value& value) {
   std::string out(1, 1);
   for (const auto number : {value.last, value.records, value.outbox, std::uint64_t{value.last_name}})
@@ -40,7 +51,7 @@ std::string version_1(const position_value& value) {
   return out;
 }
 
-std::string version_1(const outbox_value& value, const std::map<sequence, std::pair<name_number, arrival_record>>& at) {
+std::string version_1(const outbox_value& value, const std::map<sequence, record_key>& at) {
   std::string out(1, 1);
   out.push_back(static_cast<char>(value.kind));
   if (value.kind != event_kind::usage) {
@@ -53,11 +64,11 @@ std::string version_1(const outbox_value& value, const std::map<sequence, std::p
   for (const auto& range : value.waiting)
     for (auto seq = range.first; seq <= range.last; ++seq)
       waiting.push_back(seq);
-  put_varint(out, at.at(waiting[0]).first);
+  put_varint(out, at.at(waiting[0]).node);
   put_varint(out, waiting.size());
   sequence before = 0;
   for (const auto seq : waiting) {
-    const auto& record = at.at(seq).second;
+    const auto& record = at.at(seq);
     put_varint(out, seq - before);
     put_fixed(out, record.at_ns);
     put_bytes(out, record.id.bytes);
@@ -71,24 +82,22 @@ void make_old(const settings& how) {
   const auto db =
     must(database::open_store({how.folder / "db", how.block_cache_bytes, how.write_buffer_bytes, nullptr}));
   rocksdb::WriteBatch batch;
-  std::map<sequence, std::pair<name_number, arrival_record>> at;
+  std::map<sequence, record_key> at;
   const auto each = [&](family where, const std::string& prefix, const auto& visit) {
     must(db->each(where, prefix, {}, [&](std::string_view key, std::string_view bytes, bool&) -> caf::error {
       visit(std::string{key}, bytes);
       return {};
     }));
   };
-  each(family::arrivals, key_prefix<arrivals_key>(), [&](const std::string& key, std::string_view bytes) {
-    arrivals_value row;
-    REQUIRE(decode(bytes, row));
-    for (const auto& record : row.records)
-      at[record.seq] = {row.node, record};
-    batch.Delete(db->handle(family::arrivals), key);
-  });
+  each(family::arrivals, key_prefix<arrivals_key>(),
+       [&](const std::string& key, std::string_view) { batch.Delete(db->handle(family::arrivals), key); });
   each(family::records, key_prefix<record_key>(), [&](const std::string& key, std::string_view bytes) {
-    std::string old{bytes};
-    old[0] = 1;
-    batch.Put(db->handle(family::records), key, old);
+    record_key of;
+    record_value row;
+    REQUIRE(decode_key(key, of));
+    REQUIRE(decode(bytes, row));
+    at[row.seq] = of;
+    batch.Put(db->handle(family::records), key, version_1(row));
   });
   each(family::outbox, key_prefix<outbox_key>(), [&](const std::string& key, std::string_view bytes) {
     outbox_value row;
