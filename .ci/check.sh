@@ -37,7 +37,7 @@ complain text "$(git ls-files | grep -vE '\.(png|ico)$|^tests/fuzz/corpus/' | wh
   grep -nE '[[:blank:]]$' "$file" | sed "s|^\([0-9]*\):.*|$file:\1: blanks at the end|"
 done
 grep -nP '\t' "${sources[@]}" | sed 's/^\([^:]*:[0-9]*\):.*/\1: a tab/')" "see above"
-for script in deploy/setup deploy/run deploy/test deploy/build.sh .ci/check.sh; do
+for script in deploy/setup deploy/run deploy/test deploy/fuzz deploy/build.sh .ci/check.sh; do
   bash -n "$script" || report "$script" "is no shell script"
 done
 

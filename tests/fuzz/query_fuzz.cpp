@@ -7,6 +7,7 @@
 #include "actors/identity/text_codes.hpp"
 #include "gateway/access_bodies.hpp"
 #include "gateway/copies.hpp"
+#include "gateway/live_clients.hpp"
 #include "gateway/target.hpp"
 #include "messages/errors.hpp"
 #include "messages/exports_json.hpp"
@@ -43,6 +44,9 @@ void check_questions(const http_request& request) {
     check(read_export_question(what, query));
   question asked;
   check(read_history_query(asked, request));
+  const auto live = read_live_query(request);
+  check(live);
+  must(!live || live->topics.size() <= 16, "what is listened to is bounded");
   const auto back = identity::read_callback(query);
   if (back)
     must(!back->state.empty() && back->state.size() <= 256 && back->code.size() <= 4096, "a callback is bounded");

@@ -10,6 +10,8 @@
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/websocket.hpp>
 
+#include "gateway/live_clients.hpp"
+#include "messages/errors.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
 namespace {
@@ -91,8 +93,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto whole = heard(bytes, 0), pieces = heard(bytes, data[0] | 1U);
   must(whole.told == pieces.told, "cuts change no message");
   must(whole.end.empty() == pieces.end.empty(), "nor whether it ends");
-  for (const auto& one : whole.told)
+  for (const auto& one : whole.told) {
     must(one.size() <= largest, "a message is as large as is allowed");
+    const auto asked = keyportal::gateway::read_live_message(one);
+    if (!asked)
+      must(keyportal::code_of(asked.error()) == keyportal::errc::bad_request
+             && keyportal::about_of(asked.error()).size() < 400,
+           "what is wrong with a message is said in a few words");
+    else if (*asked)
+      must((*asked)->topics.size() <= 16, "and what is asked for is bounded");
+  }
   if (!bytes.empty() && bytes.size() >= 2 && (static_cast<unsigned char>(bytes[1]) & 0x80U) == 0)
     must(whole.told.empty(), "a client's frames are masked");
   return 0;

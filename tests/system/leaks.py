@@ -74,8 +74,8 @@ class Leaks:
             self.note(cookie, "a cookie")
         for name in GIVEN & set(given):
             self.note(given[name], f"{name} given to {path}")
-        if path.endswith("/session"):
-            self.note(given.get("key"), "a key that somebody signed in with")
+        if self.is_key(given.get("key")):
+            self.note(given["key"], f"a key given to {path}")
         if path.endswith("/keys/find"):
             self.note(given.get("text"), "a key that was looked for")
         if path.endswith("/keys/import"):
@@ -87,8 +87,9 @@ class Leaks:
                 if name in ("code", "state"):
                     self.note(value, f"the {name} of a sign-in elsewhere")
         if status in (200, 201):
-            if isinstance(told.get("key"), str) and not KEY_ID.fullmatch(told["key"]):
-                self.note(told["key"], "a key that was given out")
+            for name in ("key", "api_key"):
+                if self.is_key(told.get(name)):
+                    self.note(told[name], "a key that was given out")
             for end, name in SHOWN:
                 if path.endswith(end):
                     for one in told.get(name) if isinstance(told.get(name), list) else [told.get(name)]:
@@ -102,11 +103,17 @@ class Leaks:
             known = list(self.known.items())
         if len(known) > 300:  # the files are searched for all of them
             known = known[:150] + known[-150:]
-        allowed = self.json_of(text).get("key") if status == 200 else None  # the same command again
+        now = self.json_of(text)
+        allowed = {now.get("key"), now.get("api_key")} if status == 200 else ()  # the same command again
         for secret, what in known:
-            if secret.encode() in text and secret != allowed:
+            if secret.encode() in text and secret not in allowed:
                 with self.lock:
                     self.problems.append(f"LEAK: {method} {path} ({status}) answered with {what}")
+
+    @staticmethod
+    def is_key(value):
+        """A key's text: neither its id nor its ends."""
+        return isinstance(value, str) and not KEY_ID.fullmatch(value) and "…" not in value
 
     @staticmethod
     def json_of(text):

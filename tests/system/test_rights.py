@@ -21,6 +21,8 @@ RIGHTS = {
     "a token of a user": {"own.usage"},  # which has the scope read:usage too, but not its owner the right
     "a token to write keys": {"own.keys.read", "own.keys.write", "read.keys", "write.keys"},
 }
+#: Whoever has one of these has something to hear of.
+LISTENING = dict.fromkeys(("/ws", "/api/v1/events"), {"own.usage", "read.nodes"})
 UPGRADE = {"Connection": "upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
            "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
 NOTHING = {"sign_in.anonymous": '"nothing"'}
@@ -59,12 +61,12 @@ class Rights(unittest.TestCase):
             before = admin.get("/api/v1/audit?limit=1000")["items"]
             refused = 0
             for (method, path), operation in watch.contract.document.operations.items():
-                right = operation.get("x-right", "")
-                if not right:
+                rights = {operation["x-right"]} if "x-right" in operation else LISTENING.get(path)
+                if not rights:
                     continue  # open to anybody, or about a session
                 there = path.format(node="default", id="1", name=taken["keys"][0]["id"])
                 for who, (browser, headers) in callers.items():
-                    if right in RIGHTS[who]:
+                    if rights & RIGHTS[who]:
                         continue
                     if path == "/ws":
                         headers = headers | UPGRADE

@@ -224,6 +224,7 @@ TEST_CASE("a token of any scope and owner is let in by every route that both of 
           case access::open: CHECK(got.status == 0); break;
           case access::inside: CHECK(got.status == (may("read.settings") ? 0 : 404)); break;
           case access::session: CHECK(got.status == 403); break;
+          case access::listening: CHECK(got.status == (may("own.usage") || may("read.nodes") ? 0 : 403)); break;
           case access::with_right: CHECK(got.status == (may(to_text(row.needs.what)) ? 0 : 403)); break;
         }
       }
