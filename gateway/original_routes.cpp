@@ -1,9 +1,11 @@
 #include "gateway/original_routes.hpp"
 
 #include <algorithm>
+#include <ctime>
 #include <map>
 
 #include <caf/send.hpp>
+#include <fmt/chrono.h>
 #include <nlohmann/json.hpp>
 
 #include "gateway/body_fields.hpp"
@@ -76,6 +78,15 @@ std::optional<std::string> begin_of(const std::string& period) {
   return std::nullopt;
 }
 
+/// In the zone in which the service shows times, which is that of its process.
+std::string local_day(moment at) {
+  const auto seconds =
+    std::chrono::system_clock::to_time_t(std::chrono::time_point_cast<std::chrono::system_clock::duration>(at));
+  std::tm parts{};
+  localtime_r(&seconds, &parts);
+  return fmt::format("{:%Y-%m-%d}", parts);
+}
+
 void usage(const visit& here) {
   ask_usage_of(here, from_the_first, {usage_by::key}, {}, usage_step::none, [here](const report_pointer& report) {
     json keys = json::object(); // by key id: the texts are nobody's business but their owners'
@@ -114,7 +125,7 @@ void usage_history(const visit& here) {
     auto history = json::array();
     for (std::size_t i = 0; i < report->starts.size() && i < report->total.buckets.size(); ++i) {
       auto day = sums_json(report->total.buckets[i].sums);
-      day["date"] = to_rfc3339_ms(report->starts[i]).substr(0, 10);
+      day["date"] = local_day(report->starts[i]);
       history.push_back(std::move(day));
     }
     here.answer(json_answer({{"history", std::move(history)}, {"zone", report->zone}}));

@@ -61,6 +61,12 @@ struct budget_use {
 
 enum class user_role : std::uint8_t { user = 0, auditor = 1, admin = 2 };
 enum class user_state : std::uint8_t { pending = 0, active = 1, suspended = 2, deleted = 3 };
+/// The groups that somebody was in until then.
+struct former_groups {
+  std::vector<group_name> groups;
+  moment until{};
+  bool operator==(const former_groups&) const = default;
+};
 struct user {
   user_id id;
   std::string email; ///< lower case; unique among users that are not deleted
@@ -73,6 +79,9 @@ struct user {
   std::vector<budget_mark> told;
   moment created_at{};
   moment changed_at{};
+  /// Oldest first; of more changes than most_former_groups the last ones.
+  std::vector<former_groups> former;
+  static constexpr std::size_t most_former_groups = 64;
   bool operator==(const user&) const = default;
 };
 

@@ -40,7 +40,7 @@ cell_id cell_id::in(cell_view view) const {
   if (has_kinds(view))
     out = *this;
   out.client_key = has_keys(view) ? client_key : 0;
-  out.account = has_accounts(view) ? account : 0;
+  out.account = has_accounts(view) || has_second(view) ? account : 0;
   out.failed = failed;
   return out;
 }

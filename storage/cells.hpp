@@ -66,7 +66,7 @@ constexpr bool is_kept(granularity by, cell_view view, cell_part part = cell_par
     case granularity::minute:
       return view == cell_view::kinds || view == cell_view::all || view == cell_view::total;
     case granularity::hour: return view != cell_view::keys && view != cell_view::key_hours;
-    case granularity::day: return true;
+    case granularity::day: return view != cell_view::all;
     case granularity::eight_hours:
       return view == cell_view::kinds || view == cell_view::accounts || view == cell_view::key_totals
              || view == cell_view::account_totals;
@@ -152,9 +152,10 @@ struct cells_key {
 };
 
 /// Neighbouring leads share a row, others do not: one key's year is a few rows side by side.
-constexpr std::uint32_t leads_in_chunk(cell_view view) { return has_kinds(view) ? 16 : 64; }
-/// Views in which models share a row likewise only with some others, so that one model of all keys is little to read.
-constexpr bool has_tiles(cell_view view) { return view == cell_view::keys || view == cell_view::key_hours; }
+/// Of `keys` it is a few more: who asks for few keys, or for one model, finds less to read in `key_hours`.
+constexpr std::uint32_t leads_in_chunk(cell_view view) { return has_kinds(view) && view != cell_view::keys ? 16 : 64; }
+/// Where models share a row likewise only with some others, so that one model of all keys is little to read.
+constexpr bool has_tiles(cell_view view) { return view == cell_view::key_hours; }
 inline constexpr std::uint32_t tiles = 16;
 constexpr std::uint32_t tile_of(name_number model) { return model % tiles; }
 constexpr std::uint32_t chunk_of(granularity by, cell_view view, name_number lead, name_number model) {
@@ -182,7 +183,7 @@ public:
   template <class IsLead>
   bool wants_chunk(cell_view view, std::uint32_t chunk, name_number last_name, IsLead is_lead) const {
     forget_before(last_name);
-    auto& known = chunks_[has_kinds(view) ? 0 : 1];
+    auto& known = chunks_[leads_in_chunk(view) == 16 ? 0 : 1];
     if (chunk >= known.size())
       known.resize(chunk + std::size_t{1}, -1);
     if (known[chunk] < 0) {

@@ -113,12 +113,15 @@ bool each_wanted(std::string_view bytes, cell_view stored, std::int32_t start, c
   const bool of_hours = stored == cell_view::key_hours;
   const bool same_leads = of_hours || stored == what.view || has_keys(what.view);
   return each_cell(bytes, stored, same_leads ? what.leads : nullptr, visitor{[&](const cell_id& id, given amounts) {
-                     const auto hour = of_hours ? static_cast<std::int32_t>(id.account) : 0;
                      const auto as_asked = stored == what.view ? id : id.in(what.view);
-                     if (of_hours && (start + hour < what.first || start + hour >= what.end))
-                       return;
+                     auto at = start;
+                     if (of_hours) {
+                       at = coarser(granularity::hour, start + static_cast<std::int32_t>(id.account), what.by);
+                       if (at < what.first || at >= what.end)
+                         return;
+                     }
                      if (same_leads || what.leads == nullptr || (*what.leads)(lead_of(as_asked, what.view)))
-                       visit(start + hour, as_asked, static_cast<given>(amounts));
+                       visit(at, as_asked, static_cast<given>(amounts));
                    }},
                    what.kinds);
 }

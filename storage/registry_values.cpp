@@ -49,8 +49,10 @@ bool take(std::string_view& in, budget_mark& m) {
   return take(in, m.of) && value_parts::take(in, m.window_start) && get_varint(in, m.percent);
 }
 
+void put(std::string& out, const former_groups& f); // below
+bool take(std::string_view& in, former_groups& f);
 template <class T>
-void put(std::string& out, const change_of<T>& change); // below
+void put(std::string& out, const change_of<T>& change);
 template <class T>
 bool take(std::string_view& in, change_of<T>& change);
 
@@ -72,6 +74,13 @@ bool take(std::string_view& in, std::vector<T>& list) {
       return false;
   return true;
 }
+
+void put(std::string& out, const former_groups& f) {
+  put(out, f.groups);
+  value_parts::put(out, f.until);
+}
+
+bool take(std::string_view& in, former_groups& f) { return take(in, f.groups) && value_parts::take(in, f.until); }
 
 void put(std::string& out, const std::optional<moment>& at) {
   out.push_back(at ? 1 : 0);
@@ -145,14 +154,17 @@ std::string encode(const user& value) {
   put(out, value.told);
   value_parts::put(out, value.created_at);
   value_parts::put(out, value.changed_at);
+  if (!value.former.empty())
+    put(out, value.former);
   return out;
 }
 
 bool decode(std::string_view in, user& out) {
+  out.former.clear();
   return take_version_1(in) && take(in, out.email) && take(in, out.name) && take(in, out.label)
          && take_enum(in, out.role, user_role::admin) && take_enum(in, out.state, user_state::deleted)
          && take(in, out.groups) && take(in, out.budgets) && take(in, out.told) && value_parts::take(in, out.created_at)
-         && value_parts::take(in, out.changed_at) && in.empty();
+         && value_parts::take(in, out.changed_at) && (in.empty() || take(in, out.former)) && in.empty();
 }
 
 namespace {

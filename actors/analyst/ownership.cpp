@@ -4,6 +4,12 @@
 
 namespace keyportal {
 
+namespace {
+std::int32_t day_of(moment at) {
+  return static_cast<std::int32_t>(std::chrono::floor<std::chrono::days>(at).time_since_epoch().count());
+}
+} // namespace
+
 ownership::ownership(const registry_image& image) : position_(image.position) {
   for (const auto& one : image.keys)
     put(one);
@@ -44,12 +50,12 @@ void ownership::put(const client_key& key) {
   owners_[key.id] = {key.owner, since};
   // A key of our own making works nowhere before it is somebody's.
   if (key.origin != key_origin::made)
-    days_[key.id] = static_cast<std::int32_t>(std::chrono::floor<std::chrono::days>(since).time_since_epoch().count());
+    days_[key.id] = day_of(since);
 }
 
 void ownership::put(const user& who) {
   shown_[who.id] = who.email;
-  groups_[who.id] = who.groups;
+  groups_[who.id] = {who.groups, who.former};
 }
 
 const ownership::owner* ownership::owner_of(const key_id& key) const {
@@ -57,14 +63,30 @@ const ownership::owner* ownership::owner_of(const key_id& key) const {
   return found == owners_.end() ? nullptr : &found->second;
 }
 
-std::string ownership::group_of(const user_id& user) const {
+const group_name& ownership::deciding(const std::vector<group_name>& all) const {
+  static const group_name of_all = "default";
+  const auto found = std::find_if(all.begin(), all.end(), [&](const auto& one) { return policies_.contains(one); });
+  return found == all.end() ? of_all : *found;
+}
+
+std::vector<ownership::membership> ownership::memberships_of(const user_id& user) const {
+  std::vector<membership> out(1);
   if (user.empty())
-    return {};
-  if (const auto found = groups_.find(user); found != groups_.end())
-    for (const auto& group : found->second)
-      if (policies_.contains(group))
-        return group;
-  return "default";
+    return out;
+  const auto found = groups_.find(user);
+  if (found == groups_.end()) {
+    out.front().group = deciding({});
+    return out;
+  }
+  const auto& [now, before] = found->second;
+  for (std::size_t n = 0; n <= before.size(); ++n) {
+    const auto& group = deciding(n < before.size() ? before[n].groups : now);
+    if (n == 0)
+      out.front().group = group;
+    else if (out.back().group != group)
+      out.push_back({group, before[n - 1].until});
+  }
+  return out;
 }
 
 std::vector<std::int32_t> ownership::days_of_change() const {
@@ -72,6 +94,9 @@ std::vector<std::int32_t> ownership::days_of_change() const {
   out.reserve(days_.size());
   for (const auto& [key, day] : days_)
     out.push_back(day);
+  for (const auto& [who, all] : groups_)
+    for (const auto& one : all.before)
+      out.push_back(day_of(one.until));
   std::sort(out.begin(), out.end());
   out.erase(std::unique(out.begin(), out.end()), out.end());
   return out;

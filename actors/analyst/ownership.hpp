@@ -26,9 +26,14 @@ public:
   };
   /// Null: nobody has owned it yet. A key never changes owners.
   [[nodiscard]] const owner* owner_of(const key_id& key) const;
-  /// The group whose policy decides for the user, as of now; "" for nobody.
-  [[nodiscard]] std::string group_of(const user_id& user) const;
-  /// Days (since 1970, UTC) in which a key that may have been used before got its owner.
+  struct membership {
+    group_name group;
+    moment since = moment::min();
+  };
+  /// The groups that somebody belonged to, one after the other, oldest first: of those that the person was in, the first
+  /// one that has a policy now. One at least; of nobody "".
+  [[nodiscard]] std::vector<membership> memberships_of(const user_id& user) const;
+  /// Days (since 1970, UTC) in which a key that may have been used before got its owner, or somebody another group.
   [[nodiscard]] std::vector<std::int32_t> days_of_change() const;
 
   /// What is shown for a key or a user; empty where there is nothing to show.
@@ -45,7 +50,12 @@ private:
   log_position position_ = 0;
   std::unordered_map<key_id, owner> owners_;
   std::set<key_id> working_;
-  std::unordered_map<user_id, std::vector<group_name>> groups_;
+  struct groups {
+    std::vector<group_name> now;
+    std::vector<former_groups> before;
+  };
+  [[nodiscard]] const group_name& deciding(const std::vector<group_name>& all) const;
+  std::unordered_map<user_id, groups> groups_;
   std::set<group_name> policies_;
   std::unordered_map<std::string, std::string> shown_;
   std::unordered_map<key_id, std::int32_t> days_;

@@ -204,9 +204,14 @@ caf::expected<usage_plan> plan_usage(const usage_question& question, const calen
   out.from = moment_at(from);
   out.to = moment_at(to);
 
+  const auto view = storage::view_with(out.with_keys, out.with_accounts, out.with_kinds);
+  // Some keys, or some models of keys: rows with the hours of a day hold little else.
+  const bool few = view == storage::cell_view::keys
+                   && (question.where.contains(usage_by::key) || question.where.contains(usage_by::user)
+                       || question.where.contains(usage_by::group) || question.where.contains(usage_by::model));
   const bool by_hour = asks(question, usage_by::hour), by_day = asks(question, usage_by::weekday);
   const auto rows_of = [&](minutes begin, minutes end, usage_step piece) -> caf::expected<std::vector<row_run>> {
-    cover rows{limits, !by_hour, storage::view_with(out.with_keys, out.with_accounts, out.with_kinds),
+    cover rows{limits, !by_hour && !few, view,
                question.with_percentiles ? storage::cell_part::distributions : storage::cell_part::sums};
     if (piece == usage_step::none) {
       rows.add(begin, end);

@@ -19,10 +19,10 @@ constexpr name_number most_names = 10'000'000; ///< numbers above it are damage
 usage_dimension::usage_dimension(usage_by by, const std::vector<std::string>* wanted, const name_reader& names,
                                  const ownership& owners)
   : by_(by), told_by_(by == usage_by::node || by == usage_by::weekday || by == usage_by::hour ? told_by::time
-                      : by == usage_by::key                                                     ? told_by::key
-                      : by == usage_by::user || by == usage_by::group                           ? told_by::owner
-                      : by == usage_by::account                                                 ? told_by::account
-                                                                                                : told_by::kind),
+                      : by == usage_by::key                                                   ? told_by::key
+                      : by == usage_by::user || by == usage_by::group                         ? told_by::owner
+                      : by == usage_by::account                                               ? told_by::account
+                                                                                              : told_by::kind),
     wanted_(wanted), names_(&names), owners_(&owners) {}
 
 void usage_dimension::take_kinds(std::span<const cell_id> kinds) {
@@ -64,7 +64,7 @@ int usage_dimension::place_of_name(name_kind kind, name_number number) {
 }
 
 const usage_dimension::known& usage_dimension::key_at(name_number client_key) {
-  static const known nothing{out, out, INT64_MIN};
+  static const known nothing{.place = out};
   if (client_key > most_names) {
     failed_ = make_error(errc::storage_corrupt, "roll-up");
     return nothing;
@@ -79,12 +79,40 @@ const usage_dimension::known& usage_dimension::key_at(name_number client_key) {
     one.place = out;
     return one;
   }
+  const int nobodys = place_of_text("");
   const auto* owner = owners_->owner_of(*id);
-  const auto name = [&](const user_id& user) { return by_ == usage_by::group ? owners_->group_of(user) : user; };
-  one.earlier = place_of_text("");
-  one.place = owner != nullptr ? place_of_text(name(owner->user)) : one.earlier;
-  one.since_ns = owner != nullptr ? unix_ns(owner->since) : INT64_MIN;
+  if (owner == nullptr) {
+    one.place = one.earlier = nobodys;
+    return one;
+  }
+  const auto since_ns = unix_ns(owner->since);
+  std::vector<stretch> all{{INT64_MIN, nobodys}};
+  if (by_ == usage_by::user) {
+    all.push_back({since_ns, place_of_text(owner->user)});
+  } else {
+    for (const auto& [group, since] : owners_->memberships_of(owner->user)) {
+      const auto begins = std::max(since_ns, since == moment::min() ? INT64_MIN : unix_ns(since));
+      if (all.back().since_ns == begins && all.size() > 1)
+        all.pop_back(); // it was another before the key was this person's
+      all.push_back({begins, place_of_text(group)});
+    }
+  }
+  std::reverse(all.begin(), all.end());
+  one.place = all[0].place;
+  one.since_ns = all[0].since_ns;
+  one.more = all.size() > 2;
+  one.earlier = one.more ? static_cast<int>(histories_.size()) : all[1].place;
+  if (one.more)
+    histories_.push_back(std::move(all));
   return one;
+}
+
+int usage_dimension::place_before(const known& one) const {
+  if (!one.more)
+    return one.earlier;
+  const auto& all = histories_[static_cast<std::size_t>(one.earlier)];
+  return std::find_if(all.begin() + 1, all.end() - 1, [this](const stretch& s) { return s.since_ns < ends_ns_; })
+    ->place;
 }
 
 int usage_dimension::place_of_number(std::uint32_t number) {
@@ -113,7 +141,7 @@ int usage_dimension::place_of(const cell_id& id) {
     case usage_by::user:
     case usage_by::group: {
       const auto& one = key_at(id.client_key);
-      return one.since_ns < ends_ns_ ? one.place : one.earlier;
+      return one.since_ns < ends_ns_ ? one.place : place_before(one);
     }
     case usage_by::model: return place_of_name(name_kind::model, id.model);
     case usage_by::alias: return place_of_name(name_kind::alias, id.alias);
@@ -137,7 +165,12 @@ bool usage_dimension::leaves_out_key(name_number client_key) {
   if (by_ != usage_by::user && by_ != usage_by::group)
     return false;
   const auto& one = key_at(client_key);
-  return one.place == out && one.earlier == out;
+  if (one.place != out)
+    return false;
+  if (!one.more)
+    return one.earlier == out;
+  const auto& all = histories_[static_cast<std::size_t>(one.earlier)];
+  return std::all_of(all.begin(), all.end(), [](const stretch& s) { return s.place == out; });
 }
 
 bool usage_dimension::leaves_out_account(name_number account) {

@@ -42,7 +42,7 @@ public:
       case told_by::owner: break;
     }
     const auto& one = key_at(client_key);
-    return one.since_ns < ends_ns_ ? one.place : one.earlier;
+    return one.since_ns < ends_ns_ ? one.place : place_before(one);
   }
   void take_kinds(std::span<const storage::cell_id> kinds);
   /// Whether go_to makes a difference within a node.
@@ -62,9 +62,15 @@ public:
 private:
   struct known {
     int place = unknown;
-    int earlier = out; ///< of a user or group: before the key had an owner
-    std::int64_t since_ns = INT64_MIN;
+    std::int64_t since_ns = INT64_MIN; ///< of a user or group: since when it has been the key's
+    int earlier = out;                 ///< and before that; with `more`: an index of histories_
+    bool more = false;                 ///< the owner was in other groups before
   };
+  struct stretch {
+    std::int64_t since_ns;
+    int place;
+  };
+  [[nodiscard]] int place_before(const known& one) const;
   static constexpr int out = -1, unknown = -2;
   enum class told_by { time, kind, key, owner, account };
   int place_of_text(const std::string& text);
@@ -79,7 +85,8 @@ private:
   const std::vector<std::string>* wanted_;
   const name_reader* names_;
   const ownership* owners_;
-  std::vector<known> known_; ///< by number
+  std::vector<known> known_;                    ///< by number
+  std::vector<std::vector<stretch>> histories_; ///< newest first, the last one from the beginning
   std::unordered_map<std::string, int> places_;
   std::vector<std::string> texts_;
   int here_ = out; ///< what all cells of the row have
@@ -108,7 +115,8 @@ public:
   /// owner is who had the key before that hour ended.
   void begin_row(const node_name& node, storage::granularity by, std::int32_t start);
   /// -1 where it is filtered out, or a text cannot be read, which failed() tells.
-  [[nodiscard]] std::int32_t group_of(storage::name_number client_key, storage::name_number account, std::uint32_t kind);
+  [[nodiscard]] std::int32_t group_of(storage::name_number client_key, storage::name_number account,
+                                      std::uint32_t kind);
   /// The row's kinds, by number.
   void take_kinds(std::span<const storage::cell_id> kinds);
   /// Whether it matters which row of a node the cells are of.

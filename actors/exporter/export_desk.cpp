@@ -70,7 +70,7 @@ caf::expected<export_plan> plan_export(const export_question& asked, moment now)
   auto zone = calendar::of(asked.zone.empty() ? "UTC" : asked.zone, asked.weeks_begin_on_sunday);
   if (!zone)
     return zone.error();
-  export_plan out{asked, *zone, INT64_MIN, INT64_MAX, now, 0};
+  export_plan out{asked, *zone, INT64_MIN, INT64_MAX, now, 0, {}};
   const auto words = "no time: RFC 3339, 2026-04-02, 30d, now, today, week, month or year";
   auto end = now;
   if (!asked.to.empty()) {

@@ -237,7 +237,11 @@ caf::error registry_book::draft::work(const change_user& what) {
     auto groups = tidy_groups(*what.groups);
     if (!groups)
       return groups.error();
-    who->groups = std::move(*groups);
+    if (who->groups != *groups) {
+      who->former.push_back({std::exchange(who->groups, std::move(*groups)), now_});
+      if (who->former.size() > user::most_former_groups)
+        who->former.erase(who->former.begin());
+    }
   }
   if (what.budgets) {
     if (auto failed = check_budgets(*what.budgets))

@@ -20,7 +20,7 @@ class AdminApi(unittest.TestCase):
             self.assertEqual(admin.ask("POST", "/api/v1/ledger/check")[0], 202)
             wait_until(lambda: admin.get("/api/v1/jobs/ledger-check")["state"] == "done", "it is compared")
             job = admin.get("/api/v1/jobs/ledger-check")
-            self.assertEqual((job["done"], job["total"], job["begin"]), (1, 1, "POST /api/v1/ledger/check"))
+            self.assertEqual((job["done"], job["begin"]), (job["total"], "POST /api/v1/ledger/check"))
             self.assertEqual(admin.ask("POST", "/api/v1/prices/reprice", {})[0], 202)
             wait_until(lambda: any(j["id"] == "reprice" and j["state"] == "done" for j in admin.get("/api/v1/jobs")["items"]),
                        "costs are worked out")

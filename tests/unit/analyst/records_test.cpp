@@ -87,6 +87,8 @@ void fill(world& w) {
   w.use(200, begin, end);
   w.use(30, end - std::chrono::milliseconds{3}, end); // very close together
   w.use(100, begin, end);
+  w.move_to("u-ada", {"team-b"}, begin + std::chrono::hours{30});
+  w.move_to("u-bob", {"team-a"}, begin + std::chrono::hours{60} + std::chrono::minutes{5});
 }
 
 } // namespace

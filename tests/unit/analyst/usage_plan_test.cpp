@@ -50,6 +50,25 @@ TEST_CASE("Days are read whole, hours at the edges, minutes where there are any"
                                 {granularity::minute, (day + 2) * 1440 + 180, (day + 2) * 1440 + 190}});
 }
 
+TEST_CASE("Where borders do not lie within them, rows of eight hours and of eight days are read") {
+  const auto hour = [](const char* t) { return static_cast<std::int32_t>(unix_ns(at(t)) / minute_ns / 60); };
+  auto question = asked("2026-01-02T16:00:00Z", "2026-01-04T16:00:00Z", usage_step::day);
+  question.by = {usage_by::model};
+  const auto third = hour("2026-01-02T16:00:00Z") / 8;
+  CHECK(must(planned(question, "Asia/Shanghai")).rows
+        == std::vector<row_run>{{granularity::eight_hours, third, third + 6}});
+  question = asked("2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z");
+  question.by = {usage_by::model, usage_by::key};
+  const auto day = hour("2026-01-01T00:00:00Z") / 24, eight = (day + 7) / 8;
+  const auto rows = std::vector<row_run>{{granularity::day, day, eight * 8},
+                                         {granularity::eight_days, eight, eight + 3},
+                                         {granularity::day, (eight + 3) * 8, day + 31}};
+  CHECK(must(planned(question, "UTC")).rows == rows);
+  CHECK(must(planned(question, "UTC", {.first_minute = INT32_MIN, .days_to_divide = {eight * 8 + 9}})).rows.size() == 6);
+  question.with_percentiles = true; // which eight days have none of
+  CHECK(must(planned(question, "UTC")).rows == std::vector<row_run>{{granularity::day, day, day + 31}});
+}
+
 TEST_CASE("A question that needs no keys reads rows without them") {
   auto question = asked("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z");
   const auto view = [&] { return must(planned(question, "UTC")).view_of(granularity::day); };
@@ -82,8 +101,8 @@ TEST_CASE("Rows cover the range once, and none lies across a border, whatever is
     question.step = static_cast<usage_step>(random() % 8);
     question.weeks_begin_on_sunday = random() % 2 == 0;
     question.compare = random() % 2 == 0;
-    for (const auto by : {usage_by::weekday, usage_by::hour})
-      if (random() % 3 == 0)
+    for (const auto by : {usage_by::weekday, usage_by::hour, usage_by::key, usage_by::model})
+      if (random() % 3 == 0 && question.by.size() < 2)
         question.by.push_back(by);
     plan_limits limits;
     limits.first_minute = static_cast<std::int32_t>(unix_ns(at("2026-03-20T00:00:00Z")) / minute_ns)
@@ -119,9 +138,11 @@ TEST_CASE("Rows cover the range once, and none lies across a border, whatever is
           const auto begin = row * width, end = begin + width;
           if (run.by == granularity::minute && begin < limits.first_minute)
             FAIL("a row by minute that is not there");
-          if (run.by == granularity::day
-              && std::binary_search(limits.days_to_divide.begin(), limits.days_to_divide.end(), row))
-            FAIL("a day that is to be divided");
+          for (auto day = storage::start_of(granularity::day, begin * minute_ns); day * 1440 < end; ++day)
+            if (width > 60 && std::binary_search(limits.days_to_divide.begin(), limits.days_to_divide.end(), day))
+              FAIL("a day that is to be divided");
+          if (!storage::is_kept(run.by, plan->view_of(run.by)) && run.by > granularity::day)
+            FAIL("rows that are not there");
           if (&runs == &plan->rows) {
             const auto border =
               std::upper_bound(plan->starts.begin(), plan->starts.end(), moment_of(begin * minute_ns));
@@ -131,10 +152,10 @@ TEST_CASE("Rows cover the range once, and none lies across a border, whatever is
           const auto by = [&](usage_by what) {
             return std::find(question.by.begin(), question.by.end(), what) != question.by.end();
           };
-          if (by(usage_by::hour) && run.by == granularity::day)
-            FAIL("a day for a question about hours");
+          if (by(usage_by::hour) && width > 60)
+            FAIL("more than an hour for a question about hours");
           // To the hour: where an hour lies across midnight, it counts to the day in which it begins.
-          if (by(usage_by::weekday) && run.by == granularity::day
+          if (by(usage_by::weekday) && width > 60
               && zone.hour_at(moment_of(begin * minute_ns)).weekday
                    != zone.hour_at(moment_of(((end - 1) - (end - 1) % 60) * minute_ns)).weekday)
             FAIL("a row of two weekdays");

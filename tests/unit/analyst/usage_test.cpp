@@ -133,6 +133,9 @@ void fill(world& w, const char* from, const char* to) {
   w.give(2, "u-bob", begin + (end - begin) / 2);
   w.use(250, begin + (end - begin) / 2, end);
   w.use(50, begin, end); // late ones
+  w.move_to("u-ada", {"team-b"}, begin + (end - begin) / 5 + std::chrono::minutes{10});
+  w.move_to("u-ada", {"nobodys", "team-a"}, begin + (end - begin) * 3 / 5 + std::chrono::minutes{40});
+  w.move_to("u-bob", {"team-a"}, begin + (end - begin) * 2 / 3);
 }
 
 usage_question random_question(world& w, const char* from, const char* to) {
@@ -180,6 +183,7 @@ void ask_much(const char* from, const char* to) {
     if (round == 120) { // records that come late, into rows that were asked for before
       w.use(40, at(from), at(to));
       w.give(3, "u-bob", at(from) + (at(to) - at(from)) / 4);
+      w.move_to("u-ada", {}, at(to) - std::chrono::minutes{90});
     }
     if (round % 30 == 29)
       w.use(1 + w.pick(3), at(from), at(to));
@@ -321,6 +325,35 @@ TEST_CASE("Who owned the key when it was used is who used it") {
   report = w.ask(question);
   REQUIRE(report.rows.size() == 1);
   CHECK(report.rows[0].of == std::vector<std::string>{"team-a"});
+}
+
+TEST_CASE("The group that somebody was in when the key was used is what used it") {
+  world w{5};
+  const auto begin = at("2026-03-22T00:00:00Z");
+  w.give(0, "u-bob", begin + std::chrono::hours{10});
+  w.use(400, begin, begin + std::chrono::hours{96});
+  usage_question question;
+  question.from = begin;
+  question.to = begin + std::chrono::hours{96};
+  question.by = {usage_by::group};
+  question.where[usage_by::key] = {w.id_of(0)};
+  const auto of = [&](const std::string& group) {
+    std::int64_t out = 0;
+    for (const auto& row : w.ask(question).rows)
+      if (row.of[0] == group)
+        out = static_cast<std::int64_t>(row.all.sums.requests);
+    return out;
+  };
+  const auto before = of("default"), nobodys = of("");
+  CHECK(before > 0);
+  w.move_to("u-bob", {"team-a"}, begin + std::chrono::hours{70} + std::chrono::minutes{20});
+  const auto moved = of("team-a");
+  CHECK(moved > 0);
+  CHECK(of("default") == before - moved);
+  w.move_to("u-bob", {}, begin + std::chrono::hours{96});
+  CHECK(of("team-a") == moved);
+  CHECK(of("default") == before - moved);
+  CHECK(of("") == nobodys);
 }
 
 TEST_CASE("Keys that work and people who have one, but used nothing, are named") {

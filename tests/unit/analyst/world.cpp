@@ -36,6 +36,7 @@ world::world(std::uint32_t seed)
     who.groups = {"nowhere", std::string(id) == "u-ada" ? "team-a" : "team-b"};
     who.state = user_state::active;
     first.users.push_back({{}, who});
+    people_[who.id] = who;
   }
   policy team;
   team.name = "team-a";
@@ -59,6 +60,19 @@ void world::give(int key, const user_id& owner, moment since) {
   must(store->commit({storage::test::entry_of(log_, entry)}, now));
   ++log_;
   owners_[what.id] = {owner, since};
+}
+
+void world::move_to(const user_id& who, std::vector<group_name> groups, moment since) {
+  auto& person = people_.at(who);
+  const auto before = person;
+  person.former.push_back({person.groups, since});
+  person.groups = std::move(groups);
+  registry_entry entry;
+  entry.position = log_ + 1;
+  entry.what = "user.change";
+  entry.users.push_back({before, person});
+  must(store->commit({storage::test::entry_of(log_, entry)}, now));
+  ++log_;
 }
 
 void world::use(std::size_t records, moment from, moment to) {
@@ -138,7 +152,16 @@ std::string world::value_of(const attempt& one, usage_by by, const std::string& 
     case usage_by::node: return one.node;
     case usage_by::key: return one.key;
     case usage_by::user: return owner();
-    case usage_by::group: return owner().empty() ? "" : owner() == "u-ada" ? "team-a" : "default";
+    case usage_by::group: {
+      if (owner().empty())
+        return "";
+      const auto& who = people_.at(owner());
+      auto groups = who.groups;
+      for (auto former = who.former.rbegin(); former != who.former.rend(); ++former)
+        if (unix_ns(former->until) >= full_hour(one.at.unix_ns) + hour_ns)
+          groups = former->groups;
+      return std::find(groups.begin(), groups.end(), "team-a") != groups.end() ? "team-a" : "default";
+    }
     case usage_by::model: return one.model;
     case usage_by::alias: return facts.alias;
     case usage_by::provider: return facts.provider;

@@ -41,6 +41,9 @@ public:
   /// Gives a key an owner from then on.
   void give(int key, const user_id& owner, moment since);
 
+  /// Puts somebody into these groups from then on; later than any move of before.
+  void move_to(const user_id& who, std::vector<group_name> groups, moment since);
+
   [[nodiscard]] usage_report ask(const usage_question& question) {
     return must(desk.answer(ask_usage{question, {}, {}}, now));
   }
@@ -70,6 +73,7 @@ private:
     moment since{};
   };
   std::map<key_id, owned> owners_;
+  std::map<user_id, user> people_;
   log_position log_ = 0;
 };
 

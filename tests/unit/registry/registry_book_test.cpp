@@ -197,6 +197,22 @@ TEST_CASE("Suspending a person suspends their keys, and only those come back wit
   CHECK(w.person() != ann); // the address is free again, for somebody new
 }
 
+TEST_CASE("Which groups somebody was in until when is kept, of very many changes the last ones") {
+  world w;
+  const auto ann = w.person("ann@example.com", {"first"});
+  CHECK(w.ask(change_user{.id = ann, .groups = std::vector<group_name>{"first"}}));
+  CHECK(w.book.find_user(ann)->former.empty());
+  const auto begun = w.now;
+  w.now += std::chrono::hours{1};
+  CHECK(w.ask(change_user{.id = ann, .groups = std::vector<group_name>{}}));
+  CHECK(w.book.find_user(ann)->former == std::vector<former_groups>{{{"first"}, begun + std::chrono::hours{1}}});
+  for (int i = 0; i < 200; ++i)
+    CHECK(w.ask(change_user{.id = ann, .groups = std::vector<group_name>{"g" + std::to_string(i)}}));
+  const auto& all = w.book.find_user(ann)->former;
+  CHECK(all.size() == user::most_former_groups);
+  CHECK(all.back().groups == std::vector<group_name>{"g198"});
+}
+
 TEST_CASE("The last active admin stays one, whoever asks; before the first there is none to keep") {
   world w;
   const auto ann = w.person();

@@ -175,4 +175,55 @@ TEST_CASE("A database of schema 1 is brought up: nothing is lost, all that is ne
   }
 }
 
+TEST_CASE("A database of schema 4 is brought up: rows of longer periods are made of those by hour, without records") {
+  const scratch_folder folder;
+  const auto how = small_settings(folder.path());
+  const auto rows = [&] {
+    std::map<std::string, std::string> out;
+    const auto db =
+      must(database::open_store({how.folder / "db", how.block_cache_bytes, how.write_buffer_bytes, nullptr}));
+    must(db->each(family::rollups, key_prefix<cells_key>(), {}, [&](std::string_view key, std::string_view row, bool&) {
+      out.emplace(key, row);
+      return caf::error{};
+    }));
+    return out;
+  };
+  {
+    const auto books = must_open(how);
+    for (const char* const node : {"alpha", "beta"})
+      for (int spread : {1, 977, 86'400}) { // over seconds, hours and weeks
+        auto groups = queued_groups(node, 1, 40);
+        std::int64_t n = 0;
+        for (auto& group : groups)
+          for (auto& one : group.details) {
+            one.at.unix_ns += ++n * spread * 1'000'000'000;
+            one.id.bytes[3] = static_cast<std::uint8_t>(spread);
+          }
+        must_commit(*books, decoded(node, groups));
+      }
+    must(books->verify());
+  }
+  const auto before = rows();
+  {
+    const auto db =
+      must(database::open_store({how.folder / "db", how.block_cache_bytes, how.write_buffer_bytes, nullptr}));
+    rocksdb::WriteBatch batch;
+    for (const auto& [key, row] : before) {
+      cells_key of;
+      REQUIRE(decode_key(key, of));
+      if (of.by >= 2)
+        batch.Delete(db->handle(family::rollups), key);
+    }
+    // Rows of then that there are no more, and one that has another meaning now.
+    for (const auto& key : {cells_key{1, 1, 0, 1, 7, 490'896}, cells_key{2, 1, 0, 1, 0, 20'454}, cells_key{2, 3, 0, 1, 0, 20'454}})
+      batch.Put(db->handle(family::rollups), encode_key(key), encode(sums_row{{{}, {7, {}, {}, 0, 0, 0, 0, 0}}}, cell_view::keys));
+    batch.Put(db->handle(family::meta), encode_key(schema_key{}), encode_number(4));
+    must(db->write(batch, true));
+  }
+  must(must_open(how)->verify());
+  const auto after = rows();
+  CHECK(after.size() == before.size());
+  CHECK(after == before);
+}
+
 } // namespace keyportal::storage::test

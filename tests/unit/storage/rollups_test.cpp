@@ -105,7 +105,7 @@ TEST_CASE("Every view and every period adds up to the same, whatever the order i
       books = must_open(small_settings(folder.path()));
     }
   }
-  for (const auto by : {granularity::hour, granularity::day})
+  for (const auto by : {granularity::hour, granularity::day, granularity::eight_hours, granularity::eight_days})
     for (const auto view : {cell_view::kinds, cell_view::keys, cell_view::accounts, cell_view::all}) {
       std::int64_t requests = 0;
       std::int64_t counted = 0;
@@ -160,6 +160,71 @@ TEST_CASE("Only the keys asked for are read") {
   CHECK(met == 1);
 }
 
+TEST_CASE("A key that comes later is found by a question that was asked before") {
+  const scratch_folder folder;
+  const auto books = must_open(small_settings(folder.path()));
+  must_commit(*books, polled("alpha", {one_record("sk-1", "m1", 0), one_record("sk-1", "m1", 90'000)}));
+  const auto wanted = books->id_of_key("sk-2");
+  const lead_filter only = [&](name_number lead) {
+    return must(books->read()->text(name_kind::client_key, lead)) == wanted;
+  };
+  const lead_filter model = [&](name_number name) { return must(books->read()->text(name_kind::model, name)) == "m2"; };
+  const auto count = [&](granularity by, cell_view view) {
+    std::int64_t requests = 0;
+    ledger::cell_question what{by, view, INT32_MIN, INT32_MAX, &only};
+    what.models = &model;
+    must(books->read()->sums("alpha", what,
+                             [&](std::int32_t, const cell_id&, const cell_sums& sums) { requests += sums.requests; }));
+    return requests;
+  };
+  for (const std::int64_t all : {0, 1, 2}) {
+    CHECK(count(granularity::day, cell_view::key_totals) == all);
+    CHECK(count(granularity::hour, cell_view::keys) == all);
+    must_commit(*books, polled("alpha", {one_record("sk-2", "m2", 10 + all)}));
+  }
+}
+
+TEST_CASE("Eight days that are not what their days come to are found, told and mended") {
+  const scratch_folder folder;
+  const auto how = small_settings(folder.path());
+  const auto day = new_year_hour / 24, eight = (day + 7) / 8;
+  const std::int64_t begin = std::int64_t{eight * 8 - day} * 86'400; // seconds
+  {
+    const auto books = must_open(how);
+    must_commit(*books, polled("alpha", {one_record("sk-1", "m1", begin + 90'000), one_record("sk-1", "m1", begin + 5),
+                                         one_record("sk-2", "m1", begin + 800'000)}));
+    must(books->verify());
+    CHECK(cells_of(*books, granularity::eight_days, cell_view::keys, eight, eight + 2).size() == 2);
+    // What comes late is in them, too.
+    must_commit(*books, polled("alpha", {one_record("sk-2", "m1", begin + 100'000)}));
+    CHECK(cells_of(*books, granularity::eight_days, cell_view::keys, eight, eight + 1).size() == 2);
+    must(books->verify());
+  }
+  const auto row = encode_key(cells_key{4, 1, 0, 1, 0, eight});
+  for (const bool drop : {true, false}) {
+    {
+      const auto db =
+        must(database::open_store({how.folder / "db", how.block_cache_bytes, how.write_buffer_bytes, nullptr}));
+      rocksdb::WriteBatch batch;
+      REQUIRE(must(db->get(family::rollups, row)));
+      if (drop)
+        batch.Delete(db->handle(family::rollups), row);
+      else
+        batch.Put(db->handle(family::rollups), row,
+                  encode(sums_row{{{}, {7, {}, {}, 0, 0, 0, 0, 0}}}, cell_view::keys));
+      must(db->write(batch, true));
+    }
+    const auto books = must_open(how);
+    CHECK(code_of(books->verify()) == errc::storage_corrupt);
+    std::uint64_t wrong = 0;
+    for (const auto& one : must(books->days_of_rollups()))
+      wrong += must(books->check_rollups(one));
+    CHECK(wrong == 1);
+    CHECK(must(books->mend_rollups({"alpha", eight * 8})) == 1);
+    must(books->verify());
+  }
+}
+
 TEST_CASE("Roll-ups by minute are of the last two days only") {
   const scratch_folder folder;
   const auto books = must_open(small_settings(folder.path()));
@@ -191,11 +256,11 @@ TEST_CASE("Roll-ups that are not what the records come to are found, told and me
     const auto db =
       must(database::open_store({how.folder / "db", how.block_cache_bytes, how.write_buffer_bytes, nullptr}));
     rocksdb::WriteBatch batch;
-    const auto hour_row = encode_key(cells_key{1, 1, 0, 1, 0, new_year_hour});
+    const auto hour_row = encode_key(cells_key{1, 0, 0, 1, 0, new_year_hour});
     REQUIRE(must(db->get(family::rollups, hour_row)));
     batch.Delete(db->handle(family::rollups), hour_row);
-    batch.Put(db->handle(family::rollups), encode_key(cells_key{1, 1, 0, 1, 0, new_year_hour + 5}),
-              encode(sums_row{{{}, {7, {}, {}, 0, 0, 0, 0, 0}}}, cell_view::keys));
+    batch.Put(db->handle(family::rollups), encode_key(cells_key{1, 0, 0, 1, 0, new_year_hour + 5}),
+              encode(sums_row{{{}, {7, {}, {}, 0, 0, 0, 0, 0}}}, cell_view::kinds));
     must(db->write(batch, true));
   }
   const auto books = must_open(how);

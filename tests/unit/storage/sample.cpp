@@ -147,6 +147,7 @@ user numbered_user(std::uint64_t number, std::uint64_t form) {
   if (form % 2 == 1) {
     out.budgets = {{budget_unit::tokens, budget_window::month, static_cast<std::int64_t>(form) * 1000}};
     out.told = {{out.budgets[0], at_seconds(7), 80}};
+    out.former = {{{}, at_seconds(1)}, {{"team-a", "team-b"}, at_seconds(2)}};
   }
   out.created_at = at_seconds(static_cast<std::int64_t>(number));
   out.changed_at = at_seconds(static_cast<std::int64_t>(number + form));
