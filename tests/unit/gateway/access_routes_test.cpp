@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "gateway/gateway.hpp"
+#include "gateway/routes.hpp"
 #include "messages/registry_json.hpp"
 #include "tests/support/fixture.hpp"
 #include "tests/unit/gateway/directory.hpp"
