@@ -187,7 +187,8 @@ shared_actors spawn_shared(caf::actor_system& system, const surroundings& around
     spawn_analyst(system, own_thread,
                   {.zone = zone.empty() ? calendar::zone_of_this_machine() : zone, .now = around.now}, around.store);
   export_limits exports;
-  exports.scratch = around.configured.data_dir; // as large as what is exported; the system's folder for such may be in memory
+  exports.scratch =
+    around.configured.data_dir; // as large as what is exported; the system's folder for such may be in memory
   a.exporter = spawn_exporter(system, own_thread, around.now, around.store, *around.numbers, std::move(exports));
   a.backups = spawn_backup_keeper(system, own_thread, backups_of(around), a.ledger, around.store, *around.numbers);
   a.retention =

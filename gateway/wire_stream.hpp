@@ -1,12 +1,14 @@
 // A connection that may or may not be encrypted, for Boost.Beast. For http_session.cpp and ws_session.cpp only.
 #pragma once
 
+#include <algorithm>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/beast/core.hpp>
-#include <boost/beast/ssl/ssl_stream.hpp>
 #include <boost/beast/websocket/ssl.hpp>
 #include <boost/beast/websocket/teardown.hpp>
 #include <openssl/ssl.h>
@@ -17,7 +19,7 @@ namespace keyportal::gateway {
 class wire_stream {
 public:
   using plain = boost::beast::tcp_stream;
-  using encrypted = boost::beast::ssl_stream<plain>;
+  using encrypted = boost::asio::ssl::stream<plain>;
   using executor_type = plain::executor_type;
   using next_layer_type = plain;
 
@@ -72,7 +74,7 @@ public:
   template <class Buffers, class Handler>
   void async_write_some(const Buffers& from, Handler&& handler) {
     if (auto* const tls = std::get_if<encrypted>(&of_))
-      tls->async_write_some(from, std::forward<Handler>(handler));
+      tls->async_write_some(in_one(from), std::forward<Handler>(handler));
     else
       std::get<plain>(of_).async_write_some(from, std::forward<Handler>(handler));
   }
@@ -89,7 +91,27 @@ public:
   }
 
 private:
+  static constexpr std::size_t record_bytes = 16 << 10; ///< as much as TLS sends in one
+
+  /// What fits into one record: a head and its body are not sent apart. (Beast's ssl_stream would do that, but takes an
+  /// empty buffer in front, which is what is left of a head, for the end of all.)
+  template <class Buffers>
+  boost::asio::const_buffer in_one(const Buffers& from) {
+    boost::asio::const_buffer first;
+    const auto end = boost::asio::buffer_sequence_end(from);
+    std::size_t parts = 0;
+    for (auto at = boost::asio::buffer_sequence_begin(from); at != end; ++at)
+      if (const boost::asio::const_buffer one(*at); one.size() > 0 && ++parts == 1)
+        first = one;
+    if (parts < 2 || first.size() >= record_bytes)
+      return first;
+    joined_.resize(std::min(record_bytes, boost::asio::buffer_size(from)));
+    boost::asio::buffer_copy(boost::asio::buffer(joined_), from);
+    return boost::asio::buffer(joined_);
+  }
+
   std::variant<plain, encrypted> of_;
+  std::vector<char> joined_; ///< while it is written
 };
 
 } // namespace keyportal::gateway

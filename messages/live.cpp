@@ -34,8 +34,8 @@ live_frame_ptr make_frame(const nlohmann::json& content, sequence position, std:
   auto out = std::make_shared<live_frame>();
   out->text = dump(content);
   // A browser keeps the id of the last one and asks on from there (Last-Event-ID).
-  out->event_text = position == 0 ? fmt::format("data: {}\n\n", out->text)
-                                  : fmt::format("id: {}\ndata: {}\n\n", position, out->text);
+  out->event_text =
+    position == 0 ? fmt::format("data: {}\n\n", out->text) : fmt::format("id: {}\ndata: {}\n\n", position, out->text);
   out->position = position;
   out->replaces = std::move(replaces);
   return out;

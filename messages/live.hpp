@@ -62,8 +62,9 @@ nlohmann::json to_json(topic_set topics);
 struct live_frame {
   std::string text;       ///< a JSON object, without a line's end in it
   std::string event_text; ///< the same as Server-Sent Events have it
-  sequence position = 0;  ///< with it the listener has been told all of his events up to here; 0: says nothing about that
-  std::string replaces;   ///< goes in the place of an older one of that name that still waits; empty: of none
+  sequence position =
+    0;                  ///< with it the listener has been told all of his events up to here; 0: says nothing about that
+  std::string replaces; ///< goes in the place of an older one of that name that still waits; empty: of none
 };
 using live_frame_ptr = std::shared_ptr<const live_frame>;
 live_frame_ptr make_frame(const nlohmann::json& content, sequence position = 0, std::string replaces = {});

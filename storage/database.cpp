@@ -74,7 +74,10 @@ rocksdb::ColumnFamilyOptions family_options(family which, const database_setup& 
     case family::meta: break;
     // No hints where ranges are deleted (roll-ups, records, arrivals): RocksDB 7.8 keeps one hint for the list of rows and
     // that of ranges, and writes into the wrong one.
-    case family::rollups: options.merge_operator = make_cell_merger(); break;
+    case family::rollups:
+      options.merge_operator = make_cell_merger();
+      table.block_size = std::size_t{32} << 10; // read by the run
+      break;
     case family::registry:
       options.memtable_insert_with_hint_prefix_extractor.reset(rocksdb::NewFixedPrefixTransform(1));
       break;

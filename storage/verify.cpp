@@ -73,8 +73,7 @@ caf::error check_arrivals(const database& db, const view& as_of, const names& di
         return differs(fmt::format("arrivals up to {} are out of place", of.last));
       before = of.last;
       const auto at = first.find(row.node);
-      if (auto missing =
-            read_records(finder, row.node, at == first.end() ? INT64_MIN : at->second, row.records, found))
+      if (auto missing = read_records(finder, row.node, at == first.end() ? INT64_MIN : at->second, row.records, found))
         return missing;
       items += found.size();
       const auto extras = extras_of(of, row, dictionary.seal());

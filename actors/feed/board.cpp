@@ -54,18 +54,18 @@ live_frame_ptr board::usage_frame(const node_overview& node, moment now) const {
     today.add(n.today);
   }
   return make_frame(frame("usage_update", {{"node", node.condition.node},
-                                     {"totals", to_json(node.sums)},
-                                     {"today", to_json(node.today)},
-                                     {"position", overview_.position},
-                                     {"at", to_rfc3339_ms(now)},
-                                     // all nodes together, under the names that pages of the original portal know
-                                     {"total_tokens", all.tokens.total},
-                                     {"total_requests", all.requests},
-                                     {"today_tokens", today.tokens.total},
-                                     {"today_requests", today.requests},
-                                     {"success_count", all.ok},
-                                     {"failure_count", all.failed},
-                                     {"timestamp", to_rfc3339_ms(now)}}),
+                                           {"totals", to_json(node.sums)},
+                                           {"today", to_json(node.today)},
+                                           {"position", overview_.position},
+                                           {"at", to_rfc3339_ms(now)},
+                                           // all nodes together, under the names that pages of the original portal know
+                                           {"total_tokens", all.tokens.total},
+                                           {"total_requests", all.requests},
+                                           {"today_tokens", today.tokens.total},
+                                           {"today_requests", today.requests},
+                                           {"success_count", all.ok},
+                                           {"failure_count", all.failed},
+                                           {"timestamp", to_rfc3339_ms(now)}}),
                     overview_.position, "usage_update " + node.condition.node);
 }
 

@@ -131,7 +131,9 @@ struct feed_core {
           if (page.more && !ids.empty())
             ask_keys(user, ids.back());
         },
-        [user](const caf::error& error) { log::warn("feed", "keys", "the keys of {} are not known: {}", user, render(error)); });
+        [user](const caf::error& error) {
+          log::warn("feed", "keys", "the keys of {} are not known: {}", user, render(error));
+        });
   }
 
   void pass(own_usage::news news) {
@@ -173,8 +175,7 @@ struct feed_core {
       return;
     look_at<ledger_check>("ledger_check", peers.checker, read_ledger_check{}, [](const auto& s) { return s.running; });
     look_at<reprice_state>("reprice", peers.ledger, read_reprice{}, [](const auto& s) { return s.running; });
-    look_at<backup_state>("backup", peers.backups, read_backup_state{},
-                          [](const auto& s) { return !s.doing.empty(); });
+    look_at<backup_state>("backup", peers.backups, read_backup_state{}, [](const auto& s) { return !s.doing.empty(); });
     look_at<retention_state>("retention", peers.retention, read_retention_state{},
                              [](const auto& s) { return s.running; });
     self->delayed_send(self, jobs_pause, jobs_tick{});

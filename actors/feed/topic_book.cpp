@@ -119,8 +119,7 @@ bool topic_book::subscribe(const live_subscribe& m) {
 bool topic_book::begin(client& c, std::optional<sequence> after) {
   if (after)
     c.cursor = *after;
-  c.who->give(
-    make_frame({{"type", "subscribed"}, {"topics", to_json(c.topics)}, {"position", c.cursor}}));
+  c.who->give(make_frame({{"type", "subscribed"}, {"topics", to_json(c.topics)}, {"position", c.cursor}}));
   if (c.behind && !after)
     return false; // on his way already
   c.behind = true;

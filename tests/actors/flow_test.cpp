@@ -145,19 +145,19 @@ struct bench {
     auto it = std::make_shared<board>(
       nodes, [](moment t) { return std::chrono::floor<std::chrono::days>(t); },
       [](const node_name&, moment) { return totals{}; }, wall);
-    const auto feed = spawn_feed(system,
-                                 {.now_board = it,
-                                  .now = now,
-                                  .midnight = [](moment t) { return std::chrono::floor<std::chrono::days>(t); },
-                                  .position = store->state().last,
-                                  .stored =
-                                    [this](sequence after, std::uint32_t limit) -> caf::expected<stored_events> {
-                                    auto page = store->events(after, limit);
-                                    if (!page)
-                                      return page.error();
-                                    return stored_events{std::move(page->events), page->horizon, page->last};
-                                  }},
-                                 {});
+    const auto feed =
+      spawn_feed(system,
+                 {.now_board = it,
+                  .now = now,
+                  .midnight = [](moment t) { return std::chrono::floor<std::chrono::days>(t); },
+                  .position = store->state().last,
+                  .stored = [this](sequence after, std::uint32_t limit) -> caf::expected<stored_events> {
+                    auto page = store->events(after, limit);
+                    if (!page)
+                      return page.error();
+                    return stored_events{std::move(page->events), page->horizon, page->last};
+                  }},
+                 {});
     feed_ = feed;
     live_person person;
     person.may = {live_topic::all, live_topic::nodes};

@@ -106,10 +106,11 @@ private:
     setsockopt(c.socket, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
     if (c.socket < 0 || ::connect(c.socket, reinterpret_cast<sockaddr*>(&to), sizeof to) != 0)
       stop(fmt::format("client {}: {}", index, std::strerror(errno)));
-    const auto request = fmt::format("GET /ws?topics=nodes HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                                     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
-                                     "Authorization: Bearer {}\r\n\r\n",
-                                     how_.port, how_.token);
+    const auto request =
+      fmt::format("GET /ws?topics=nodes HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                  "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+                  "Authorization: Bearer {}\r\n\r\n",
+                  how_.port, how_.token);
     if (::send(c.socket, request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size()))
       stop("the request was not taken");
     epoll_event wanted{};
@@ -146,8 +147,7 @@ private:
       c.in.erase(0, end + 4);
     }
     std::string_view rest = c.in;
-    while (take_frame(c, rest)) {
-    }
+    while (take_frame(c, rest)) {}
     c.in = std::string(rest);
     if (c.in.empty())
       c.in.shrink_to_fit();
@@ -195,12 +195,12 @@ private:
       return;
     const auto at = text.find(R"("position":)");
     const auto position = std::string(text.substr(at + 11, text.find_first_of(",}", at) - at - 11));
-    auto& update = updates_[position];
+    auto& of = updates_[position];
     const auto now = clock_type::now();
-    if (update.clients == 0)
-      update.first = now;
-    if (++update.clients == clients_.size())
-      rounds_.push_back(ms_between(update.first, now));
+    if (of.clients == 0)
+      of.first = now;
+    if (++of.clients == clients_.size())
+      rounds_.push_back(ms_between(of.first, now));
   }
 
   struct update {

@@ -1,4 +1,5 @@
 """TLS of the gateway's own: sign-in over it, a certificate that changes while connections stay, and what is refused."""
+import json
 import os
 import re
 import socket
@@ -71,7 +72,8 @@ class Tls(unittest.TestCase):
     def test_people_sign_in_over_tls_with_cookies_that_stay_on_it(self):
         with Place() as place:
             certificate, key = make(place.folder, "one")
-            portal = place.portal(place.stand_in(), settings=settings(certificate, key))
+            sim = place.stand_in()
+            portal = place.portal(sim, settings=settings(certificate, key))
             self.assertTrue(portal.url.startswith("https://"))
             admin = first_admin(portal)
             self.assertIn("__Host-keyportal", admin.cookies)
@@ -90,6 +92,16 @@ class Tls(unittest.TestCase):
             self.assertEqual(kept.ask("/healthz")[0], 200)
             self.assertFalse(kept.socket.session and kept.socket.session.has_ticket)
             kept.close()
+            # What is larger than a record comes whole: in one answer, in pieces, and as a body of ours.
+            document = call(portal.url + "/openapi.json")[2]
+            self.assertEqual(json.loads(document)["openapi"][:3], "3.1")
+            self.assertGreater(len(document), 100_000)
+            sim.record(500)
+            wait_until(lambda: portal.requests() == 500, "all is taken over")
+            status, rows = admin.ask("GET", "/api/v1/exports/records?format=csv")
+            self.assertEqual((status, len(rows.splitlines())), (200, 501))
+            status, told = admin.ask("POST", "/api/v1/prices/preview", {"format": "litellm", "list": " " * 200_000})
+            self.assertEqual((status, told["code"]), (400, "file_malformed"))
             # Our own command line knows the key, whatever its certificate says; also that one came from here.
             self.assertIn("default", portal.command("status")[1])
             self.assertEqual(portal.command("users", "list")[0], 0)

@@ -58,8 +58,8 @@ TEST_CASE("What a key used today is asked once, and what comes meanwhile is neit
   const auto question = news.questions[0].second;
   CHECK(question.from == midnight);
   CHECK(question.where.at(usage_by::user) == std::vector<std::string>{"ann"});
-  CHECK(b.use("k1", 7).questions.empty());  // 12
-  CHECK(b.use("k1", 100).frames.empty());   // 13
+  CHECK(b.use("k1", 7).questions.empty());         // 12
+  CHECK(b.use("k1", 100).frames.empty());          // 13
   const auto had = bench::report(12, "k1", 4, 50); // the first two are in it
   news = b.it.answer("ann", question.from, &had, now);
   REQUIRE(news.frames.size() == 1);
@@ -130,6 +130,7 @@ TEST_CASE("Long work is told while it is under way, when something changed, and 
   CHECK(b.on("backup", true, {{"done", 2}}));
   const auto end = b.on("backup", false, {{"done", 2}});
   REQUIRE(end);
-  CHECK(json::parse(end->text) == json{{"type", "job"}, {"job", "backup"}, {"running", false}, {"state", {{"done", 2}}}});
+  CHECK(json::parse(end->text)
+        == json{{"type", "job"}, {"job", "backup"}, {"running", false}, {"state", {{"done", 2}}}});
   CHECK_FALSE(b.on("backup", false, {{"done", 3}}));
 }

@@ -75,7 +75,9 @@ struct ear : live_listener {
 struct bench {
   shelf store;
   topic_book book{0, [this](sequence after, std::uint32_t limit) { return store.read(after, limit); },
-                  [] { return make_frame({{"type", "overview"}}); }};
+                  [] {
+                    return make_frame({{"type", "overview"}});
+                  }};
 
   std::shared_ptr<ear> join(live_person person, std::vector<std::string> topics = {},
                             std::optional<sequence> after = {}) {
@@ -141,7 +143,11 @@ TEST_CASE("A topic that one has no right to is refused by name, and the others a
   bench b;
   const auto ann = b.join(person("ann"), {"all", "own", "weather", "jobs"});
   REQUIRE(ann->heard.size() == 5);
-  CHECK(ann->heard[0] == json{{"type", "refused"}, {"topic", "all"}, {"code", "right_missing"}, {"title", row_of(errc::right_missing).sentence}});
+  CHECK(ann->heard[0]
+        == json{{"type", "refused"},
+                {"topic", "all"},
+                {"code", "right_missing"},
+                {"title", row_of(errc::right_missing).sentence}});
   CHECK(ann->heard[1]["code"] == "bad_request");
   CHECK(ann->heard[2]["topic"] == "jobs");
   CHECK(ann->heard[3]["topics"] == json{"own"});
@@ -271,8 +277,7 @@ TEST_CASE("However often a client goes and comes, what it collected is what happ
       case 5:
         if (client && client->wants_room) {
           client->wants_room = false;
-          while (b.book.room(client)) {
-          }
+          while (b.book.room(client)) {}
         }
         break;
       case 6:
@@ -287,8 +292,7 @@ TEST_CASE("However often a client goes and comes, what it collected is what happ
         } else if (!client && below(20) == 0) {
           client = std::make_shared<ear>();
           if (b.book.join({client, person("ann"), {"own"}, true, at}))
-            while (b.book.room(client)) {
-            }
+            while (b.book.room(client)) {}
         }
     }
   }

@@ -41,13 +41,13 @@ struct damaged_ledger {
       const auto db = must(
         storage::database::open_store({how.folder / "db", how.block_cache_bytes, how.write_buffer_bytes, nullptr}));
       const auto hour = storage::start_of(storage::granularity::hour, new_year_ns);
-      const auto key = [&](std::int32_t start) { return encode_key(storage::cells_key{1, 1, 0, 1, 0, start}); };
+      const auto key = [&](std::int32_t start) { return encode_key(storage::cells_key{1, 0, 0, 1, 0, start}); };
       rocksdb::WriteBatch batch;
       batch.Delete(db->handle(storage::family::rollups), key(hour));
       storage::cell_sums sums;
       sums.requests = 7;
       batch.Put(db->handle(storage::family::rollups), key(hour + 5),
-                encode(storage::sums_row{{{}, sums}}, storage::cell_view::keys));
+                encode(storage::sums_row{{{}, sums}}, storage::cell_view::kinds));
       must(db->write(batch, true));
     }
     store = must_open(how);

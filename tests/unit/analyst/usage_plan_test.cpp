@@ -64,7 +64,7 @@ TEST_CASE("Where borders do not lie within them, rows of eight hours and of eigh
                                          {granularity::eight_days, eight, eight + 3},
                                          {granularity::day, (eight + 3) * 8, day + 31}};
   CHECK(must(planned(question, "UTC")).rows == rows);
-  CHECK(must(planned(question, "UTC", {.first_minute = INT32_MIN, .days_to_divide = {eight * 8 + 9}})).rows.size() == 6);
+  CHECK(must(planned(question, "UTC", {.first_minute = INT32_MIN, .days_to_divide = {eight * 8 + 9}})).rows.size() == 7);
   question.with_percentiles = true; // which eight days have none of
   CHECK(must(planned(question, "UTC")).rows == std::vector<row_run>{{granularity::day, day, day + 31}});
 }

@@ -237,7 +237,6 @@ TEST_CASE_METHOD(scene, "each question goes to the actor that knows") {
   CHECK(get("/api/v1/nodes/cpa-1/snapshots/3").body().at("id") == 3);
   CHECK(get("/api/v1/nodes/cpa-1/snapshots/now/export").body().at("version") == 1);
   CHECK(*get("/metrics").answer->body == "up 1\n");
-  CHECK(get("/ws").body().at("type") == "overview");
   CHECK(get("/").answer->content_type == "text/html; charset=utf-8");
 }
 

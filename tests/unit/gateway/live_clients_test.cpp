@@ -121,9 +121,9 @@ TEST_CASE("what is asked for in a message") {
     REQUIRE(nothing);
     CHECK_FALSE(*nothing);
   }
-  for (const char* wrong : {R"({"type":"subscribe"})", R"({"type":"subscribe","topics":"own"})",
-                            R"({"type":"subscribe","topics":[7]})", R"({"type":"subscribe","topics":[],"after":-1})",
-                            R"({"type":"subscribe","topics":[],"after":"1"})"}) {
+  for (const char* wrong :
+       {R"({"type":"subscribe"})", R"({"type":"subscribe","topics":"own"})", R"({"type":"subscribe","topics":[7]})",
+        R"({"type":"subscribe","topics":[],"after":-1})", R"({"type":"subscribe","topics":[],"after":"1"})"}) {
     CAPTURE(wrong);
     CHECK_FALSE(read_live_message(wrong));
   }

@@ -237,8 +237,9 @@ TEST_CASE("A value comes back from its bytes and from nothing shorter, longer or
     for (const auto seq : {sequence{0}, sequence{255}, sequence{256}, sequence{1} << 40, UINT64_MAX})
       for (const auto cost : {std::int64_t{0}, std::int64_t{7}, std::int64_t{70}, std::int64_t{-7'000}, highest, lowest,
                               highest / 1000 * 1000, std::int64_t{700'000}})
-        check_value(record_value{seq, 300, 2, 3, 4, 480, false, 5, tokens, facts_value{1, 2, 3, 4, 200, parts, 5, 6}, cost},
-                    equal);
+        check_value(
+          record_value{seq, 300, 2, 3, 4, 480, false, 5, tokens, facts_value{1, 2, 3, 4, 200, parts, 5, 6}, cost},
+          equal);
   check_value(arrivals_value{3, {{5, -5}, {6, highest}, {UINT64_MAX, lowest}}, "sealed"}, equal);
   check_value(outbox_value{event_kind::usage, {{5, 5}, {7, 300}, {UINT64_MAX - 1, UINT64_MAX}}, 0, 0, {}, {}}, equal);
   check_value(outbox_value{event_kind::gap, {}, 4, lowest, "{\"a\":1}", {}}, equal);

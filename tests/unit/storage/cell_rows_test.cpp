@@ -13,8 +13,9 @@
 namespace keyportal::storage::test {
 namespace {
 
-constexpr cell_view all_views[] = {cell_view::kinds, cell_view::keys,       cell_view::accounts,       cell_view::all,
-                                   cell_view::total, cell_view::key_totals, cell_view::account_totals, cell_view::key_hours};
+constexpr cell_view all_views[] = {
+  cell_view::kinds, cell_view::keys,       cell_view::accounts,       cell_view::all,
+  cell_view::total, cell_view::key_totals, cell_view::account_totals, cell_view::key_hours};
 
 /// Mostly of everyday size, sometimes at the ends of what is possible.
 std::int64_t amount(std::mt19937_64& random) {
@@ -57,7 +58,9 @@ cell_distributions random_distributions(std::mt19937_64& random) {
   cell_distributions out;
   switch (random() % 6) { // each has a form of its own
     case 0: add(out.latency, static_cast<std::uint16_t>(random() % 600), 1); return out;
-    case 1: add(out.latency, static_cast<std::uint16_t>(random() % 600), static_cast<std::int64_t>(random() % 9000)); break;
+    case 1:
+      add(out.latency, static_cast<std::uint16_t>(random() % 600), static_cast<std::int64_t>(random() % 9000));
+      break;
     case 2:
       for (std::uint16_t bin = 100; bin < 200; ++bin)
         add(out.latency, bin, static_cast<std::int64_t>(1 + random() % 30));
@@ -146,7 +149,8 @@ TEST_CASE("Rows of cells come back as they were, and only the leads and kinds th
 /// Some of the cells, where it says.
 class some_places : public cell_places {
 public:
-  some_places(cell_view view, std::function<std::int32_t(const cell_id&)> place) : view_(view), place_(std::move(place)) {}
+  some_places(cell_view view, std::function<std::int32_t(const cell_id&)> place)
+    : view_(view), place_(std::move(place)) {}
   void begin_row(std::span<const cell_id> kinds) override { kinds_.assign(kinds.begin(), kinds.end()); }
   std::int32_t place_of(name_number lead, name_number second, std::uint32_t kind) override {
     auto id = kinds_.at(kind);
@@ -186,11 +190,13 @@ TEST_CASE("Rows that are added up come to what their cells do") {
       std::vector<added_bins> added_up;
       some_places where{view, place};
       const auto is_wanted = [&](const cell_id& id) {
-        return (leads == nullptr || (*leads)(lead_of(id, view))) && (kinds == nullptr || (*kinds)(id)) && place(id) >= 0;
+        return (leads == nullptr || (*leads)(lead_of(id, view))) && (kinds == nullptr || (*kinds)(id))
+               && place(id) >= 0;
       };
       for (int rows = 0; rows < 3; ++rows) {
         const auto row = random_row<cell_sums>(random, view, cells, [&] { return random_sums(random); });
-        const auto timed = random_row<cell_distributions>(random, view, cells, [&] { return random_distributions(random); });
+        const auto timed =
+          random_row<cell_distributions>(random, view, cells, [&] { return random_distributions(random); });
         REQUIRE(adder.add_sums(encode(row, view), view, leads, kinds, where, added));
         REQUIRE(adder.add_bins(encode(timed, view), view, leads, kinds, where, added_up));
         for (const auto& [id, what] : row)

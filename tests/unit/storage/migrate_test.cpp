@@ -215,8 +215,10 @@ TEST_CASE("A database of schema 4 is brought up: rows of longer periods are made
         batch.Delete(db->handle(family::rollups), key);
     }
     // Rows of then that there are no more, and one that has another meaning now.
-    for (const auto& key : {cells_key{1, 1, 0, 1, 7, 490'896}, cells_key{2, 1, 0, 1, 0, 20'454}, cells_key{2, 3, 0, 1, 0, 20'454}})
-      batch.Put(db->handle(family::rollups), encode_key(key), encode(sums_row{{{}, {7, {}, {}, 0, 0, 0, 0, 0}}}, cell_view::keys));
+    for (const auto& key :
+         {cells_key{1, 1, 0, 1, 7, 490'896}, cells_key{2, 1, 0, 1, 0, 20'454}, cells_key{2, 3, 0, 1, 0, 20'454}})
+      batch.Put(db->handle(family::rollups), encode_key(key),
+                encode(sums_row{{{}, {7, {}, {}, 0, 0, 0, 0, 0}}}, cell_view::keys));
     batch.Put(db->handle(family::meta), encode_key(schema_key{}), encode_number(4));
     must(db->write(batch, true));
   }
