@@ -28,15 +28,16 @@ complain() {
 complain format "$(clang-format --style=file:.ci/clang-format --dry-run -Werror "${sources[@]}" 2>&1 |
   sed -n 's/^\([^:]*\):[0-9]*:.* error: .*/\1: not formatted/p' | uniq -c)" "run .ci/check.sh --fix"
 complain includes "$(python3 .ci/includes.py)" "see above"
+complain security "$(python3 .ci/named_tests.py)" "docs/security.md names a test that does not exist"
 
 # One newline at the end, no blanks at line ends, no tabs in C++.
-complain text "$(git ls-files | grep -vE '\.(png|ico)$' | while read -r file; do
+complain text "$(git ls-files | grep -vE '\.(png|ico)$|^tests/fuzz/corpus/' | while read -r file; do
   [[ -s $file ]] || continue
   [[ $(tail -c 1 "$file" | wc -l) == 1 ]] || echo "$file: no newline at its end"
   grep -nE '[[:blank:]]$' "$file" | sed "s|^\([0-9]*\):.*|$file:\1: blanks at the end|"
 done
 grep -nP '\t' "${sources[@]}" | sed 's/^\([^:]*:[0-9]*\):.*/\1: a tab/')" "see above"
-for script in deploy/setup deploy/run deploy/test deploy/build.sh .ci/check.sh; do
+for script in deploy/setup deploy/run deploy/test deploy/fuzz deploy/build.sh .ci/check.sh; do
   bash -n "$script" || report "$script" "is no shell script"
 done
 

@@ -5,7 +5,7 @@
 #include <openssl/sslerr.h>
 
 #include "gateway/problem.hpp"
-#include "gateway/target.hpp"
+#include "gateway/request_head.hpp"
 #include "gateway/wire.hpp"
 #include "messages/errors.hpp"
 
@@ -18,15 +18,8 @@ namespace {
 constexpr std::string_view websocket_path = "/ws";
 constexpr std::size_t largest_linger_bytes = 4 << 20;
 
-std::string_view view(beast::string_view text) { return {text.data(), text.size()}; }
-
 bool is_protocol_error(const beast::error_code& error) {
   return error.category() == http::make_error_code(http::error::bad_method).category();
-}
-
-std::size_t count_of(const http::fields& fields, http::field name) {
-  const auto range = fields.equal_range(name);
-  return static_cast<std::size_t>(std::distance(range.first, range.second));
 }
 
 } // namespace
@@ -153,8 +146,10 @@ void http_session::on_head(beast::error_code error) {
   if (error) // reset, timed out
     return stream_.close();
   keep_alive_ = parser_->keep_alive();
-  if (auto refusal = take_head())
+  if (auto refusal = take_head(parser_->get(), core_.hosts, request_))
     return refuse(std::move(*refusal));
+  request_.peer = peer_;
+  request_.encrypted = stream_.is_encrypted();
   if (request_.path == websocket_path)
     return upgrade();
 
@@ -175,34 +170,6 @@ void http_session::on_head(beast::error_code error) {
     if (!failed)
       self->read_body();
   });
-}
-
-std::optional<http_response> http_session::take_head() {
-  const auto& head = parser_->get();
-  if (count_of(head, http::field::host) != 1)
-    return problem(make_error(errc::bad_request, "exactly one Host header is needed"));
-  const auto host = view(head[http::field::host]);
-  if (!core_.hosts.takes(host))
-    return problem(make_error(errc::wrong_host, std::string(host.substr(0, 100))));
-  const auto method = view(head.method_string());
-  // Reading from elsewhere is harmless since no answer allows it (no CORS header); doing something is not.
-  const bool only_reads = (method == "GET" || method == "HEAD") && !beast::websocket::is_upgrade(head);
-  const auto origin = head.find(http::field::origin);
-  if (origin != head.end() && !only_reads && !same_origin(view(origin->value()), host))
-    return problem(make_error(errc::wrong_origin, std::string(view(origin->value()).substr(0, 100))));
-  if (!read_target(view(head.target()), request_))
-    return problem(make_error(errc::bad_request, "the address is malformed"));
-  request_.method = std::string(method);
-  request_.peer = peer_;
-  request_.encrypted = stream_.is_encrypted();
-  for (const auto& field : head) {
-    std::string name(view(field.name_string()));
-    for (char& c : name)
-      if (c >= 'A' && c <= 'Z')
-        c = static_cast<char>(c - 'A' + 'a');
-    request_.headers.emplace_back(std::move(name), std::string(view(field.value())));
-  }
-  return std::nullopt;
 }
 
 void http_session::read_body() {

@@ -42,8 +42,6 @@ private:
   void upgrade();
 
   void refuse_body();
-  /// The head as the rest of Key Portal sees it; an answer that refuses it if it is not taken.
-  std::optional<http_response> take_head();
 
   server_core& core_;
   wire_stream stream_;

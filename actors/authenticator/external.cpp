@@ -100,8 +100,13 @@ void authenticator_core::answer(const finish_external& m, asked q) {
 void authenticator_core::identified(const identity::external_identity& who, const identity::login_attempt& attempt,
                                     asked q) {
   const auto* known = book_.find_identity(who.issuer, who.subject);
-  if (attempt.link_to.empty() && known != nullptr)
-    return sign_in(known->owner, second_factor::not_asked, attempt.return_to, std::move(q));
+  if (attempt.link_to.empty() && known != nullptr) {
+    // Whoever wants to be asked for a second factor is asked here as well: what the other place asked nobody can tell.
+    const auto* owner = book_.find(known->owner);
+    const bool asks = owner != nullptr && owner->totp;
+    return sign_in(known->owner, asks ? second_factor::pending : second_factor::not_asked, attempt.return_to,
+                   std::move(q));
+  }
   if (attempt.link_to.empty()) {
     // Nobody's. Whose e-mail address it says is no reason to let it in as that person.
     auto sealed = seal_identity(who);

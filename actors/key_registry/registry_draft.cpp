@@ -395,6 +395,21 @@ void registry_book::draft::expire_after(client_key& key, std::int64_t lifetime_s
       key.reminders |= 1U << i;
 }
 
+// A script that takes and ends keys, or replaces them, never holds more than it may, and would use up the pool all the same.
+caf::error registry_book::draft::check_pace(const user_id& owner) const {
+  const auto* person = book_.find_user(owner);
+  if (by_.who != owner || person == nullptr)
+    return {};
+  constexpr std::uint64_t always = 10;
+  const auto allowed = std::max(always, std::uint64_t{2} * book_.policy_of(*person).keys_per_user);
+  std::uint64_t taken = 0;
+  for (const auto* one : book_.keys_of(owner))
+    taken += one->assigned_at && *one->assigned_at > now_ - std::chrono::hours{1} ? 1 : 0;
+  if (taken < allowed)
+    return {};
+  return make_error(errc::too_many_requests, fmt::format("at most {} new keys an hour", allowed));
+}
+
 /// Makes it the owner's, with what the policy says of new keys.
 caf::error registry_book::draft::give(client_key& key, const user& owner, std::string label,
                                       std::optional<std::int64_t> lifetime_s,
@@ -424,6 +439,8 @@ caf::error registry_book::draft::work(const assign_key& what) {
     return owner.error();
   if (keys_held(what.owner) >= book_.policy_of(**owner).keys_per_user)
     return make_error(errc::key_limit_reached);
+  if (auto failed = check_pace(what.owner))
+    return failed;
   if (book_.pool_.empty())
     return make_error(errc::pool_empty);
   if (const auto low = book_.rules_.pool_low_water; low > 0 && book_.pool_.size() == low)
@@ -528,6 +545,8 @@ caf::error registry_book::draft::work(const rotate_key& what) {
   const auto* before = !old->predecessor ? nullptr : book_.find(*old->predecessor);
   if (old->retires_at || (before != nullptr && !is_final(before->state)))
     return make_error(errc::rotation_running);
+  if (auto failed = check_pace(old->owner))
+    return failed;
   auto text = fresh_text();
   if (!text)
     return text.error();

@@ -66,6 +66,8 @@ private:
   void expire_after(client_key& key, std::int64_t lifetime_s) const;
   [[nodiscard]] caf::error check_nodes(const std::vector<node_name>& nodes) const;
   [[nodiscard]] std::size_t keys_held(const user_id& owner) const;
+  /// too_many_requests when the owner asks for himself and got as many keys in the last hour as are for an hour.
+  [[nodiscard]] caf::error check_pace(const user_id& owner) const;
   void end(client_key& key, key_state how, event_kind told);
   void suspend(client_key& key, suspension why);
   void resume(client_key& key);

@@ -5,6 +5,7 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 
+#include "gateway/request_head.hpp"
 #include "gateway/target.hpp"
 
 namespace keyportal::compat {
@@ -94,6 +95,8 @@ http_reader::outcome http_reader::head(http_request& into) {
     return outcome::end;
   const auto& head = my.now->get();
   into = {};
+  if (!gateway::is_plain_body(head))
+    return outcome::malformed;
   my.target = view(head.target());
   into.method = view(head.method_string());
   for (const auto& field : head) {

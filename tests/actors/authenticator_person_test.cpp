@@ -274,6 +274,16 @@ TEST_CASE("Somebody known elsewhere signs in when linked, never because an e-mai
   person["union_id"] = "on_2";
   REQUIRE(come(root, cookie));
   CHECK(come({}, cookie)->begun->subject == root);
+
+  // Whoever has a second factor is asked for it, whatever the other place has asked.
+  add_totp(d, root);
+  const auto half = come({}, cookie);
+  REQUIRE(half);
+  CHECK(half->begun->factor == second_factor::pending);
+  CHECK(d.callers->by_session(half->session_text.reveal())->rights.empty());
+  REQUIRE(d.ask_for(drop_totp{root, {}, true}, "local", "control"));
+  CHECK(come({}, cookie)->begun->factor == second_factor::not_asked);
+
   const auto account = d.ask_for(read_account{root});
   REQUIRE(account->account->identities.size() == 1);
   REQUIRE(d.ask_for(drop_identity{root, "office", account->account->identities[0].subject_name}));

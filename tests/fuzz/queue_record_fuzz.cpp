@@ -5,7 +5,6 @@
 #include "actors/cpa/spelling.hpp"
 #include "messages/errors.hpp"
 #include "tests/fuzz/fuzz.hpp"
-#include "tests/unit/queue/sample.hpp"
 
 using namespace keyportal;
 using namespace keyportal::cpa;
@@ -49,20 +48,4 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   must(nlohmann::json::accept(record.what.facts->extra), "extra is JSON");
   must(record.what.facts->extra.size() < 512U << 10, "extra is bounded");
   return 0;
-}
-
-std::vector<std::string> fuzz_seeds() {
-  return {
-    test::sample_record(1),
-    test::sample_record(77),
-    R"({"timestamp":"2026-05-06T10:00:00.123456789+08:00","latency_ms":1834,"source":"a@example.com","auth_index":"a35e",)"
-    R"("tokens":{"input_tokens":900,"output_tokens":120,"reasoning_tokens":0,"cached_tokens":0,"total_tokens":1020},)"
-    R"("failed":false,"provider":"codex","model":"gpt","endpoint":"POST /v1","api_key":"sk","request_id":"9f3c01ab"})",
-    R"({"timestamp":"2026-05-06T10:00:00Z","tokens":{},"model":"\u0041\n\"","fail":{"status_code":429,"body":"\u003c"}})",
-    R"({"support_refresh":true})",
-    R"({"refresh":true})",
-    R"({"timestamp":"2026-08-22T09:15:02.5+08:00","provider":"codex","auth_index":"b","status_code":429,"retryable":true})",
-    R"([{"a":1},{"b":[1,2.50,-0,1e3,"x\\"]}])",
-    R"({"a":[1e300,18446744073709551615,-9223372036854775808,0.1,true,false,null,{"z":1,"y":{}}]})",
-  };
 }

@@ -4,7 +4,6 @@
 #include "actors/cpa/resp_parser.hpp"
 #include "messages/errors.hpp"
 #include "tests/fuzz/fuzz.hpp"
-#include "tests/unit/queue/sample.hpp"
 
 using namespace keyportal;
 using namespace keyportal::cpa;
@@ -62,17 +61,4 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   must(std::equal(whole.unfinished().begin(), whole.unfinished().end(), pieces.unfinished().begin()),
        "the same values");
   return 0;
-}
-
-std::vector<std::string> fuzz_seeds() {
-  using test::bulk_of;
-  using test::push_of;
-  return {
-    "a+OK\r\n-ERR x\r\n:5\r\n$-1\r\n*-1\r\n*0\r\n",
-    "\x01" + push_of("{\"support_refresh\":true}") + push_of(test::sample_record(1)),
-    "\x07*3\r\n$9\r\nsubscribe\r\n$5\r\nusage\r\n:1\r\n" + push_of("x") + push_of("y", "errors"),
-    "\xff*2\r\n" + bulk_of(test::sample_record(2)) + bulk_of(""),
-    "b*2\r\n*1\r\n*1\r\n:1\r\n$3\r\nabc\r\n*2\r\n$4\r\npong\r\n$-1\r\n",
-    "cHTTP/1.1 400 Bad Request\r\n\r\n",
-  };
 }

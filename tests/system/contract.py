@@ -9,6 +9,8 @@ import urllib.parse
 import jsonschema
 import yaml
 
+import leaks
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 METHODS = ("get", "put", "post", "patch", "delete")
 #: Files of the pages: no part of the API.
@@ -145,6 +147,7 @@ class Contract:
     def check(self, method, target, headers, body, status, answered, text, hostile=False):
         """One request and its answer. `headers` and `answered` have names in lower case; `text` None: it was not kept.
         `hostile`: the request breaks the document on purpose."""
+        leaks.LEAKS.notice(method, target, headers, body, status, answered, text)
         with self.lock:
             self.checked(method, target, headers, body, status, answered, text, hostile)
 

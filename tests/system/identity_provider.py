@@ -20,13 +20,16 @@ import urllib.parse
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+import leaks
+
 CLIENT, SECRET, TENANT = "keyportal-test", "the-client-secret-of-tests", "tenant-1"
 
 TOKEN_FAULTS = ("wrong_iss", "wrong_aud", "wrong_nonce", "alg_none", "hs256_public_key", "expired", "future_iat",
                 "unknown_kid", "forged_signature", "no_id_token")
 CALLBACK_FAULTS = ("swapped_state", "wrong_iss_parameter", "reused_code", "no_code", "access_denied")
 ANSWER_FAULTS = ("slow", "drop", "truncated_json", "html_502", "wrong_content_type", "huge_answer", "redirect")
-FAULTS = TOKEN_FAULTS + CALLBACK_FAULTS + ANSWER_FAULTS + ("wrong_issuer_in_discovery", "error_with_status_200")
+FAULTS = TOKEN_FAULTS + CALLBACK_FAULTS + ANSWER_FAULTS + ("wrong_issuer_in_discovery", "error_with_status_200", "feishu_error",
+                                                             "feishu_rate_limit")
 
 
 def b64(data):
@@ -229,6 +232,7 @@ class IdentityProvider:
             back["error"] = "invalid_request"
         elif not self.has("no_code"):
             code = b64(secrets.token_bytes(24))
+            leaks.LEAKS.note(code, "a code of a sign-in elsewhere")
             with self.lock:
                 self.codes[code] = {"query": asked, "at": time.monotonic(), "person": dict(self.person),
                                     "employee": dict(self.employee)}
@@ -255,6 +259,7 @@ class IdentityProvider:
 
     def oidc_token(self, request):
         fields = request.fields()
+        leaks.LEAKS.note(fields.get("code_verifier"), "the verifier of a sign-in elsewhere")
         basic = request.headers.get("Authorization", "")
         if self.basic_only:
             given = base64.b64decode(basic[6:]).decode() if basic.startswith("Basic ") else ""
@@ -269,6 +274,7 @@ class IdentityProvider:
         if wrong:
             return 200 if self.has("error_with_status_200") else 400, {"error": "invalid_grant", "error_description": wrong}
         token = "at-" + b64(secrets.token_bytes(24))
+        leaks.LEAKS.note(token, "an access token of a sign-in elsewhere")
         self.tokens[token] = one
         answer = {"access_token": token, "token_type": "Bearer", "expires_in": 300,
                   "id_token": self.id_token(one["person"], one["query"].get("nonce"))}
@@ -305,6 +311,7 @@ class IdentityProvider:
             head["alg"], sign = "HS256", lambda text: hmac.new(pem, text, hashlib.sha256).digest()
         text = f"{b64(json.dumps(head).encode())}.{b64(json.dumps(claims).encode())}"
         signature = sign(text.encode()) if sign else key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256())
+        leaks.LEAKS.note(f"{text}.{b64(signature)}", "a proof of identity")
         return f"{text}.{b64(signature)}"
 
     def bearer(self, request):
@@ -322,6 +329,10 @@ class IdentityProvider:
 
         def wrong(code, error):
             return style, {"code": code, "error": error, "error_description": f"code {code}"}
+        if self.has("feishu_rate_limit", request.path):
+            return 429, {"code": 99991400, "msg": "request trigger frequency limit"}
+        if code := self.has("feishu_error", request.path):
+            return wrong(code, "server_error")
         if v2 and not kind.startswith("application/json"):
             return wrong(20063, "invalid_request")
         fields = request.fields()
@@ -335,12 +346,18 @@ class IdentityProvider:
             return wrong({"used": 20065, "unknown": 20003, "expired": 20004, "redirect": 20071, "pkce": 20049}[why],
                          "invalid_grant")
         token = "u-" + b64(secrets.token_bytes(24))
+        leaks.LEAKS.note(token, "an access token of a sign-in elsewhere")
         self.tokens[token] = one
         return 200, {"code": 0, "access_token": token, "expires_in": 7200, "token_type": "Bearer",
                      "scope": one["query"].get("scope", "")}
 
     def feishu_user(self, request):
         one = self.bearer(request)
+        style = 200 if self.has("error_with_status_200") else 400
+        if self.has("feishu_rate_limit", request.path):
+            return 429, {"code": 99991400, "msg": "request trigger frequency limit"}
+        if code := self.has("feishu_error", request.path):
+            return style, {"code": code, "msg": f"code {code}"}
         if one is None:
             return 400, {"code": 99991668, "msg": "Invalid access token"}
         return 200, {"code": 0, "msg": "success", "data": one["employee"]}

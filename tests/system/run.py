@@ -2,7 +2,7 @@
 """Runs the system tests: the shipped programs against each other, from outside. `run.py [NAME…]` runs those whose names
 match one of these regular expressions. KEYPORTAL_BUILD names the build folder, KEYPORTAL_KILLS the number of kills,
 KEYPORTAL_SEED a former run's seed, KEYPORTAL_KEEP=1 keeps the folders. All that is said over HTTP and /ws has to be as
-gateway/openapi.yaml says; a whole run has to ask every operation. The last line is "N passed, N failed"."""
+gateway/openapi.yaml says, and no secret may be in what a test leaves behind; a whole run has to ask every operation. The last line is "N passed, N failed"."""
 import importlib.util
 import os
 import re
@@ -20,6 +20,7 @@ if not all(map(importlib.util.find_spec, ("jsonschema", "yaml"))):
     os.execv(DEBIANS, [DEBIANS, *sys.argv])
 
 import contract  # noqa: E402, needs the above
+import leaks  # noqa: E402
 import watch  # noqa: E402
 
 CONTRACT = watch.contract = contract.Contract()
@@ -47,13 +48,14 @@ class Lines(unittest.TestResult):
     def startTest(self, test):
         super().startTest(test)
         CONTRACT.take()  # what threads of the one before said too late
+        leaks.LEAKS.begin()
         self.began = time.monotonic()
 
     def line(self, word, test):
         print(f"{word:<6} {time.monotonic() - self.began:6.1f} s  {test.id()}", flush=True)
 
     def addSuccess(self, test):
-        problems = CONTRACT.take()
+        problems = CONTRACT.take() + leaks.LEAKS.take()
         if problems:
             self.failed += 1
             self.line("FAILED", test)

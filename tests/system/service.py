@@ -1,6 +1,7 @@
 """Starts and ends the shipped programs: the service, the stand-in for CLIProxyAPI, and what they keep."""
 import collections
 import http.client
+import itertools
 import json
 import os
 import re
@@ -13,6 +14,7 @@ import tempfile
 import time
 import urllib.parse
 
+import leaks
 import watch
 from recorder import Recorder
 
@@ -133,7 +135,8 @@ class StandIn(Program):
         self.url = f"http://127.0.0.1:{self.port}"
         self.oracle_path = os.path.join(folder, name + ".oracle")
         self.rate, self.seed, self.preload, self.more = rate, seed, preload, list(more)
-        self.starts = 0
+        self.starts, self.secret = 0, SECRET
+        leaks.LEAKS.note(SECRET, "a management key")
 
     def start(self):
         self.starts += 1
@@ -215,7 +218,7 @@ def identities(export):
 class Portal(Program):
     """`keyportal serve` with a folder of its own."""
 
-    def __init__(self, folder, nodes, name="portal", settings=()):
+    def __init__(self, folder, nodes, name="portal", settings=(), more=""):
         super().__init__(folder, name)
         self.data = os.path.join(folder, name + "-data")
         self.config = os.path.join(folder, name + ".toml")
@@ -234,7 +237,7 @@ class Portal(Program):
         for node in nodes:
             lines += ["[[node]]"] + [f'{key} = "{value}"' for key, value in node.items()]
         with open(self.config, "w", encoding="utf-8") as file:
-            file.write("\n".join(lines) + "\n")
+            file.write("\n".join(lines) + "\n" + more)
         os.chmod(self.config, 0o600)
 
     def start(self, wait=True):
@@ -279,7 +282,9 @@ class Portal(Program):
 
     def token(self):
         with open(os.path.join(self.data, "control.token"), encoding="utf-8") as file:
-            return file.read().strip()
+            token = file.read().strip()
+        leaks.LEAKS.note(token, "the control token")
+        return token
 
     def node(self, name="default"):
         return self.get(f"/api/v1/nodes/{name}")
@@ -337,11 +342,11 @@ class Place:
         self.programs.append(made)
         return made.start()
 
-    def portal(self, *stand_ins, settings=(), name="portal", nodes=None, start=True):
+    def portal(self, *stand_ins, settings=(), name="portal", nodes=None, start=True, more=""):
         if nodes is None:
             names = ["default"] if len(stand_ins) == 1 else [s.name for s in stand_ins]
             nodes = [{"name": n, "url": s.url, "management_key": SECRET} for n, s in zip(names, stand_ins)]
-        made = Portal(self.folder, nodes, name, settings)
+        made = Portal(self.folder, nodes, name, settings, more)
         self.programs.append(made)
         return made.start() if start else made
 
@@ -360,10 +365,38 @@ class Place:
                 if program.recorder:
                     program.recorder.end()
                 PORTALS.pop((program.url or "").partition("//")[2], None)
+        self.note_files()
+        found = leaks.LEAKS.search(self.folder)
         if kind is not None:
+            print("\n".join(found))
             for program in self.programs:
                 print(f"--- end of {program.log_path}\n{program.log()[-3000:]}")
         if os.environ.get("KEYPORTAL_KEEP"):
             print(f"kept: {self.folder}")
         else:
             shutil.rmtree(self.folder, ignore_errors=True)
+        if kind is None and found:
+            raise AssertionError("\n".join(found[:50]))
+
+    def note_files(self):
+        """What lies in files that are made for secrets, and what the nodes' keys and accounts are called."""
+        for program in self.programs:
+            if isinstance(program, Portal):
+                with open(program.config, encoding="utf-8") as file:
+                    for name, secret in re.findall(r'(management_key|client_secret|password|token) = "([^"]+)"', file.read()):
+                        leaks.LEAKS.note(secret, f"{name} of the configuration")
+                for name in ("control.token", "first-admin.token"):
+                    path = os.path.join(program.data, name)
+                    if os.path.exists(path):
+                        with open(path, encoding="utf-8") as file:
+                            leaks.LEAKS.note(file.read().split()[0], "the control token" if "control" in name else name)
+            elif isinstance(program, StandIn) and os.path.exists(program.oracle_path):
+                seen = set()
+                with open(program.oracle_path, encoding="utf-8") as file:
+                    for line in itertools.islice(file, 2000):
+                        if line.endswith("\n"):
+                            one = json.loads(line)
+                            seen |= {("a client key of traffic", one["api"]), ("an account of traffic", one.get("source", ""))}
+                for what, text in sorted(seen)[:200]:
+                    if " " not in text:  # else it is "POST /v1/…", in place of a key
+                        leaks.LEAKS.note(text, what)

@@ -181,6 +181,16 @@ class Stranger(unittest.TestCase):
                 self.place.clear()
                 self.assertEqual(ask(self.place, "GET", path)[2], good[2])
 
+    def test_feishu_says_any_error_that_it_is_told_to(self):
+        path, as_json = "/open-apis/authen/v2/oauth/token", True
+        self.place.fault("feishu_error", 20010, path=path)
+        self.assertEqual(self.exchanged("any", path, as_json)[1]["code"], 20010)
+        self.place.fault("error_with_status_200")
+        self.assertEqual(self.exchanged("any", path, as_json)[0], 200)
+        self.assertEqual(self.exchanged("any", "/oauth/v3/token")[1]["code"], 20003)  # only there
+        self.place.fault("feishu_rate_limit", path=path)
+        self.assertEqual(self.exchanged("any", path, as_json)[0], 429)
+
     def test_a_fault_that_there_is_not_is_an_error(self):
         with self.assertRaises(ValueError):
             self.place.fault("wrong_aut")

@@ -164,3 +164,17 @@ TEST_CASE("the page holds nothing that its content security policy would refuse"
     CHECK(one.text.find("http") == std::string_view::npos); // nothing from elsewhere
   }
 }
+
+TEST_CASE("the page's scripts make no code or markup out of texts, and keep nothing but the language") {
+  for (const auto& one : assets()) {
+    if (!one.path.ends_with(".js"))
+      continue;
+    CAPTURE(one.path);
+    for (const auto* word : {"innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function",
+                             "sessionStorage", "document.cookie", "indexedDB"})
+      CHECK(one.text.find(word) == std::string_view::npos);
+    for (auto at = one.text.find("localStorage"); at != std::string_view::npos;
+         at = one.text.find("localStorage", at + 1))
+      CHECK(one.text.substr(at, 60).find("\"keyportal.language\"") != std::string_view::npos);
+  }
+}

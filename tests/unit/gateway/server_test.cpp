@@ -206,6 +206,24 @@ TEST_CASE("what is not HTTP is refused and the connection closed") {
   CHECK(b.it->figures().requests == 0);
 }
 
+TEST_CASE("a body whose end a proxy could see elsewhere is refused, and what follows is no request") {
+  bench b;
+  for (const char* coding :
+       {"gzip", "identity", "chunked, gzip", "gzip, chunked", "xchunked", "chunked\r\nTransfer-Encoding: gzip",
+        "gzip\r\nContent-Length: 5", "gzip\r\nTransfer-Encoding: chunked", ""}) {
+    CAPTURE(coding);
+    client c(b.it->port());
+    c.send("POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: " + std::string(coding)
+           + "\r\n\r\n0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    CHECK(c.answer().status == 400);
+    CHECK(c.ended());
+  }
+  client old(b.it->port());
+  old.send("POST / HTTP/1.0\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+  CHECK(old.answer().status == 400);
+  CHECK(b.it->figures().requests == 0);
+}
+
 TEST_CASE("a foreign Host is refused whatever is asked") {
   bench b;
   client c(b.it->port());

@@ -70,6 +70,40 @@ TEST_CASE("What cannot be done is refused with its own error and changes nothing
   CHECK_FALSE(w.ask(revoke_key{first})->entry); // revoking again is done already
 }
 
+TEST_CASE("Who takes and ends keys over and over does not use up the pool") {
+  world w;
+  const auto ann = w.person(), bob = w.person("bob@example.com");
+  w.fill(100);
+  const auto take_and_end = [&](const user_id& owner, const std::string& who) {
+    const auto given = w.ask(assign_key{.owner = owner}, who);
+    return given && w.ask(revoke_key{given->done.keys.at(0).id}, who);
+  };
+  int taken = 0;
+  while (taken < 50 && take_and_end(ann, ann))
+    ++taken;
+  CHECK(taken == 10);
+  CHECK(w.refusal(assign_key{.owner = ann}, ann) == errc::too_many_requests);
+  CHECK(take_and_end(bob, bob));    // the others
+  CHECK(take_and_end(ann, "uadm")); // and an admin are not held up
+  w.now += 1h;
+  const auto key = w.ask(assign_key{.owner = ann}, ann)->done.keys.at(0).id;
+  auto last = key;
+  int replaced = 0;
+  while (replaced < 50) {
+    const auto fresh = w.ask(rotate_key{last, 0}, ann);
+    if (!fresh)
+      break;
+    ++replaced;
+    for (const auto& one : fresh->done.keys)
+      if (one.predecessor == last)
+        last = one.id;
+  }
+  CHECK(replaced == 9);
+  CHECK(w.refusal(rotate_key{last, 0}, ann) == errc::too_many_requests);
+  w.now += 1h;
+  CHECK(w.ask(rotate_key{last, 0}, ann));
+}
+
 TEST_CASE("A key that had an owner is never given to anybody else") {
   world w;
   const auto ann = w.person(), bob = w.person("bob@example.com");
