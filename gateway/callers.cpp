@@ -246,8 +246,6 @@ visitor entrance::look(const http_request& request) const {
     out.unknown = make_error(errc::second_factor_needed);
   const bool near = place.direct && address && any_has(settings_.inside, *address);
   out.who.rights = who.rights | settings_.anonymous | (near ? settings_.anonymous_inside : right_set{});
-  if (who.kind == caller_kind::session && !pending) // how the nodes are is no secret among people who have keys
-    out.who.rights = who.rights | right_set{right::read_nodes};
   out.inside = near || who.rights.has(right::read_settings);
   out.forged = forgery_of(request, out, callers.get());
   return out;

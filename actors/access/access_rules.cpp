@@ -47,7 +47,7 @@ std::string_view to_text(right one) {
 
 right_set rights_of(user_role role) {
   switch (role) {
-    case user_role::user: return own;
+    case user_role::user: return own | right_set{right::read_nodes}; // no secret among people who have keys
     case user_role::auditor: return own | reading;
     case user_role::admin: return right_set::all();
   }

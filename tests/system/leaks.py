@@ -16,7 +16,7 @@ import urllib.parse
 #: Shorter ones stand in any file by chance.
 SHORTEST = 9
 #: Files that are made to hold secrets, for their owner only; and what the stand-ins write, who are the other side.
-MAY_HOLD = re.compile(r"\.toml$|/control\.token$|/first-admin\.token$|\.key$|/(sim|node)[^/]*\.(yaml|oracle|log)[^/]*$|/held/")
+MAY_HOLD = re.compile(r"\.toml$|/control\.token$|/first-admin\.token$|\.key$|\.(yaml|oracle)[^/]*$|/(sim|node)[^/]*\.log$|/held/")
 #: The fields of requests that are secrets, and of answers that are shown once: by the end of the path.
 GIVEN = {"password", "old", "new", "invitation", "external"}
 SHOWN = (("/tokens", "text"), ("/invitations", "text"), ("/password-code", "code"), ("/account/totp", "secret"),
@@ -69,7 +69,7 @@ class Leaks:
         if bearer.startswith("Bearer "):
             self.note(bearer[7:], "what came as Bearer")
         given, told = self.json_of(body), self.json_of(text) if "problem" not in answered.get("content-type", "") else {}
-        self.repeated(method, path, given, status, answered, text)
+        self.repeated(method, path, headers, status, text)
         for cookie in re.findall(r"(?:__Host-)?keyportal[a-z-]*=([^;,]+)", answered.get("set-cookie", "")):
             self.note(cookie, "a cookie")
         for name in GIVEN & set(given):
@@ -95,7 +95,7 @@ class Leaks:
                     for one in told.get(name) if isinstance(told.get(name), list) else [told.get(name)]:
                         self.note(one, f"{name} shown by {path}")
 
-    def repeated(self, method, path, given, status, answered, text):
+    def repeated(self, method, path, headers, status, text):
         """Whether an answer has a secret in it that was there before it."""
         if not text or MAY_SHOW.search(path) or len(text) > 1 << 20:
             return
@@ -104,7 +104,8 @@ class Leaks:
         if len(known) > 300:  # the files are searched for all of them
             known = known[:150] + known[-150:]
         now = self.json_of(text)
-        allowed = {now.get("key"), now.get("api_key")} if status == 200 else ()  # the same command again
+        again = status == 200 or "idempotency-key" in headers  # the same command again
+        allowed = {now.get("key"), now.get("api_key")} if again else ()
         for secret, what in known:
             if secret.encode() in text and secret not in allowed:
                 with self.lock:
@@ -119,13 +120,14 @@ class Leaks:
     def json_of(text):
         try:
             out = json.loads(text) if text else {}
-        except (ValueError, UnicodeDecodeError):
+        except (ValueError, RecursionError):
             return {}
         return out if isinstance(out, dict) else {}
 
     # --- what is left behind ---
-    def search(self, folder, may_hold=MAY_HOLD):
-        """Where below the folder a secret is: a line each."""
+    def search(self, folder, by=None):
+        """Where below the folder a secret is: a line each. Of files that lie in it itself only those whose names begin with one
+        of `by` are looked at, if given: the others are what tests gave to the service, or asked it to write."""
         with self.lock:
             known = dict(self.known)
         if not known or not os.path.isdir(folder):
@@ -138,7 +140,8 @@ class Leaks:
         files = []
         for place, _, names in os.walk(folder):
             files += [os.path.join(place, name) for name in names
-                      if not may_hold.search(os.path.join(place, name)) and os.path.isfile(os.path.join(place, name))]
+                      if not MAY_HOLD.search(os.path.join(place, name)) and os.path.isfile(os.path.join(place, name))
+                      and (by is None or place != folder or name.startswith(tuple(by)))]
         if not files:
             return []
         grep = shutil.which("grep")

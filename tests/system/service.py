@@ -366,7 +366,7 @@ class Place:
                     program.recorder.end()
                 PORTALS.pop((program.url or "").partition("//")[2], None)
         self.note_files()
-        found = leaks.LEAKS.search(self.folder)
+        found = leaks.LEAKS.search(self.folder, [one.name for one in self.programs if not isinstance(one, StandIn)])
         if kind is not None:
             print("\n".join(found))
             for program in self.programs:

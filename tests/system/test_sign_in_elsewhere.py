@@ -353,7 +353,7 @@ class SignInElsewhere(unittest.TestCase):
             self.assertEqual([(i["provider"], i["shown"]) for i in linked], [(OIDC, "ada@example.com")])
             bob = member(scene.portal, scene.admin, "bob@example.com")
             bob.__class__ = Traveller
-            self.assertEqual(bob.travel(OIDC, "?link=true"), "/#sign-in-failed=bad_request")  # it is Ann's
+            self.assertEqual(bob.travel(OIDC, "?link=true"), "/#sign-in-failed=identity_taken")  # it is Ann's
             self.assertEqual(bob.get("/api/v1/account")["identities"], [])
 
             other = Traveller(scene.portal)

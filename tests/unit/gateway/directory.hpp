@@ -31,11 +31,14 @@ public:
     const auto scopes = scopes_of(text.substr(text.find('=') + 1)); // kpt_admin=read:usage
     if (!scopes)
       return make_error(errc::token_refused);
+    const auto owner = std::string(text.substr(4, text.find('=') - 4));
+    const auto found = all.find(owner);
+    if (found == all.end())
+      return make_error(errc::token_refused);
     caller out;
     out.kind = caller_kind::token;
-    const auto owner = std::string(text.substr(4, text.find('=') - 4));
     out.subject = "u" + owner;
-    out.rights = rights_of(all.at(owner).held->role, *scopes);
+    out.rights = rights_of(found->second.held->role, *scopes);
     return out;
   }
   std::string csrf_of(const session& s) const override { return "csrf of " + s.name; }
