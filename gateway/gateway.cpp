@@ -51,43 +51,46 @@ void gather(const visit& here, const Handle& whom, Message message, std::shared_
     [then](const caf::error&) { then(); });
 }
 
-/// The summary is the same for everybody, and pages ask for it all the time: those who come while one is made share the
-/// next one, so what each is told is no older than the question.
+/// The summary is the same for everybody, and pages ask for it all the time. It is put together from what five actors say
+/// at most every `summary_lasts`; who comes while it is, shares it.
+constexpr std::chrono::milliseconds summary_lasts{20};
+
 void make_summary(const visit& here) {
-  auto& state = here.self->state;
-  state.summary_under_way = true;
-  const auto whose = std::make_shared<std::vector<visit>>(std::exchange(state.summary_wanted, {}));
-  const auto told = [here, whose](const http_response& answer) {
-    for (const auto& one : *whose)
+  const auto told = [here](http_response answer) {
+    auto& asked = here.self->state.summary;
+    asked.under_way = false;
+    for (const auto& one : std::exchange(asked.wanted, {}))
       one.answer(answer);
-    auto& now = here.self->state;
-    now.summary_under_way = false;
-    if (!now.summary_wanted.empty())
-      make_summary(visit(now.summary_wanted.front()));
+    asked.answer = answer.status == 200 ? std::optional(std::move(answer)) : std::nullopt;
   };
+  const auto& handles = here.self->state.handles;
   here.ask_or<overview>(
-    state.handles.feed, read_overview{}, short_wait,
+    handles.feed, read_overview{}, short_wait,
     [here, told](const overview& now) {
-      const auto& asked = here.self->state;
+      const auto& state = here.self->state;
       auto all = std::make_shared<summary_parts>(
-        summary_parts{now, {}, {}, asked.hooks.demo, asked.hooks.currency, asked.hooks.currency_rate, {}, {}});
+        summary_parts{now, {}, {}, state.hooks.demo, state.hooks.currency, state.hooks.currency_rate, {}, {}});
       const auto came = [told, all, awaited = std::make_shared<int>(4)] {
         if (--*awaited == 0)
           told(summary_answer(*all));
       };
-      gather(here, asked.handles.publisher, read_publisher_state{}, all, &summary_parts::publisher, came);
-      gather(here, asked.handles.ledger, read_ledger_state{}, all, &summary_parts::ledger, came);
-      gather(here, asked.handles.backups, read_backup_state{}, all, &summary_parts::backups, came);
-      gather(here, asked.handles.retention, read_retention_state{}, all, &summary_parts::retention, came);
+      gather(here, state.handles.publisher, read_publisher_state{}, all, &summary_parts::publisher, came);
+      gather(here, state.handles.ledger, read_ledger_state{}, all, &summary_parts::ledger, came);
+      gather(here, state.handles.backups, read_backup_state{}, all, &summary_parts::backups, came);
+      gather(here, state.handles.retention, read_retention_state{}, all, &summary_parts::retention, came);
     },
     [told](const caf::error& error) { told(problem(error)); });
 }
 
 void summary(const visit& here) {
-  auto& state = here.self->state;
-  state.summary_wanted.push_back(here);
-  if (!state.summary_under_way)
-    make_summary(here);
+  auto& asked = here.self->state.summary;
+  if (!asked.under_way && asked.answer && here.began - asked.began < summary_lasts)
+    return here.answer(*asked.answer);
+  asked.wanted.push_back(here);
+  if (std::exchange(asked.under_way, true))
+    return;
+  asked.began = here.began;
+  make_summary(here);
 }
 
 void listen(const visit& here) {
@@ -225,7 +228,7 @@ void handle(const visit& here) {
     return here.answer(health_answer());
   if (state.draining)
     return here.fail(make_error(errc::shutting_down));
-  if (state.waiting + state.summary_wanted.size() >= most_waiting && about != topic::asset)
+  if (state.waiting + state.summary.wanted.size() >= most_waiting && about != topic::asset)
     return here.fail(make_error(errc::too_many_requests));
   if (about == topic::import_file || about == topic::restore || about == topic::replay_letters
       || about == topic::verify_audit)

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -97,8 +98,12 @@ struct gateway_state {
   std::deque<std::pair<std::string, std::string>> exports;              ///< ids with whose they are; the last so many
   std::map<std::uint64_t, long_request> long_requests;                  ///< under way
   std::uint64_t last_long_request = 0;
-  std::vector<visit> summary_wanted; ///< by whom; while `summary_under_way` is made for others
-  bool summary_under_way = false;
+  struct {
+    std::vector<visit> wanted; ///< by whom, while it is `under_way`
+    bool under_way = false;
+    caf::actor_clock::time_point began{};
+    std::optional<http_response> answer; ///< the last one
+  } summary;
   static inline const char* name = "gateway";
 };
 
