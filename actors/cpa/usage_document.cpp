@@ -1,6 +1,8 @@
 #include "actors/cpa/usage_document.hpp"
 
 #include <cstring>
+#include <unordered_set>
+#include <utility>
 
 #include <fmt/format.h>
 #include <simdjson.h>
@@ -216,7 +218,12 @@ auto guarded(errc code, const std::string& node, What&& what) -> caf::expected<d
 
 struct usage_book::impl {
   node_name node;
-  std::unordered_map<std::string, list_mark> marks; ///< by client key + '\0' + model
+  struct remembered {
+    list_mark mark;
+    std::uint64_t met = 0; ///< number of the reading that met it last
+  };
+  std::unordered_map<std::string, remembered> marks; ///< by client key + '\0' + model
+  std::uint64_t readings = 0;
   od::parser outer, inner;
   std::string tail; ///< padded copy of the new end of a list
 
@@ -239,14 +246,14 @@ usage_book& usage_book::operator=(usage_book&&) noexcept = default;
 void usage_book::recall(const std::vector<list_mark>& marks) {
   impl_->marks.clear();
   for (const auto& m : marks)
-    impl_->marks.emplace(impl::name_of(m.client_key.reveal(), m.model), m);
+    impl_->marks.try_emplace(impl::name_of(m.client_key.reveal(), m.model), impl::remembered{m});
 }
 
 void usage_book::accept(const usage_reading& reading, bool anew) {
   if (anew)
     impl_->marks.clear();
   for (const auto& m : reading.marks)
-    impl_->marks.insert_or_assign(impl::name_of(m.client_key.reveal(), m.model), m);
+    impl_->marks.insert_or_assign(impl::name_of(m.client_key.reveal(), m.model), impl::remembered{m});
 }
 
 /// A boot marker is remembered as a list without a model, which no real list is.
@@ -345,14 +352,22 @@ caf::expected<usage_reading> usage_book::read(const std::string& body) {
     usage_reading out;
     out.lists_known = book.marks.size();
     std::uint64_t met = 0;
+    std::unordered_set<std::string> unknown;
+    const auto now = ++book.readings;
     od::document document = book.outer.iterate(simdjson::padded_string_view(body, body.capacity()));
     out.counters = walk(
       document.get_object(), nullptr, [&](const std::string& key) { book.read_key(out, key, met); },
       [&](const std::string& key, const std::string& model, std::int64_t requests, std::string_view array) {
         ++out.lists;
-        const auto known = book.marks.find(impl::name_of(key, model));
+        auto name = impl::name_of(key, model);
+        const auto known = book.marks.find(name);
+        // The second of two with one name would look like a list that was begun anew, at every reading.
+        const bool twice = known == book.marks.end() ? !unknown.insert(std::move(name)).second
+                                                     : std::exchange(known->second.met, now) == now;
+        if (twice)
+          throw malformed{fmt::format("the list of a key and \"{}\" is there twice", model)};
         met += known != book.marks.end();
-        book.read_list(out, key, model, requests, array, known == book.marks.end() ? nullptr : &known->second);
+        book.read_list(out, key, model, requests, array, known == book.marks.end() ? nullptr : &known->second.mark);
       });
     expect_end(document);
     if (met < book.marks.size()) { // some are gone altogether: rare, so look which only then
@@ -363,7 +378,8 @@ caf::expected<usage_reading> usage_book::read(const std::string& body) {
         [&](const std::string& key, const std::string& model, std::int64_t, std::string_view) {
           here.emplace(impl::name_of(key, model), true);
         });
-      for (const auto& [name, mark] : book.marks) {
+      for (const auto& [name, one] : book.marks) {
+        const auto& mark = one.mark;
         out.marker_gone |= mark.model.empty() && !out.marker_here;
         if (mark.count > 0 && !here.contains(name)) {
           ++out.lists_broken;

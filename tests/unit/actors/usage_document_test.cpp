@@ -234,6 +234,22 @@ TEST_CASE("Random damage to an answer never crashes the reader") {
   }
 }
 
+TEST_CASE("An answer that has the list of a key and model twice is refused, when it is new and when it is known") {
+  bench b;
+  b.record("k1", "m1", 3);
+  const auto whole = b.node.usage_json();
+  const auto from = whole.find("\"m1\":"), until = whole.find("]}", from) + 2;
+  const auto list = whole.substr(from, until - from);
+  auto twice = whole;
+  twice.insert(until, "," + list);
+  CHECK(code(twice) == errc::node_answer_malformed);
+  CHECK(bench::fresh(b.poll()) == 3);
+  const auto known = b.book.read(bench::padded(twice));
+  REQUIRE_FALSE(known);
+  CHECK(code_of(known.error()) == errc::node_answer_malformed);
+  CHECK(bench::fresh(b.poll()) == 0); // nothing came of it
+}
+
 TEST_CASE("Null where CPA may say null is an empty place") {
   CHECK(code(R"({"usage":{"total_requests":0,"apis":null}})") == errc::none);
   CHECK(code(R"({"usage":{"apis":{"k":{"models":null},"l":{"models":{"m":{"details":null}}}}}})") == errc::none);
