@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <cstring>
 #include <functional>
 #include <optional>
 #include <type_traits>
@@ -226,28 +225,28 @@ namespace {
 
 /// Takes so many varints off `in` unread.
 bool skip_varints(std::string_view& in, int count) {
-  constexpr std::uint64_t tops = 0x8080808080808080U;
-  while (in.size() >= sizeof(std::uint64_t)) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, in.data(), sizeof word);
-    auto ends = ~word & tops; // bytes that end one
-    const auto many = std::popcount(ends);
-    if (many < count) {
-      count -= many;
-      in.remove_prefix(sizeof word);
-      continue;
-    }
-    for (; count > 1; --count)
-      ends &= ends - 1;
-    in.remove_prefix(static_cast<std::size_t>(std::countr_zero(ends)) / 8 + 1);
+  const char* at = in.data();
+  const char* const end = at + in.size();
+  for (; count > 0 && at != end; ++at)
+    count -= (static_cast<unsigned char>(*at) & 0x80U) == 0 ? 1 : 0;
+  in.remove_prefix(static_cast<std::size_t>(at - in.data()));
+  return count == 0;
+}
+
+/// As get_varint; most have one byte or two.
+bool get_short(std::string_view& in, std::uint32_t& out) {
+  const auto byte = [&](std::size_t n) { return std::uint32_t{static_cast<unsigned char>(in[n])}; };
+  if (!in.empty() && byte(0) < 0x80) {
+    out = byte(0);
+    in.remove_prefix(1);
     return true;
   }
-  for (; count > 0; --count) {
-    std::uint64_t ignored = 0;
-    if (!get_varint(in, ignored))
-      return false;
+  if (in.size() > 1 && byte(1) < 0x80) {
+    out = (byte(0) & 0x7FU) | byte(1) << 7;
+    in.remove_prefix(2);
+    return true;
   }
-  return true;
+  return get_varint(in, out);
 }
 
 } // namespace
@@ -267,7 +266,7 @@ bool decode_wanted(std::string_view in, const std::function<bool(name_number, na
   std::optional<std::pair<name_number, name_number>> last; // kinds with the same lie together
   bool lead_passes = true;
   for (auto& place : place_of) {
-    if (!get_varint(in, kind.id.client_key) || !get_varint(in, kind.id.account))
+    if (!get_short(in, kind.id.client_key) || !get_short(in, kind.id.account))
       return false;
     const std::pair its{kind.id.client_key, kind.id.account};
     if (lead && last != its)
@@ -293,7 +292,7 @@ bool decode_wanted(std::string_view in, const std::function<bool(name_number, na
   while (!in.empty()) {
     std::uint32_t step = 0;
     sieve_entry entry;
-    if (!get_varint(in, step) || !get_varint(in, entry.kind) || entry.kind >= count || (ms += step) > UINT32_MAX)
+    if (!get_short(in, step) || !get_short(in, entry.kind) || entry.kind >= count || (ms += step) > UINT32_MAX)
       return false;
     entry.ms = static_cast<std::uint32_t>(ms);
     entry.kind = place_of[entry.kind];
