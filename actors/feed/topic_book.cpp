@@ -203,6 +203,8 @@ bool topic_book::catch_up(client& c) {
     }
     c.cursor = what.seq;
   };
+  // Before anything is given: asked afterwards, all of it might be on its way already, and nobody would say so again.
+  c.who->ask_for_room();
   bool all = true;
   if (c.cursor >= recent_from_ && c.cursor <= position_) {
     auto at = std::upper_bound(recent_.begin(), recent_.end(), c.cursor,
@@ -234,10 +236,7 @@ bool topic_book::catch_up(client& c) {
     give_state(c);
     return false;
   }
-  if (given == 0)
-    return true;
-  c.who->ask_for_room();
-  return false;
+  return given == 0;
 }
 
 void topic_book::give_state(client& c) {
