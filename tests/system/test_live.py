@@ -55,9 +55,10 @@ class Live(KeyTest):
                 self.assertEqual(self.use(sim, text), 200)
                 again = hers.frames_until(lambda f: f["type"] == "own_usage")
                 self.assertEqual(again[-1]["today"]["requests"], 2)
-                kinds = [f["kind"] for f in events(told + again)]
-                self.assertEqual(kinds[:1], ["assigned"])
-                self.assertIn("active", kinds)
+                # The node may let a key in before Key Portal has seen that it does.
+                if "active" not in [f["kind"] for f in events(told + again)]:
+                    again += hers.frames_until(lambda f: f["type"] == "event" and f["kind"] == "active")
+                self.assertEqual([f["kind"] for f in events(told + again)][:1], ["assigned"])
                 for frame in events(told + again):
                     self.assertEqual(frame["data"]["key"], key)
                 seen = everything.frames_until(lambda f: f["type"] == "event" and f["kind"] == "active")
