@@ -1,6 +1,7 @@
 #include "actors/spawn.hpp"
 
 #include <caf/all.hpp>
+#include <fmt/format.h>
 
 #include "actors/analyst/analyst.hpp"
 #include "actors/analyst/calendar.hpp"
@@ -177,11 +178,23 @@ shared_actors spawn_shared(caf::actor_system& system, const surroundings& around
                                   around.registry, a.ledger, *around.numbers);
   a.authenticator =
     spawn_authenticator(system, own_thread, std::move(signing_in), std::move(who), a.registry, a.ledger);
-  a.auditor = spawn_auditor(system, own_thread, [store = around.store]() -> caf::expected<log_position> {
+  audit_log log;
+  log.prove = [store = around.store]() -> caf::expected<log_position> {
     if (auto broken = store->verify_registry())
       return broken;
     return store->registry_position();
-  });
+  };
+  log.last = [store = around.store] { return store->registry_position(); };
+  log.hash_of = [store = around.store](log_position at) -> caf::expected<std::array<std::uint8_t, 32>> {
+    auto found = store->entries(at - 1, 1);
+    if (!found)
+      return std::move(found.error());
+    if (found->empty() || found->front().position != at)
+      return make_error(errc::audit_broken, fmt::format("entry {}: is missing", at));
+    return found->front().hash;
+  };
+  log.now = around.now;
+  a.auditor = spawn_auditor(system, own_thread, std::move(log), a.ledger);
   const auto& zone = around.configured.display.time_zone;
   a.analyst =
     spawn_analyst(system, own_thread,

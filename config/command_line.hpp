@@ -116,6 +116,7 @@ struct registry_words {
   bool dry_run = false;
   // lists
   std::string state, owner, text, what, about;
+  std::string last; ///< of audit verify: POSITION:HASH
   std::uint64_t after = 0;
   std::uint64_t limit = 0;            ///< 0: all
   std::uint64_t count = 0;            ///< keys for the pool

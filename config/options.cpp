@@ -81,6 +81,12 @@ constexpr option table[] = {
    "HTTP from elsewhere."},
   {"gateway.hosts", HERE(gateway.hosts), "", {},
    "Further names (host or host:port) by which browsers may reach the page, for example behind a reverse proxy."},
+  {"gateway.base_path", HERE(gateway.base_path), "", {},
+   "The path below which a proxy shows the page, for example /keys: pages, their links and cookies' ways back begin with it. "
+   "Requests are taken with it and without it, so the proxy may cut it off or leave it."},
+  {"gateway.frame_ancestors", HERE(gateway.frame_ancestors), "", {},
+   "Origins (https://intranet.example.com) whose pages may show this one in a frame. Browsers send the sign-in there only "
+   "from pages of the same site. Empty: none may."},
   {"gateway.trusted_proxies", HERE(gateway.trusted_proxies), "", {},
    "Addresses or networks (10.0.0.0/8) of proxies before the page whose X-Forwarded-For and X-Forwarded-Proto, or "
    "Forwarded, are believed. A proxy on this machine is one only when it is listed."},

@@ -109,7 +109,42 @@ void check_nodes(settings& values, std::vector<finding>& errors, std::vector<fin
                                 "into the configuration file"});
 }
 
-void check_nats(const settings::nats_settings& nats, std::vector<finding>& errors) {
+/// Empty, or a path that none of our own begins like.
+bool is_base_path(std::string_view path) {
+  if (path.empty())
+    return true;
+  if (path.size() > 256 || path.front() != '/' || path.back() == '/' || !only_of(path, "/._-") || path.find("//") != path.npos
+      || path.find("/.") != path.npos)
+    return false;
+  const auto first = path.substr(1, path.find('/', 1) - 1);
+  constexpr std::string_view ours[] = {"api",    "assets",  "ws",       "admin",    "sign-in", "healthz", "readyz",   "metrics",
+                                       "login",  "register", "reset",   "setup",    "my-keys", "account", "accounts", "records",
+                                       "overview", "analysis", "status", "nodes"};
+  return std::find(std::begin(ours), std::end(ours), first) == std::end(ours);
+}
+
+/// scheme://host or scheme://host:port
+bool is_origin(std::string_view text) {
+  const auto scheme = text.starts_with("https://") ? 8U : text.starts_with("http://") ? 7U : 0U;
+  std::string host;
+  return scheme > 0 && text.size() > scheme && text.size() < 256 && text.find('/', scheme) == text.npos
+         && only_of(text.substr(scheme), ".-:[]") && split_authority(text.substr(scheme), host).empty();
+}
+
+/// Whether a server of the list is another machine that is spoken to in the clear.
+bool is_open_to_listeners(std::string_view urls) {
+  while (!urls.empty()) {
+    const auto comma = std::min(urls.find(','), urls.size());
+    const auto one = urls.substr(0, comma);
+    urls.remove_prefix(std::min(comma + 1, urls.size()));
+    std::string host;
+    if (one.starts_with("nats://") && split_authority(one.substr(7), host).empty() && !is_loopback(host))
+      return true;
+  }
+  return false;
+}
+
+void check_nats(const settings::nats_settings& nats, std::vector<finding>& errors, std::vector<finding>& warnings) {
   if (nats.url.empty()) {
     const std::pair<const char*, bool> outside_only[] = {
       {"nats.user", !nats.user.empty()},
@@ -126,6 +161,9 @@ void check_nats(const settings::nats_settings& nats, std::vector<finding>& error
         errors.push_back({key, "it is for a server outside; set nats.url too, or remove it"});
   } else if (auto wrong = check_nats_url(nats.url); !wrong.empty()) {
     errors.push_back({"nats.url", wrong});
+  } else if (is_open_to_listeners(nats.url)) {
+    warnings.push_back({"nats.url", "what is published goes to another host unencrypted; tls:// or a private network keeps it "
+                                    "from others"});
   }
   if (nats.user.empty() != nats.password.empty())
     errors.push_back({"nats.user", "nats.user and nats.password (or nats.password_file) go together"});
@@ -332,7 +370,7 @@ std::string check_node_url(std::string& url) {
 
 void check(settings& values, std::vector<finding>& errors, std::vector<finding>& warnings) {
   check_nodes(values, errors, warnings);
-  check_nats(values.nats, errors);
+  check_nats(values.nats, errors, warnings);
 
   auto& gateway = values.gateway;
   if (auto wrong = split_listen(gateway.listen, gateway.address, gateway.port); !wrong.empty())
@@ -347,6 +385,12 @@ void check(settings& values, std::vector<finding>& errors, std::vector<finding>&
        {std::pair{"gateway.tls.certificate", &gateway.tls.certificate}, std::pair{"gateway.tls.key", &gateway.tls.key}})
     if (!file->empty() && !readable(*file))
       errors.push_back({key, fmt::format("there is no file {}", file->string())});
+  if (!is_base_path(gateway.base_path))
+    errors.push_back({"gateway.base_path", "it is a path as in /keys: of letters, digits, '-', '_', '.' and '/', with a '/' "
+                                           "before it and none behind, and none of the portal's own (/api, /assets, /ws)"});
+  for (const auto& origin : gateway.frame_ancestors)
+    if (!is_origin(origin))
+      errors.push_back({"gateway.frame_ancestors", "each is an origin as in https://intranet.example.com, without a path"});
   for (const auto& host : gateway.hosts)
     if (host.empty() || host.size() > 253 || !only_of(host, ".-:[]"))
       errors.push_back({"gateway.hosts", "each is the name of a host, with or without :port"});

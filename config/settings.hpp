@@ -93,6 +93,8 @@ struct settings {
     } tls;
     int max_connections = 0; ///< WebSockets included
     int max_frames = 0;      ///< waiting for one WebSocket
+    std::string base_path;   ///< before all paths; begins with '/', does not end with it; empty: none
+    std::vector<std::string> frame_ancestors;
   } gateway;
 
   struct compat_settings {

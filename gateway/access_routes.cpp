@@ -242,12 +242,12 @@ auto made(const visit& here, const char* shown_as, const char* name, std::vector
 // --- other places to sign in at --------------------------------------------------------------------
 
 std::string came_back_to(const visit& here) {
-  return here.by->origin + "/sign-in/" + escaped(here.asked.name) + "/callback";
+  return here.by->origin + here.self->state.hooks.base_path + "/sign-in/" + escaped(here.asked.name) + "/callback";
 }
 
 /// The page tells what went wrong; in the fragment, which no server is sent.
 void send_back(const visit& here, const caf::error& error) {
-  auto out = redirect("/#sign-in-failed=" + std::string(row_of(code_of(error)).name));
+  auto out = redirect(here.self->state.hooks.base_path + "/login#sign-in-failed=" + std::string(row_of(code_of(error)).name));
   out.headers.emplace_back("Set-Cookie", drop_cookie(external_cookie, here.by->cookies, same_site::lax));
   here.answer(std::move(out));
 }
@@ -288,13 +288,16 @@ void end_external(const visit& here) {
   what.cookie = secret{std::move(*cookie)};
   const auto arrived = [here](const access_done& done) {
     const auto& cookies = here.by->cookies;
+    const auto& base = here.self->state.hooks.base_path;
     auto to = safe_return(done.return_to);
     if (done.waits_for_approval)
-      to = "/#waits-for-approval";
+      to = base + "/register#waits-for-approval";
     else if (!done.register_with.empty())
-      to = "/#register?email=" + escaped(done.email) + "&name=" + escaped(done.name);
+      to = base + "/register#email=" + escaped(done.email) + "&name=" + escaped(done.name);
     else if (done.begun && done.begun->factor == second_factor::pending)
-      to = "/#second-factor";
+      to = base + "/login#second-factor";
+    else if (to == "/")
+      to = base + to;
     auto out = redirect(std::move(to));
     out.headers.emplace_back("Set-Cookie", drop_cookie(external_cookie, cookies, same_site::lax));
     if (done.begun)

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
+#include <random>
 
 #include <fmt/format.h>
 #include <openssl/crypto.h>
@@ -99,6 +101,17 @@ std::vector<hop> hops_of_x_forwarded(std::string_view addresses, std::string_vie
   // What stands last is of the proxy next to us.
   out.front().https = !protocol.empty() && same_word(backwards(protocol, ',').front(), "https");
   return out;
+}
+
+/// Never the same twice in this process, and by its random beginning hardly in two.
+std::string next_request_id() {
+  static const std::uint64_t first = [] {
+    std::random_device source;
+    return std::uint64_t{source()} << 32 | source();
+  }();
+  static std::atomic<std::uint64_t> count{0};
+  // Weyl sequence: neighbours look different, and all 2^64 come before one comes again.
+  return fmt::format("{:016x}", first + 0x9e3779b97f4a7c15 * ++count);
 }
 
 } // namespace
@@ -234,7 +247,7 @@ visitor entrance::look(const http_request& request) const {
   visitor out;
   const auto place = place_of(request, settings_.proxies);
   const auto address = read_address(place.address);
-  out.from = {place.address, std::string(header_of(request, "user-agent").substr(0, 512))};
+  out.from = {place.address, std::string(header_of(request, "user-agent").substr(0, 512)), next_request_id()};
   out.https = place.https || request.encrypted;
   out.cookies.secure = out.https || !place.direct || !address || !is_loopback(*address);
   out.origin = fmt::format("{}://{}", out.https ? "https" : "http", header_of(request, "host"));

@@ -228,7 +228,7 @@ void handle(const visit& here) {
     return here.answer(health_answer());
   if (state.draining)
     return here.fail(make_error(errc::shutting_down));
-  if (state.waiting + state.summary.wanted.size() >= most_waiting && about != topic::asset)
+  if (state.waiting + state.summary.wanted.size() >= most_waiting && about != topic::asset && about != topic::page)
     return here.fail(make_error(errc::too_many_requests));
   if (about == topic::import_file || about == topic::restore || about == topic::replay_letters
       || about == topic::verify_audit)
@@ -245,6 +245,7 @@ void handle(const visit& here) {
     return about_oneself(here);
   switch (about) {
     case topic::asset: return here.answer(asset_answer(here.asked));
+    case topic::page: return here.answer(page_answer(state.page, here.asked));
     case topic::metrics:
       return here.answer(metrics_answer(state.hooks.metrics_text ? state.hooks.metrics_text() : std::string{}));
     case topic::readiness: return readiness(here);
@@ -331,6 +332,7 @@ void visit::note(access_event what, errc result) const {
   told.at = std::chrono::time_point_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now());
   told.actor = by->who.kind == caller_kind::control ? std::string_view{"control"} : std::string_view{by->who.subject};
   told.address = by->from.address;
+  told.request_id = by->from.request;
   told.result = row_of(result).name;
   told.about = path;
   spdlog::warn("access {}", line_of(told));
@@ -339,6 +341,7 @@ void visit::note(access_event what, errc result) const {
 gateway_actor::behavior_type gateway(self_pointer self, gateway_handles handles, gateway_hooks hooks) {
   self->state.handles = std::move(handles);
   self->state.hooks = std::move(hooks);
+  self->state.page = make_page(self->state.hooks.base_path, self->state.hooks.frame_ancestors);
   if (!self->state.hooks.door)
     self->state.hooks.door = make_entrance(self->state.hooks);
   if (const auto& callers = self->state.handles.callers) {

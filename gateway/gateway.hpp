@@ -16,6 +16,7 @@
 #include <caf/actor_clock.hpp>
 
 #include "actors/access/access_events.hpp"
+#include "gateway/pages.hpp"
 #include "gateway/callers.hpp"
 #include "gateway/server.hpp"
 #include "messages/access.hpp"
@@ -59,6 +60,10 @@ struct gateway_hooks {
   /// In which currency pages show costs, and how much of it a US dollar is.
   std::string currency = "USD";
   std::string currency_rate = "1";
+  /// Before all paths of ours where a proxy shows us below one, as "/keys"; empty: none.
+  std::string base_path = {};
+  /// Origins whose pages may show ours in a frame.
+  std::vector<std::string> frame_ancestors = {};
   /// What anybody may who reaches the address.
   right_set anonymous = {};
   /// Of proxies whose word about their clients is taken, and from where metrics and the documentation are read.
@@ -104,6 +109,7 @@ struct gateway_state {
     caf::actor_clock::time_point began{};
     std::optional<http_response> answer; ///< the last one
   } summary;
+  page_file page; ///< the app's one page, as it is shown here
   static inline const char* name = "gateway";
 };
 

@@ -146,7 +146,7 @@ void http_session::on_head(beast::error_code error) {
   if (error) // reset, timed out
     return stream_.close();
   keep_alive_ = parser_->keep_alive();
-  if (auto refusal = take_head(parser_->get(), core_.hosts, request_))
+  if (auto refusal = take_head(parser_->get(), core_.hosts, core_.settings.base_path, request_))
     return refuse(std::move(*refusal));
   request_.peer = peer_;
   request_.encrypted = stream_.is_encrypted();

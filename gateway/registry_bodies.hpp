@@ -61,4 +61,7 @@ caf::expected<reprice_prices> read_reprice_order(std::string_view body);
 caf::expected<bool> read_mend(std::string_view body);
 caf::error read_nothing(std::string_view body);
 
+/// "POSITION:HASH", the hash in 64 hexadecimal digits; empty: nothing to compare. bad_request for anything else.
+caf::expected<verify_audit> read_audit_mark(std::string_view text);
+
 } // namespace keyportal::gateway

@@ -4,6 +4,7 @@
 #include <map>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "gateway/body_fields.hpp"
 #include "gateway/handlers.hpp"
@@ -381,6 +382,15 @@ void list_audit(const visit& here) {
   audit_on(here, walk);
 }
 
+void prove_audit(const visit& here) {
+  const auto mark = read_audit_mark(asked_for(here, "last"));
+  if (!mark)
+    return here.fail(mark.error());
+  here.relay<audit_verified>(here.self->state.handles.auditor, *mark, long_wait, [](const question&, const audit_verified& to) {
+    return json_answer({{"position", to.position}, {"hash", fmt::format("{:02x}", fmt::join(to.hash, ""))}});
+  });
+}
+
 } // namespace
 
 void about_registry(const visit& here) {
@@ -440,10 +450,7 @@ void about_registry(const visit& here) {
         [](const question&, const reprice_state& now) { return json_answer(to_json(now)); });
     case topic::audit: return list_audit(here);
     case topic::verify_audit:
-      return here.relay<audit_verified>(here.self->state.handles.auditor, keyportal::verify_audit{}, long_wait,
-                                        [](const question&, const audit_verified& to) {
-                                          return json_answer({{"position", to.position}});
-                                        });
+      return prove_audit(here);
     default: return here.fail(make_error(errc::not_found, here.asked.path));
   }
 }

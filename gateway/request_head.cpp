@@ -31,7 +31,8 @@ bool is_plain_body(const request_header& head) {
              && beast::iequals(head[http::field::transfer_encoding], "chunked"));
 }
 
-std::optional<http_response> take_head(const request_header& head, const host_rules& hosts, http_request& into) {
+std::optional<http_response> take_head(const request_header& head, const host_rules& hosts, std::string_view base,
+                                       http_request& into) {
   if (count_of(head, http::field::host) != 1)
     return problem(make_error(errc::bad_request, "exactly one Host header is needed"));
   if (!is_plain_body(head))
@@ -47,6 +48,10 @@ std::optional<http_response> take_head(const request_header& head, const host_ru
     return problem(make_error(errc::wrong_origin, std::string(view(origin->value()).substr(0, 100))));
   if (!read_target(view(head.target()), into))
     return problem(make_error(errc::bad_request, "the address is malformed"));
+  if (!base.empty() && into.path.starts_with(base) && (into.path.size() == base.size() || into.path[base.size()] == '/'))
+    into.path.erase(0, base.size());
+  if (into.path.empty())
+    into.path = "/";
   into.method = std::string(method);
   for (const auto& field : head) {
     std::string name(view(field.name_string()));

@@ -20,6 +20,8 @@ bool is_plain_body(const request_header& head);
 /// Fills all of `into` but `peer` and `body`. An answer that refuses it if it is not taken: no or more than one Host, one
 /// that is not ours, a body whose end two readers could see in two places, an Origin that is not ours on what does
 /// something, an address that is not plain.
-std::optional<http_response> take_head(const request_header& head, const host_rules& hosts, http_request& into);
+/// `base` (as "/keys") is taken off the beginning of the path where it stands there.
+std::optional<http_response> take_head(const request_header& head, const host_rules& hosts, std::string_view base,
+                                       http_request& into);
 
 } // namespace keyportal::gateway

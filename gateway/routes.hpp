@@ -17,6 +17,7 @@ namespace keyportal::gateway {
 /// What a route is about; gateway.cpp has one handler for each.
 enum class topic : std::uint8_t {
   asset,
+  page,
   health,
   readiness,
   metrics,
@@ -204,7 +205,11 @@ struct question {
   std::uint64_t after = 0;   ///< for lists that are read on: numbers above it
   std::string after_name;    ///< likewise, for lists in the order of names
   std::string if_none_match; ///< the header of that name
+  bool takes_gzip = false;   ///< by its Accept-Encoding
 };
+
+/// Whether an Accept-Encoding names gzip and does not refuse it.
+bool takes_gzip(std::string_view accepted);
 
 /// Looks a request up in the table. Refusals are answers already: 404, 405 with Allow, 401, 403, 400. HEAD is taken where
 /// GET is.

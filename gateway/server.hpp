@@ -50,6 +50,7 @@ struct server_settings {
   std::string address = "127.0.0.1"; ///< numeric, IPv4 or IPv6
   std::uint16_t port = 0;            ///< 0: any free one, see `server::port`
   int threads = 1;
+  std::string base_path;                        ///< taken off requests' paths, as "/keys"; see take_head
   std::vector<std::string> hosts;               ///< further names taken as Host, see host_rules.hpp
   std::shared_ptr<const tls_identity> tls = {}; ///< null: plain HTTP
 

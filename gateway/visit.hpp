@@ -51,6 +51,8 @@ struct visit {
   void add_headers(http_response& response) const {
     if (by && by->https) // a year
       response.headers.emplace_back("Strict-Transport-Security", "max-age=31536000");
+    if (by && asked.row && asked.row->about != topic::asset) // what people name when they ask why
+      response.headers.emplace_back("X-Request-Id", by->from.request);
     if (!rate || rate->limit == 0)
       return;
     response.headers.emplace_back("RateLimit-Limit", std::to_string(rate->limit));

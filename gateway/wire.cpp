@@ -11,9 +11,9 @@ namespace keyportal::gateway {
 
 namespace {
 
+constexpr std::string_view policy_header = "Content-Security-Policy";
 constexpr std::array<std::pair<std::string_view, std::string_view>, 6> strict{{
-  {"Content-Security-Policy", "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
-                              "frame-ancestors 'none'"},
+  {policy_header, "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"},
   {"X-Content-Type-Options", "nosniff"},
   {"Referrer-Policy", "no-referrer"},
   {"Cross-Origin-Opener-Policy", "same-origin"},
@@ -64,6 +64,16 @@ bool stays_on_its_line(std::string_view text) {
 
 std::span<const std::pair<std::string_view, std::string_view>> strict_headers() { return strict; }
 
+std::string policy_with_frames(std::span<const std::string> origins) {
+  constexpr std::string_view last = "'none'";
+  auto out = std::string(strict.front().second);
+  out.resize(out.size() - last.size()); // frame-ancestors stands at its end
+  out += "'self'";
+  for (const auto& one : origins)
+    out.append(1, ' ').append(one);
+  return out;
+}
+
 bool has_body(int status) { return status >= 200 && status != 204 && status != 304; }
 
 std::string response_head(const http_response& answer, bool keep_alive, bool http_1_0, moment now) {
@@ -81,17 +91,19 @@ std::string response_head(const http_response& answer, bool keep_alive, bool htt
     if (stays_on_its_line(answer.content_type))
       fmt::format_to(to, "Content-Type: {}\r\n", answer.content_type);
   }
-  bool own_cache_rule = false;
+  bool own_cache_rule = false, own_policy = false;
   for (const auto& [name, value] : answer.headers) {
     if (!stays_on_its_line(name) || !stays_on_its_line(value))
       continue;
     own_cache_rule = own_cache_rule || name == "Cache-Control";
+    own_policy = own_policy || name == policy_header;
     fmt::format_to(to, "{}: {}\r\n", name, value);
   }
   if (!own_cache_rule)
     fmt::format_to(to, "Cache-Control: no-store\r\n");
   for (const auto& [name, value] : strict)
-    fmt::format_to(to, "{}: {}\r\n", name, value);
+    if (!own_policy || name != policy_header)
+      fmt::format_to(to, "{}: {}\r\n", name, value);
   if (!keep_alive)
     fmt::format_to(to, "Connection: close\r\n");
   else if (http_1_0)

@@ -73,6 +73,7 @@ public:
 struct access_origin {
   std::string address;
   std::string agent;
+  std::string request; ///< names the request in the log and in its answer; 16 hexadecimal digits, empty: of none
 };
 
 struct sign_in_with_password {

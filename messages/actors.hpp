@@ -676,9 +676,13 @@ using key_registry_actor = caf::typed_actor<
 // --- AUDITOR: proves the registry's log; blocking ------------------------------------------------
 
 /// Walks through all of it: holes, changed entries and broken chains are audit_broken, with where.
-struct verify_audit {};
+struct verify_audit {
+  log_position position = 0; ///< not 0: this entry must also have the hash below, which was kept elsewhere
+  std::array<std::uint8_t, 32> hash{};
+};
 struct audit_verified {
   log_position position = 0; ///< up to here all is as it was written
+  std::array<std::uint8_t, 32> hash{}; ///< of that entry
 };
 
 using auditor_actor = caf::typed_actor<

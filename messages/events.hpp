@@ -63,6 +63,7 @@ enum class event_kind : std::uint8_t {
   disk_alarm = 83,      ///< the data folder nears or reached its limit, or is below it again
   backup_restored =
     84, ///< this data folder came out of a backup; what came after it was made comes again or is told as missing
+  audit_head = 85, ///< the last entry of the audit log with its hash, once a day: who keeps it can tell a log cut off later
 };
 constexpr bool is_of_key(event_kind k) { return k >= event_kind::key_assigned && k < event_kind::user_registered; }
 constexpr bool is_of_user(event_kind k) { return k >= event_kind::user_registered && k < event_kind::policy_changed; }
@@ -77,7 +78,7 @@ struct node_event {
   moment at{};
   std::string data;       ///< the JSON object that becomes the message body
   std::string about = {}; ///< of a key: its id, or "pool"; of a person: the user id; of a policy: its name; of what is
-                          ///< kept: "backup", "records" or "disk"
+                          ///< kept: "backup", "records", "disk" or "audit"
 };
 
 /// What the node held of one list (client key × model) when it was last looked at. Within one CPA process a list only

@@ -140,6 +140,7 @@ nlohmann::json to_json(const client_key& k) {
           {"state", to_text(k.state)},
           {"status", shown_state(k)},
           {"origin", to_text(k.origin)},
+          {"guessable", k.guessable},
           {"why_suspended", to_text(k.why_suspended)},
           {"owner", k.owner},
           {"label", k.label},

@@ -81,6 +81,7 @@ std::string_view name_of(event_kind kind) {
     case event_kind::records_retired: return "retired";
     case event_kind::disk_alarm: return "alarm";
     case event_kind::backup_restored: return "recovered";
+    case event_kind::audit_head: return "head";
   }
   return "unknown";
 }

@@ -191,13 +191,30 @@ bool take(std::string_view& in, rare<key_id>& out) {
 
 } // namespace
 
+/// Beside the origin, in the same byte.
+constexpr std::uint8_t guessable_mark = 0x80;
+
+void put_origin(std::string& out, const client_key& value) {
+  out.push_back(static_cast<char>(static_cast<std::uint8_t>(value.origin) | (value.guessable ? guessable_mark : 0)));
+}
+
+bool take_origin(std::string_view& in, client_key& out) {
+  if (in.empty())
+    return false;
+  const auto byte = static_cast<std::uint8_t>(in.front());
+  in.remove_prefix(1);
+  out.guessable = (byte & guessable_mark) != 0;
+  out.origin = static_cast<key_origin>(byte & ~guessable_mark);
+  return out.origin <= key_origin::found;
+}
+
 // Version 2 has a renewal that was asked for; where there is none, version 1 is written as ever.
 std::string encode(const client_key& value) {
   auto out = begin(value.renewal ? 2 : 1);
   put(out, value.sealed);
   put(out, value.shown);
   put_enum(out, value.state);
-  put_enum(out, value.origin);
+  put_origin(out, value);
   put_enum(out, value.why_suspended);
   put(out, value.owner);
   put(out, value.label);
@@ -225,7 +242,7 @@ bool decode(std::string_view in, client_key& out) {
   char version = 0;
   out.renewal.reset();
   return take_version(in, 2, version) && take(in, out.sealed) && take(in, out.shown)
-         && take_enum(in, out.state, key_state::external) && take_enum(in, out.origin, key_origin::found)
+         && take_enum(in, out.state, key_state::external) && take_origin(in, out)
          && take_enum(in, out.why_suspended, suspension::by_hand) && take(in, out.owner) && take(in, out.label)
          && value_parts::take(in, out.created_at) && value_parts::take(in, out.changed_at) && take(in, out.assigned_at)
          && take(in, out.expires_at) && take(in, out.retires_at) && take(in, out.successor) && take(in, out.predecessor)

@@ -128,7 +128,7 @@ void authenticator_core::answer(const catch_up& m, asked q) {
 void authenticator_core::learn(const access_news& news) {
   const auto ended = directory_->learn(news);
   for (const auto& one : ended)
-    note(access_event::session_ended, {{one.address, {}}, {}, {}}, one.subject, "done", one.name);
+    note(access_event::session_ended, {{one.address, {}, {}}, {}, {}}, one.subject, "done", one.name);
   for (const auto& who : news.changed)
     pending_totp_.erase(who.id);
   for (auto told : news.notices) {
@@ -144,7 +144,7 @@ void authenticator_core::learn(const access_news& news) {
 
 void authenticator_core::tick() {
   for (const auto& one : directory_->expire())
-    note(access_event::session_expired, {{one.address, {}}, {}, {}}, one.subject, "done", one.name);
+    note(access_event::session_expired, {{one.address, {}, {}}, {}, {}}, one.subject, "done", one.name);
   follow(0);
   const auto now = settings_.now();
   std::erase_if(pending_totp_, [now](const auto& one) { return one.second.until <= now; });

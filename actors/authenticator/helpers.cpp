@@ -6,7 +6,7 @@ namespace keyportal {
 
 void authenticator_core::note(access_event what, const asked& q, std::string_view actor, std::string_view result,
                               std::string_view about) const {
-  const auto line = line_of({what, settings_.now(), actor, q.from.address, {}, result, about});
+  const auto line = line_of({what, settings_.now(), actor, q.from.address, q.from.request, result, about});
   const auto& row = row_of(what);
   // The log has its own time and level; fields begin behind the event's name.
   const auto fields = line.find(" actor=");

@@ -114,15 +114,16 @@ int verify_audit(const context& here) {
   return with_service(here, [&](const service& portal) {
     http_call call;
     call.timeout = std::chrono::seconds{900};
-    const auto body = portal.call(call, "/api/v1/audit/verify", true);
+    const auto& last = here.asked.registry.last;
+    const auto body = portal.call(call, "/api/v1/audit/verify" + (last.empty() ? "" : "?last=" + escaped(last)), true);
     if (!body)
       return fail(here, body.error());
     const auto verified = json::parse(*body, nullptr, false);
     if (here.asked.json)
       print(here, verified);
     else
-      here.io.out << fmt::format("all {} entries are as they were written, none is missing\n",
-                                 number(verified, {"position"}));
+      here.io.out << fmt::format("all {} entries are as they were written, none is missing\nthe last one's hash is {}\n",
+                                 number(verified, {"position"}), text(verified, {"hash"}));
     return exit_done;
   });
 }

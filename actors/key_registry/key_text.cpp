@@ -1,6 +1,8 @@
 #include "actors/key_registry/key_text.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <set>
 
 #include <fmt/format.h>
 #include <zlib.h>
@@ -67,6 +69,34 @@ bool can_be_key(std::string_view text) {
   if (text.size() < 8 || text.size() > 512 || text.starts_with("your-api-key"))
     return false;
   return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c <= '~'; });
+}
+
+bool is_guessable(std::string_view text) {
+  constexpr double enough = 112;
+  double bits = 0;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const auto end = std::min(text.find_first_of("-_.:", begin), text.size());
+    const auto part = text.substr(begin, end - begin);
+    begin = end + 1;
+    bool digit = false, lower = false, upper = false, beyond_hex = false, other = false;
+    std::set<char> different;
+    for (const char c : part) {
+      digit |= c >= '0' && c <= '9';
+      lower |= c >= 'a' && c <= 'z';
+      upper |= c >= 'A' && c <= 'Z';
+      beyond_hex |= (c >= 'g' && c <= 'z') || (c >= 'G' && c <= 'Z');
+      other |= (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z');
+      different.insert(c);
+    }
+    // Letters of one case only are a word, few digits a counter or a date, and what repeats itself is nothing.
+    const bool word = !digit && !other && !(lower && upper) && part.size() < 16;
+    const bool counter = digit && !lower && !upper && !other && part.size() < 12;
+    if (word || counter || different.size() * 4 < part.size())
+      continue;
+    const double kinds = (digit ? 10 : 0) + (lower ? (beyond_hex ? 26 : 6) : 0) + (upper ? (beyond_hex ? 26 : 6) : 0) + (other ? 10 : 0);
+    bits += static_cast<double>(part.size()) * std::log2(std::max(kinds, 2.0));
+  }
+  return bits < enough;
 }
 
 std::string shown_key(std::string_view prefix, std::string_view text) {

@@ -26,6 +26,10 @@ key_writing judge_key(std::string_view prefix, std::string_view text);
 /// none of the examples of its template, which make it refuse everybody.
 bool can_be_key(std::string_view text);
 
+/// Whether a text that somebody else made may have less than 112 bits of chance in it (ASVS 6.5.2), by what its
+/// characters could have been at most: words, counters and dates in it count for nothing.
+bool is_guessable(std::string_view text);
+
 /// How people tell keys apart without knowing them: the first characters and the last four.
 std::string shown_key(std::string_view prefix, std::string_view text);
 

@@ -128,6 +128,7 @@ caf::expected<client_key*> registry_book::draft::make(key_origin origin, const s
   fresh.sealed = std::move(*sealed);
   fresh.shown = shown_key(book_.rules_.prefix, text.reveal());
   fresh.origin = origin;
+  fresh.guessable = origin != key_origin::made && is_guessable(text.reveal());
   fresh.created_at = now_;
   return &keys_.emplace(fresh.id, touched<client_key>{std::nullopt, fresh}).first->second.after;
 }

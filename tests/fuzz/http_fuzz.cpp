@@ -109,7 +109,7 @@ std::vector<std::string> told_of(std::string_view bytes, std::uint32_t cuts) {
       return out;
     http_request request;
     request.peer = "192.0.2.7";
-    if (auto refusal = take_head(parser.get(), hosts, request)) {
+    if (auto refusal = take_head(parser.get(), hosts, {}, request)) {
       check_answer(*refusal, parser.get().version() == 10);
       out.push_back(*refusal->body);
       return out;

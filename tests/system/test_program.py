@@ -1,4 +1,5 @@
 """The shipped program as a file and as a process: how it was linked, what it may leave behind, who may read its files."""
+import json
 import os
 import re
 import stat
@@ -28,6 +29,24 @@ class Program(unittest.TestCase):
         names = told("readelf", "--dyn-syms", "-W", program)
         self.assertIn("__stack_chk_fail", names)
         self.assertRegex(names, r"__(memcpy|snprintf|vsnprintf|read|fprintf)_chk")
+
+    def test_the_list_of_parts_names_every_library_with_its_version(self):
+        program = find_program("keyportal")
+        sbom = os.path.join(ROOT, "deploy", "sbom")
+        text = told(sbom, program)
+        self.assertEqual(text, told(sbom, program))
+        bill = json.loads(text)
+        self.assertEqual(bill["bomFormat"], "CycloneDX")
+        parts = {part["name"]: part for part in bill["components"]}
+        for part in parts.values():
+            self.assertTrue(part["version"], part)
+        for needed in re.findall(r"NEEDED.*\[(lib[a-z_]+)", told("readelf", "-dW", program)):
+            stem = needed.removeprefix("lib").rstrip("_")[:5]
+            self.assertTrue(any(stem in name or stem.replace("_", "-") in name for name in parts) or needed in ("libstdc", "libm", "libgcc_s"),
+                            f"{needed} is in none of {sorted(parts)}")
+        self.assertIn("nlohmann-json3-dev", parts)
+        self.assertIn("react", parts)
+        self.assertNotIn("vitest", parts)  # needed to build and test, not part of the program
 
     def test_no_core_is_left_and_its_files_are_its_owners(self):
         with Place() as place:

@@ -139,6 +139,8 @@ class Rights(unittest.TestCase):
                 if "actor=" in line:
                     self.assertRegex(line, r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
                     self.assertRegex(line, r"actor=\S+ ip=\S+ request=\S+ result=\S+")
+                    if "ip=127" in line:  # it came by a request, which its answer names too
+                        self.assertRegex(line, r"request=[0-9a-f]{16} ")
             portal.stop()
 
 

@@ -123,6 +123,37 @@ TEST_CASE("nodes keep the order of the file and take secrets from files beside i
   CHECK(mentions(loaded.warnings, "unencrypted")); // http://b is another host
 }
 
+TEST_CASE("what would go to another host unencrypted is told; on this machine it is nobody's business") {
+  const auto told = [](std::string nats) {
+    auto sources = bare();
+    sources.overrides = {{"nats.url", std::move(nats)}};
+    return mentions(load_settings(sources).warnings, "unencrypted");
+  };
+  CHECK(told("nats://10.0.0.7:4222"));
+  CHECK(told("tls://a.example:4222,nats://b.example:4222"));
+  CHECK_FALSE(told("tls://a.example:4222"));
+  CHECK_FALSE(told("nats://127.0.0.1:4222,nats://localhost:4223"));
+}
+
+TEST_CASE("pages may be below a path of a proxy's and in frames of named origins, and nothing else is taken for either") {
+  const auto refused = [](const char* name, std::string value) {
+    auto sources = bare();
+    sources.overrides = {{name, std::move(value)}};
+    return mentions(load_settings(sources).errors, "");
+  };
+  for (const char* good : {"", "/keys", "/team/keys", "/a-b_c.d"})
+    CHECK_FALSE(refused("gateway.base_path", good));
+  for (const char* bad : {"keys", "/", "/keys/", "/a//b", "/../a", "/api", "/assets/x", "/admin", "/a b", "/a?b", "/a\"b"}) {
+    CAPTURE(bad);
+    CHECK(refused("gateway.base_path", bad));
+  }
+  CHECK_FALSE(refused("gateway.frame_ancestors", "https://intranet.example.com,http://10.0.0.7:8080"));
+  for (const char* bad : {"*", "https://", "https://a/b", "intranet.example.com", "https://a; script-src *", "'self'"}) {
+    CAPTURE(bad);
+    CHECK(refused("gateway.frame_ancestors", bad));
+  }
+}
+
 TEST_CASE("two nodes may have neither the same name nor the same url") {
   config_folder folder;
   auto sources = bare();

@@ -313,6 +313,20 @@ TEST_CASE_METHOD(scene, "every answer is told to the hook with its route") {
   CHECK(told == std::vector<std::string>{"/api/v1/nodes/{node} 200", " 404"});
 }
 
+TEST_CASE_METHOD(scene, "every answer names its request, never two alike") {
+  const auto id_of = [](const http_response& response) {
+    for (const auto& [name, value] : response.headers)
+      if (name == "X-Request-Id")
+        return value;
+    return std::string();
+  };
+  const auto first = id_of(*get("/api/v1/nodes").answer), second = id_of(*get("/api/v1/nodes").answer);
+  CHECK(first.size() == 16);
+  CHECK(first.find_first_not_of("0123456789abcdef") == first.npos);
+  CHECK(second.size() == 16);
+  CHECK(first != second);
+}
+
 TEST_CASE_METHOD(scene, "readiness needs a ledger that answers, liveness needs nothing") {
   CHECK(get("/readyz").status() == 200);
   it = nullptr;

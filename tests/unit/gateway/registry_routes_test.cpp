@@ -195,7 +195,11 @@ auditor_actor::behavior_type broken_auditor() {
   return {[](const verify_audit&) -> caf::result<audit_verified> { return make_error(errc::audit_broken, "entry 7"); }};
 }
 auditor_actor::behavior_type content_auditor() {
-  return {[](const verify_audit&) { return audit_verified{2500}; }};
+  return {[](const verify_audit& m) -> caf::result<audit_verified> {
+    if (m.position == 7 && m.hash[0] != 0xab)
+      return make_error(errc::audit_broken, "entry 7: its hash is another one");
+    return audit_verified{2500, {0xcd, 0xef}};
+  }};
 }
 
 struct scene : test::fixture {
@@ -447,6 +451,14 @@ TEST_CASE_METHOD(scene, "the audit is read on page by page, also where little of
 
 TEST_CASE_METHOD(scene, "the audit is proved, or it is said where it is broken") {
   CHECK(get("/api/v1/audit/verify").body()["position"] == 2500);
+  CHECK(get("/api/v1/audit/verify").body()["hash"] == "cdef" + std::string(60, '0'));
+  const auto zeros = std::string(62, '0');
+  CHECK(get("/api/v1/audit/verify", {{"last", "7:ab" + zeros}}).http.status == 200);
+  CHECK(get("/api/v1/audit/verify", {{"last", "7:ac" + zeros}}).code() == "audit_broken");
+  for (const auto& wrong : {"7", ":ab" + zeros, "0:ab" + zeros, "7:ab", "7:xy" + zeros, "-7:ab" + zeros, "7:ab" + zeros + "0"}) {
+    CAPTURE(wrong);
+    CHECK(get("/api/v1/audit/verify", {{"last", wrong}}).code() == "bad_request");
+  }
   it = nullptr;
   handles.auditor = spawn(broken_auditor);
   const auto broken = get("/api/v1/audit/verify");

@@ -68,6 +68,19 @@ TEST_CASE("requests on one connection are answered one after the other") {
   CHECK(b.it->figures().requests == 3);
 }
 
+TEST_CASE("below a base path requests are taken with it and without it") {
+  server_settings settings;
+  settings.base_path = "/keys";
+  bench b(settings);
+  client c(b.it->port());
+  for (const auto& [asked, seen] : {std::pair{"/keys/a/b", "/a/b"}, {"/keys", "/"}, {"/keys/", "/"}, {"/a", "/a"}, {"/keysmith", "/keysmith"},
+                                    {"/keys/keys/a", "/keys/a"}}) {
+    CAPTURE(asked);
+    c.send(get(asked));
+    CHECK(c.answer().body == std::string("GET ") + seen + " ");
+  }
+}
+
 TEST_CASE("pipelined requests are answered in order even if the first answer takes longest") {
   std::mutex mutex;
   std::shared_ptr<http_exchange> first;

@@ -31,6 +31,17 @@ TEST_CASE("an answer may have a cache rule of its own") {
   CHECK_FALSE(has(head, "no-store"));
 }
 
+TEST_CASE("a page that may be shown in frames says in whose, and stays as strict in all else") {
+  const std::vector<std::string> origins = {"https://a.example", "https://b.example:8443"};
+  http_response answer;
+  answer.headers.emplace_back("Content-Security-Policy", policy_with_frames(origins));
+  const auto head = response_head(answer, true, false, moment{});
+  CHECK(has(head, "frame-ancestors 'self' https://a.example https://b.example:8443\r\n"));
+  CHECK(has(head, "base-uri 'none'"));
+  CHECK_FALSE(has(head, "frame-ancestors 'none'"));
+  CHECK(has(head, "\r\nX-Content-Type-Options: nosniff\r\n"));
+}
+
 TEST_CASE("a header that would break out of its line is left out") {
   http_response answer;
   answer.headers.emplace_back("X-Name", "a\r\nSet-Cookie: b");

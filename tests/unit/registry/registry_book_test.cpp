@@ -1,6 +1,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <fmt/format.h>
 
+#include "storage/values.hpp"
 #include "tests/unit/registry/world.hpp"
 
 using namespace keyportal;
@@ -102,6 +103,27 @@ TEST_CASE("Who takes and ends keys over and over does not use up the pool") {
   CHECK(w.refusal(rotate_key{last, 0}, ann) == errc::too_many_requests);
   w.now += 1h;
   CHECK(w.ask(rotate_key{last, 0}, ann));
+}
+
+TEST_CASE("S20: imported and found keys that could be guessed are marked, also after a new start; ours never are") {
+  world w;
+  const auto ann = w.person();
+  w.fill(1);
+  (void)w.ask(import_keys{{{secret{"usr_pool_0001_a1b2c3d4e5f6"}, ann, "", {}},
+                           {secret{"sk-4f9a1c0e7b2d8a6f3e5c9b1d7a0f2e4c"}, ann, "", {}}}});
+  (void)w.ask(key_sighting{.node = "alpha", .strangers = {secret{"made-elsewhere"}}});
+  std::size_t marked = 0;
+  for (const auto& key : w.book.keys({}).keys) {
+    const auto text = w.book.text_of(key)->reveal();
+    CAPTURE(text);
+    CHECK(key.guessable == (text.starts_with("usr_") || text.starts_with("made-")));
+    marked += key.guessable ? 1 : 0;
+    client_key again;
+    REQUIRE(storage::decode(storage::encode(key), again));
+    CHECK(again.guessable == key.guessable);
+    CHECK(again.origin == key.origin);
+  }
+  CHECK(marked == 2);
 }
 
 TEST_CASE("A key that had an owner is never given to anybody else") {
