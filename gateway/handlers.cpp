@@ -116,20 +116,24 @@ caf::expected<replay_letters> read_replay(std::string_view body) {
 }
 
 http_response asset_answer(const question& asked) {
-  for (const auto& one : assets()) {
-    if (one.path != asked.path)
-      continue;
-    http_response out;
-    out.content_type = one.content_type;
-    out.headers.emplace_back("ETag", std::string(one.etag));
-    out.headers.emplace_back("Cache-Control", "no-cache"); // kept, but asked about: a new version shows at once
-    if (asked.if_none_match.find(one.etag) != std::string::npos)
-      out.status = 304;
-    else
-      out.body = std::make_shared<const std::string>(one.text);
-    return out;
+  const auto* const one = find_asset(asked.path);
+  if (one == nullptr || asked.path == "/index.html")
+    return problem(make_error(errc::not_found, asked.path.substr(0, 200)));
+  http_response out;
+  out.content_type = one->content_type;
+  out.headers.emplace_back("ETag", std::string(one->etag));
+  out.headers.emplace_back("Cache-Control", one->immutable ? "public, max-age=31536000, immutable" : "no-cache");
+  if (one->compressed)
+    out.headers.emplace_back("Vary", "Accept-Encoding");
+  if (asked.if_none_match.find(one->etag) != std::string::npos) {
+    out.status = 304;
+  } else if (one->compressed && asked.takes_gzip) {
+    out.headers.emplace_back("Content-Encoding", "gzip");
+    out.body = std::make_shared<const std::string>(one->text);
+  } else {
+    out.body = std::make_shared<const std::string>(plain_text(*one));
   }
-  return problem(make_error(errc::not_found, asked.path.substr(0, 200)));
+  return out;
 }
 
 } // namespace keyportal::gateway

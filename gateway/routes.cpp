@@ -21,12 +21,27 @@ constexpr std::size_t prices = 24 << 20;
 constexpr std::size_t file = 64 << 20;
 
 constexpr route table[] = {
-  {"GET", "/", topic::asset, access::open, small, "the page"},
-  {"GET", "/app.js", topic::asset, access::open, small, "its script"},
-  {"GET", "/view.js", topic::asset, access::open, small, "its drawing"},
-  {"GET", "/lists.js", topic::asset, access::open, small, "its lists"},
-  {"GET", "/text.js", topic::asset, access::open, small, "its words"},
-  {"GET", "/style.css", topic::asset, access::open, small, "its looks"},
+  // Each page is the same file, which shows what its address says.
+  {"GET", "/", topic::page, access::open, small, "page: what this is, and how to use it"},
+  {"GET", "/login", topic::page, access::open, small, "page: signing in"},
+  {"GET", "/register", topic::page, access::open, small, "page: an account of one's own"},
+  {"GET", "/reset", topic::page, access::open, small, "page: a new password by a code"},
+  {"GET", "/setup", topic::page, access::open, small, "page: the first node"},
+  {"GET", "/my-keys", topic::page, access::open, small, "page: one's keys"},
+  {"GET", "/account", topic::page, access::open, small, "page: how one signs in"},
+  {"GET", "/records", topic::page, access::open, small, "page: single requests"},
+  {"GET", "/overview", topic::page, access::open, small, "page: what was used, at a glance"},
+  {"GET", "/analysis", topic::page, access::open, small, "page: what was used, by anything"},
+  {"GET", "/status", topic::page, access::open, small, "page: how nodes and accounts are"},
+  {"GET", "/nodes", topic::page, access::open, small, "page: the nodes, for admins"},
+  {"GET", "/admin/users", topic::page, access::open, small, "page: people"},
+  {"GET", "/admin/keys", topic::page, access::open, small, "page: keys and their pool"},
+  {"GET", "/admin/policies", topic::page, access::open, small, "page: policies"},
+  {"GET", "/admin/prices", topic::page, access::open, small, "page: prices"},
+  {"GET", "/admin/audit", topic::page, access::open, small, "page: who did what"},
+  {"GET", "/admin/settings", topic::page, access::open, small, "page: settings"},
+  {"GET", "/admin/jobs", topic::page, access::open, small, "page: long work"},
+  {"GET", "/assets/{name}", topic::asset, access::open, small, "scripts and styles of the pages, never another under the same name"},
   {"GET", "/icon.svg", topic::asset, access::open, small, "its icon"},
   {"GET", "/api", topic::asset, access::inside, small, "the page of this API's documentation"},
   {"GET", "/api.js", topic::asset, access::inside, small, "its script"},
@@ -409,6 +424,20 @@ std::optional<http_response> refusal(const route& row, const visitor& by) {
   return std::nullopt;
 }
 
+bool takes_gzip(std::string_view accepted) {
+  while (!accepted.empty()) {
+    const auto comma = std::min(accepted.find(','), accepted.size());
+    auto one = accepted.substr(0, comma);
+    accepted.remove_prefix(std::min(comma + 1, accepted.size()));
+    one.remove_prefix(std::min(one.find_first_not_of(" \t"), one.size()));
+    if (!one.starts_with("gzip"))
+      continue;
+    const auto rest = one.substr(4); // of gzip;q=0 it wants none
+    return rest.find("q=0") == rest.npos || rest.find_first_of("123456789") != rest.npos;
+  }
+  return false;
+}
+
 std::variant<question, http_response> understand(const http_request& request, const visitor& by) {
   const auto found = find(request);
   if (!found.row) {
@@ -424,6 +453,7 @@ std::variant<question, http_response> understand(const http_request& request, co
   out.row = found.row;
   out.path = request.path;
   out.if_none_match = header_of(request, "if-none-match");
+  out.takes_gzip = takes_gzip(header_of(request, "accept-encoding"));
   if (!found.in.node.empty()) {
     if (!is_node_name(found.in.node))
       return problem(make_error(errc::node_unknown, std::string(found.in.node.substr(0, 40))));
