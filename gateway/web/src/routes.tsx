@@ -1,0 +1,40 @@
+import { lazy } from 'react';
+import type { ComponentType, LazyExoticComponent } from 'react';
+import type { Right } from './api/session';
+import { i18n } from './i18n';
+import type { IconName } from './ui/Icon';
+
+export type Section = 'look' | 'own' | 'manage';
+
+export interface RouteRow {
+  /// As wouter has it; the server answers each with index.html.
+  path: string;
+  page: LazyExoticComponent<ComponentType>;
+  /// One of these is enough. `anyone`: also without signing in; `signed-in`: whoever is.
+  right: 'anyone' | 'signed-in' | readonly Right[];
+  /// Fills the window by itself, without side bar: signing in.
+  bare?: boolean;
+  /// Where it is in the menu: `label` is a text of common.json under `menu`.
+  menu?: { section: Section; label: string; icon: IconName };
+}
+
+/// A page that is fetched when it is opened, together with its texts (the namespace has the name of its folder).
+function page(texts: string, load: () => Promise<{ default: ComponentType }>): LazyExoticComponent<ComponentType> {
+  return lazy(async () => (await Promise.all([load(), i18n.loadNamespaces(texts)]))[0]);
+}
+
+/// All pages there are, in the order of the menu: one row a page.
+export const routes: readonly RouteRow[] = [
+  { path: '/', page: page('home', () => import('./pages/home/HomePage')), right: 'anyone' },
+  { path: '/login', page: page('login', () => import('./pages/login/LoginPage')), right: 'anyone', bare: true },
+
+  // To look at: /overview /analysis /records /accounts /nodes /status
+
+  // One's own: /my-keys /account
+
+  // To manage: /admin/users /admin/keys /admin/policies /admin/prices /admin/audit /admin/jobs /admin/settings
+
+  // The first admin: /setup
+];
+
+export const notFound = page('not-found', () => import('./pages/not-found/NotFoundPage'));

@@ -1,0 +1,160 @@
+import { useMemo, useRef } from 'react';
+import type { KeyboardEvent, ReactNode } from 'react';
+import { flexRender, getCoreRowModel, getSortedRowModel, useReactTable } from '@tanstack/react-table';
+import type { ColumnDef, OnChangeFn, SortingState, VisibilityState } from '@tanstack/react-table';
+import { useVirtualizer } from '@tanstack/react-virtual';
+import { classes } from './classes';
+import { Icon } from './Icon';
+import './Table.css';
+
+export interface Column<T> {
+  key: string;
+  title: string;
+  cell: (row: T) => ReactNode;
+  /// What it is sorted by; without it, it is not.
+  sort?: (row: T) => string | number | null;
+  /// Figures stand at the right.
+  number?: boolean;
+  /// In pixels; the others share what is left. With `virtual` each column needs one (else 160).
+  width?: number;
+}
+
+export interface TableProps<T> {
+  /// What the table is of, for screen readers.
+  label: string;
+  rows: readonly T[];
+  columns: readonly Column<T>[];
+  rowKey: (row: T) => string;
+  onRow?: (row: T) => void;
+  chosen?: string | null;
+  hidden?: readonly string[];
+  sorting?: { key: string; down: boolean } | null;
+  onSorting?: (sorting: { key: string; down: boolean } | null) => void;
+  /// Sorted by whoever gives the rows.
+  sortedOutside?: boolean;
+  /// Only the rows in sight are drawn: for hundreds and more. It scrolls by itself, `height` high.
+  virtual?: boolean;
+  height?: string;
+  /// Told when the end comes into sight: fetch what follows.
+  onEnd?: () => void;
+  /// In place of rows where there are none.
+  empty?: ReactNode;
+  /// Below the rows: that more is coming, for instance.
+  foot?: ReactNode;
+}
+
+const rowHeight = 40;
+
+export function Table<T>(props: TableProps<T>) {
+  const { label, rows, columns, rowKey, onRow, chosen, hidden, sorting, onSorting, sortedOutside, virtual, empty, foot } = props;
+  const box = useRef<HTMLDivElement>(null);
+  const defs = useMemo<ColumnDef<T>[]>(
+    () => columns.map((one) => ({
+      id: one.key,
+      header: one.title,
+      accessorFn: (row) => one.sort?.(row) ?? null,
+      cell: ({ row }) => one.cell(row.original),
+      enableSorting: !!one.sort,
+      sortUndefined: 'last',
+    })),
+    [columns],
+  );
+  const state: { columnVisibility: VisibilityState; sorting?: SortingState } = {
+    columnVisibility: Object.fromEntries((hidden ?? []).map((key) => [key, false])),
+  };
+  if (sorting !== undefined) state.sorting = sorting ? [{ id: sorting.key, desc: sorting.down }] : [];
+  const change: OnChangeFn<SortingState> = (update) => {
+    const [first] = typeof update === 'function' ? update(state.sorting ?? []) : update;
+    onSorting?.(first ? { key: first.id, down: first.desc } : null);
+  };
+  const table = useReactTable({
+    data: rows as T[],
+    columns: defs,
+    state,
+    getRowId: rowKey,
+    ...(sorting !== undefined ? { onSortingChange: change } : {}),
+    manualSorting: sortedOutside,
+    getCoreRowModel: getCoreRowModel(),
+    getSortedRowModel: getSortedRowModel(),
+  });
+  const shown = table.getRowModel().rows;
+  const byKey = useMemo(() => new Map(columns.map((one) => [one.key, one])), [columns]);
+  const virtualizer = useVirtualizer({
+    count: shown.length,
+    enabled: !!virtual,
+    getScrollElement: () => box.current,
+    estimateSize: () => rowHeight,
+    overscan: 12,
+  });
+  const drawn = virtual ? virtualizer.getVirtualItems() : null;
+  const before = drawn?.[0]?.start ?? 0;
+  const after = drawn?.length ? virtualizer.getTotalSize() - drawn[drawn.length - 1]!.end : 0;
+  const visible = table.getVisibleLeafColumns();
+  const least = visible.reduce((sum, one) => sum + (byKey.get(one.id)?.width ?? (virtual ? 160 : 0)), 0);
+
+  const onScroll = (): void => {
+    const at = box.current;
+    if (at && props.onEnd && at.scrollHeight - at.scrollTop - at.clientHeight < rowHeight * 10) props.onEnd();
+  };
+  const keys = (event: KeyboardEvent<HTMLTableRowElement>, row: T): void => {
+    if (event.target !== event.currentTarget) return;
+    const next = event.key === 'ArrowDown' ? event.currentTarget.nextElementSibling
+      : event.key === 'ArrowUp' ? event.currentTarget.previousElementSibling : null;
+    if (event.key === 'Enter' || event.key === ' ') onRow?.(row);
+    else if (!(next instanceof HTMLElement)) return;
+    else next.focus();
+    event.preventDefault();
+  };
+
+  if (rows.length === 0 && empty) return <>{empty}</>;
+  return (
+    <div className={classes('table-box', virtual && 'table-virtual')} ref={box} onScroll={onScroll}
+      role="region" aria-label={label} tabIndex={0} style={virtual ? { height: props.height ?? '70vh' } : undefined}>
+      <table className="table" aria-rowcount={virtual ? shown.length + 1 : undefined} style={least ? { minWidth: least } : undefined}>
+        <thead>
+          <tr>
+            {table.getHeaderGroups()[0]?.headers.map((head) => {
+              const sorted = head.column.getIsSorted();
+              const def = byKey.get(head.id);
+              const can = head.column.getCanSort();
+              return (
+                <th key={head.id} scope="col" className={def?.number ? 'table-number' : undefined}
+                  style={def?.width || virtual ? { width: def?.width ?? 160 } : undefined}
+                  aria-sort={sorted === 'asc' ? 'ascending' : sorted === 'desc' ? 'descending' : undefined}>
+                  {can ? (
+                    <button type="button" className="table-sort" onClick={head.column.getToggleSortingHandler()}>
+                      {def?.title}
+                      {sorted && <Icon name={sorted === 'asc' ? 'up' : 'down'} size={12} />}
+                    </button>
+                  ) : def?.title}
+                </th>
+              );
+            })}
+          </tr>
+        </thead>
+        <tbody>
+          {before > 0 && <tr aria-hidden="true" className="table-gap" style={{ height: before }}><td colSpan={visible.length} /></tr>}
+          {(drawn ?? shown.map((_, index) => ({ index }))).map(({ index }) => {
+            const row = shown[index];
+            if (!row) return null;
+            return (
+              <tr key={row.id} aria-rowindex={virtual ? index + 2 : undefined} tabIndex={onRow ? 0 : undefined}
+                className={classes(onRow && 'table-pick', chosen === row.id && 'table-chosen')}
+                aria-selected={onRow && chosen !== undefined ? chosen === row.id : undefined}
+                onClick={onRow && (() => { if (!getSelection()?.toString()) onRow(row.original); })}
+                onKeyDown={onRow && ((event) => keys(event, row.original))}>
+                {row.getVisibleCells().map((cell) => (
+                  <td key={cell.id} className={byKey.get(cell.column.id)?.number ? 'table-number nums' : undefined}>
+                    {flexRender(cell.column.columnDef.cell, cell.getContext())}
+                  </td>
+                ))}
+              </tr>
+            );
+          })}
+          {after > 0 && <tr aria-hidden="true" className="table-gap" style={{ height: after }}><td colSpan={visible.length} /></tr>}
+        </tbody>
+      </table>
+      {foot && <div className="table-foot">{foot}</div>}
+    </div>
+  );
+}
