@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 const server = process.env.KEYPORTAL_URL ?? 'http://127.0.0.1:8390';
 const proxied = { target: server, changeOrigin: false };
 
-// Everything is relative: the server puts the path it is reached at into <base>.
+// Everything is relative: the server puts the path it is reached at before the addresses in index.html.
 export default defineConfig({
   base: './',
   plugins: [react()],

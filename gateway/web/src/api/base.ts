@@ -1,6 +1,8 @@
 /// Where the portal is reached, with a slash at its end: https://host/ or https://host/sub/.
+/// The server says its path in a <meta>: a <base> would need a weaker content security policy.
 export function portalUrl(path = ''): URL {
-  return new URL(path.replace(/^\//, ''), new URL('.', document.baseURI));
+  const base = document.querySelector<HTMLMetaElement>('meta[name="base"]')?.content ?? '/';
+  return new URL(path.replace(/^\//, ''), new URL(base, location.origin));
 }
 
 /// The part of the path that belongs to where the portal is, without a slash at its end: '' or '/sub'.
