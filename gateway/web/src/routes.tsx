@@ -27,6 +27,8 @@ function page(texts: string, load: () => Promise<{ default: ComponentType }>): L
 export const routes: readonly RouteRow[] = [
   { path: '/', page: page('home', () => import('./pages/home/HomePage')), right: 'anyone' },
   { path: '/login', page: page('login', () => import('./pages/login/LoginPage')), right: 'anyone', bare: true },
+  { path: '/register', page: page('register', () => import('./pages/register/RegisterPage')), right: 'anyone', bare: true },
+  { path: '/reset', page: page('reset', () => import('./pages/reset/ResetPage')), right: 'anyone', bare: true },
 
   // To look at: /overview /analysis /records /accounts /nodes /status
 
