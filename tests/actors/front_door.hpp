@@ -149,7 +149,7 @@ struct front_door : fixture {
     caf::scoped_actor self{system()};
     std::vector<request> requests;
     for (const auto& one : all)
-      requests.push_back(self->request(subject, caf::infinite, access_command{{address, "Firefox"}, who, one}));
+      requests.push_back(self->request(subject, caf::infinite, access_command{{address, "Firefox", {}}, who, one}));
     std::vector<caf::expected<access_done>> out;
     for (auto& one : requests) {
       settle();
