@@ -247,7 +247,7 @@ std::string came_back_to(const visit& here) {
 
 /// The page tells what went wrong; in the fragment, which no server is sent.
 void send_back(const visit& here, const caf::error& error) {
-  auto out = redirect(here.self->state.hooks.base_path + "/login#sign-in-failed=" + std::string(row_of(code_of(error)).name));
+  auto out = redirect(here.self->state.hooks.base_path + "/#sign-in-failed=" + std::string(row_of(code_of(error)).name));
   out.headers.emplace_back("Set-Cookie", drop_cookie(external_cookie, here.by->cookies, same_site::lax));
   here.answer(std::move(out));
 }
@@ -291,11 +291,11 @@ void end_external(const visit& here) {
     const auto& base = here.self->state.hooks.base_path;
     auto to = safe_return(done.return_to);
     if (done.waits_for_approval)
-      to = base + "/register#waits-for-approval";
+      to = base + "/#waits-for-approval";
     else if (!done.register_with.empty())
-      to = base + "/register#email=" + escaped(done.email) + "&name=" + escaped(done.name);
+      to = base + "/#register?email=" + escaped(done.email) + "&name=" + escaped(done.name);
     else if (done.begun && done.begun->factor == second_factor::pending)
-      to = base + "/login#second-factor";
+      to = base + "/#second-factor";
     else if (to == "/")
       to = base + to;
     auto out = redirect(std::move(to));
