@@ -31,6 +31,7 @@ export const routes: readonly RouteRow[] = [
   { path: '/reset', page: page('reset', () => import('./pages/reset/ResetPage')), right: 'anyone', bare: true },
 
   // To look at: /overview /analysis /records /accounts /nodes /status
+  { path: '/overview', page: page('overview', () => import('./pages/overview/OverviewPage')), right: ['read.usage', 'own.usage'], menu: { section: 'look', label: 'overview', icon: 'overview' } },
   { path: '/status', page: page('status', () => import('./pages/status/StatusPage')), right: ['read.nodes'], menu: { section: 'look', label: 'status', icon: 'status' } },
 
   // One's own: /my-keys /account
