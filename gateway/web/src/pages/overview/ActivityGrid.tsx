@@ -22,7 +22,7 @@ export function ActivityGrid({ report }: { report: Report }) {
               <th scope="row">{name}</th>
               {Array.from({ length: 24 }, (_, hour) => {
                 const count = counts[day]?.[hour] ?? 0;
-                const level = count === 0 || most === 0 ? 0 : 1 + Math.min(3, Math.floor((count / most) * 4 - 1e-9));
+                const level = count === 0 || most === 0 ? 0 : 1 + Math.min(3, Math.floor(Math.sqrt(count / most) * 4 - 1e-9));
                 const text = t('activity_cell', { day: name, hour, count });
                 return <td key={hour} className={`activity-${level}`} title={text}><span className="visually-hidden">{count}</span></td>;
               })}

@@ -35,7 +35,7 @@ export function Figures({ report }: { report: Report }) {
     { key: 'tpm', label: t('tpm'), value: <Num value={perMinute?.tokens} short />, note: t('per_minute_note'), of: (one) => one.tokens.total },
   ];
   return (
-    <div className="cards">
+    <div className="overview-cards">
       {figures.map((figure) => (
         <Stat key={figure.key} label={figure.label} value={figure.value} note={figure.note}>
           <div className="overview-course">

@@ -15,7 +15,7 @@ export function Models({ report, range }: { report: Report; range: Range }) {
     const time = new URLSearchParams({ range: range.name, zone: range.zone, ...(range.name === 'custom' && range.from && range.to ? { from: range.from, to: range.to } : {}) });
     const link = (model: string): string => `/records?${time}&model=${encodeURIComponent(model)}`;
     return [
-      { key: 'model', title: t('model'), cell: (one) => (one.of[0] ? <Link href={link(one.of[0])}>{nameIn(report, one.of[0])}</Link> : <span className="soft">{t('others', { count: report.others })}</span>) },
+      { key: 'model', title: t('model'), width: 150, cell: (one) => (one.of[0] ? <Link className="overview-model" href={link(one.of[0])}>{nameIn(report, one.of[0])}</Link> : <span className="soft">{t('others', { count: report.others })}</span>) },
       { key: 'share', title: t('share'), width: 130, cell: (one) => {
         const part = all ? one.tokens.total / all : 0;
         return <div className="share" title={percentText(part, i18n.language, 2)}><div className="share-bar" style={{ width: `${part * 100}%` }} /><span className="nums">{percentText(part, i18n.language, 0)}</span></div>;

@@ -37,7 +37,7 @@ export default function OverviewPage() {
               <Card title={t('models')} flush>
                 <Loaded of={models} rows={6}>{(some) => (some.rows.length ? <Models report={some} range={range} /> : <Empty icon="overview" title={t('no_models')} />)}</Loaded>
               </Card>
-              <Card title={t('activity')} note={t('activity_note', { zone: 'UTC' })}>
+              <Card title={t('activity')} note={t('activity_note', { zone: range.zone })}>
                 <Loaded of={grid} rows={6}>{(some) => <ActivityGrid report={some} />}</Loaded>
               </Card>
             </div>

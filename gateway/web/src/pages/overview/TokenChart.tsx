@@ -16,12 +16,13 @@ export function TokenChart({ report }: { report: Report }) {
     { name: t('reasoning'), of: (one: (typeof buckets)[number]) => one.token_parts.reasoning },
   ], [t]);
   const option = useMemo<ChartOption>(() => ({
-    legend: {},
+    legend: { type: 'scroll' },
+    grid: { top: 40, left: 8, right: 8, bottom: 8, containLabel: true },
     tooltip: { trigger: 'axis', valueFormatter: (value: unknown) => wholeText(Number(value), i18n.language) },
     xAxis: { type: 'time' },
     yAxis: [
-      { type: 'value', name: t('tokens'), axisLabel: { formatter: (value: number) => shortText(value, i18n.language) } },
-      { type: 'value', name: t('requests'), splitLine: { show: false }, axisLabel: { formatter: (value: number) => shortText(value, i18n.language) } },
+      { type: 'value', axisLabel: { formatter: (value: number) => shortText(value, i18n.language) } },
+      { type: 'value', splitLine: { show: false }, axisLabel: { formatter: (value: number) => shortText(value, i18n.language) } },
     ],
     series: [
       ...kinds.map((kind) => ({ type: 'bar', name: kind.name, stack: 'tokens', barMaxWidth: 28, data: buckets.map((one, at) => [report.starts[at], kind.of(one)]) })),
