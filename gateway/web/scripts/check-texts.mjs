@@ -48,7 +48,7 @@ for (const file of walk(src)) {
   if (/\.test\.tsx?$/.test(file)) continue;
   const text = readFileSync(file, 'utf8');
   const spaces = [...text.matchAll(/useTranslation\(\s*['"]([\w-]+)['"]/g)].map((m) => m[1]);
-  if (/useTranslation\(\)/.test(text) || spaces.length === 0) spaces.push('common');
+  spaces.push('common'); // where i18next looks last
   for (const [, key] of text.matchAll(/(?<![\w.])t\(\s*['"]([^'"$]+)['"]/g)) {
     const [space, rest] = key.includes(':') ? key.split(':') : [null, key];
     if (!(space ? known(space, rest) : spaces.some((s) => known(s, rest))))

@@ -35,6 +35,7 @@ export const routes: readonly RouteRow[] = [
   { path: '/status', page: page('status', () => import('./pages/status/StatusPage')), right: ['read.nodes'], menu: { section: 'look', label: 'status', icon: 'status' } },
 
   // One's own: /my-keys /account
+  { path: '/my-keys', page: page('my-keys', () => import('./pages/my-keys/MyKeysPage')), right: ['own.keys.read'], menu: { section: 'own', label: 'my_keys', icon: 'key' } },
 
   // To manage: /admin/users /admin/keys /admin/policies /admin/prices /admin/audit /admin/jobs /admin/settings
 
