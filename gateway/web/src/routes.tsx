@@ -25,17 +25,19 @@ function page(texts: string, load: () => Promise<{ default: ComponentType }>): L
 
 /// All pages there are, in the order of the menu: one row a page.
 export const routes: readonly RouteRow[] = [
-  { path: '/', page: page('home', () => import('./pages/home/HomePage')), right: 'anyone' },
+  { path: '/', page: page('home', () => import('./pages/home/HomePage')), right: 'anyone', menu: { section: 'own', label: 'home', icon: 'book' } },
   { path: '/login', page: page('login', () => import('./pages/login/LoginPage')), right: 'anyone', bare: true },
   { path: '/register', page: page('register', () => import('./pages/register/RegisterPage')), right: 'anyone', bare: true },
   { path: '/reset', page: page('reset', () => import('./pages/reset/ResetPage')), right: 'anyone', bare: true },
 
   // To look at: /overview /analysis /records /accounts /nodes /status
   { path: '/overview', page: page('overview', () => import('./pages/overview/OverviewPage')), right: ['read.usage', 'own.usage'], menu: { section: 'look', label: 'overview', icon: 'overview' } },
+  { path: '/records', page: page('records', () => import('./pages/records/RecordsPage')), right: ['read.usage', 'own.usage'], menu: { section: 'look', label: 'records', icon: 'records' } },
   { path: '/status', page: page('status', () => import('./pages/status/StatusPage')), right: ['read.nodes'], menu: { section: 'look', label: 'status', icon: 'status' } },
 
   // One's own: /my-keys /account
   { path: '/my-keys', page: page('my-keys', () => import('./pages/my-keys/MyKeysPage')), right: ['own.keys.read'], menu: { section: 'own', label: 'my_keys', icon: 'key' } },
+  { path: '/account', page: page('account', () => import('./pages/account/AccountPage')), right: ['own.account'], menu: { section: 'own', label: 'account', icon: 'account' } },
 
   // To manage: /admin/users /admin/keys /admin/policies /admin/prices /admin/audit /admin/jobs /admin/settings
 

@@ -31,9 +31,10 @@ describe('the client', () => {
     expect(url.href).toBe('http://portal.test/api/v1/keys/a%2Fb?text=x+y&state=a&state=b');
   });
 
-  it('is below the path of <base>', () => {
-    const base = document.createElement('base');
-    base.href = 'http://portal.test/sub/';
+  it('is below the path that the page names', () => {
+    const base = document.createElement('meta');
+    base.name = 'base';
+    base.content = '/sub/';
     document.head.append(base);
     expect(urlOf('/api/v1/nodes').pathname).toBe('/sub/api/v1/nodes');
     expect(basePath()).toBe('/sub');

@@ -44,7 +44,7 @@ export function KeyCard({ keyOf, usage, onShown }: { keyOf: Key; usage: Row | un
           <dl className="facts grow">
             <dt>{t('left')}</dt><dd>{keyOf.expires_at ? <><strong className="nums">{t('days', { count: left ?? 0 })}</strong> <span className="faint">(<Moment at={keyOf.expires_at} />)</span></> : t('never_ends')}</dd>
             <dt>{t('taken')}</dt><dd><Ago at={keyOf.assigned_at} /></dd>
-            <dt>{t('works_at')}</dt><dd>{keyOf.in_force.length ? keyOf.in_force.join(', ') : alive ? t('works_soon') : t('works_nowhere')}</dd>
+            <dt>{t('works_at')}</dt><dd>{keyOf.in_force.length ? keyOf.in_force.join(', ') : keyOf.state === 'live' ? t('works_soon') : t('works_nowhere')}</dd>
           </dl>
           <div className="my-keys-course">
             <Sparkline label={t('course')} values={usage?.buckets?.map((one) => one.requests) ?? []} height={36} />

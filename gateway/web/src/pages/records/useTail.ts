@@ -1,0 +1,48 @@
+import { useCallback, useEffect, useRef, useState } from 'react';
+import { api } from '../../api/client';
+import { useLive } from '../../api/live_provider';
+import type { RecordRow, Names } from './columns';
+
+const everyMs = 1000;
+const most = 5000;
+
+/// What is newer than the first row, as it comes. Paused it is only counted.
+export function useTail(on: boolean, path: string, question: Record<string, unknown>, first: { position: number } | undefined) {
+  const [taken, setTaken] = useState<RecordRow[]>([]);
+  const [names, setNames] = useState<Names>({});
+  const [paused, setPaused] = useState(false);
+  const [held, setHeld] = useState<RecordRow[]>([]);
+  const newest = useRef<number>(0);
+  const timer = useRef<ReturnType<typeof setTimeout> | null>(null);
+  newest.current = Math.max(newest.current, first?.position ?? 0);
+  const state = useRef({ on, paused, path, question });
+  state.current = { on, paused, path, question };
+
+  const look = useCallback(async () => {
+    timer.current = null;
+    const { on: wanted, paused: waits, path: where, question: what } = state.current;
+    if (!wanted) return;
+    const page = await api.get(where as '/api/v1/records', { query: { ...what, limit: 200 } as never }).catch(() => null);
+    if (!page || state.current.question !== what) return;
+    const fresh = (page.items as RecordRow[]).filter((one) => one.seq > newest.current);
+    if (!fresh.length) return;
+    newest.current = Math.max(...fresh.map((one) => one.seq)); // they stand in the order of their times
+    setNames((old) => ({ ...old, ...page.names }));
+    // More than a page came: those between are seen when the page is loaded anew, which `most` sees to.
+    (waits ? setHeld : setTaken)((old) => [...fresh, ...old].slice(0, most));
+  }, []);
+  useLive((frame) => {
+    if ((frame.type === 'usage_update' || frame.type === 'own_usage' || frame.type === 'overview') && state.current.on) timer.current ??= setTimeout(() => void look(), everyMs);
+  });
+  useEffect(() => () => { if (timer.current) clearTimeout(timer.current); }, []);
+
+  const toggle = useCallback(() => {
+    setPaused((was) => !was);
+    setHeld((some) => {
+      if (some.length) setTaken((old) => [...some, ...old].slice(0, most));
+      return [];
+    });
+  }, []);
+  const clear = useCallback(() => { setTaken([]); setHeld([]); newest.current = 0; }, []);
+  return { taken, names, paused, waiting: held.length, toggle, clear };
+}
