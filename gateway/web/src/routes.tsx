@@ -40,6 +40,8 @@ export const routes: readonly RouteRow[] = [
   { path: '/account', page: page('account', () => import('./pages/account/AccountPage')), right: ['own.account'], menu: { section: 'own', label: 'account', icon: 'account' } },
 
   // To manage: /admin/users /admin/keys /admin/policies /admin/prices /admin/audit /admin/jobs /admin/settings
+  { path: '/admin/users', page: page('admin-users', () => import('./pages/admin-users/UsersPage')), right: ['read.people'], menu: { section: 'manage', label: 'users', icon: 'users' } },
+  { path: '/admin/keys', page: page('admin-keys', () => import('./pages/admin-keys/KeysPage')), right: ['read.keys'], menu: { section: 'manage', label: 'keys', icon: 'key' } },
 
   // The first admin: /setup
 ];
