@@ -42,6 +42,8 @@ export const routes: readonly RouteRow[] = [
   // To manage: /admin/users /admin/keys /admin/policies /admin/prices /admin/audit /admin/jobs /admin/settings
   { path: '/admin/users', page: page('admin-users', () => import('./pages/admin-users/UsersPage')), right: ['read.people'], menu: { section: 'manage', label: 'users', icon: 'users' } },
   { path: '/admin/keys', page: page('admin-keys', () => import('./pages/admin-keys/KeysPage')), right: ['read.keys'], menu: { section: 'manage', label: 'keys', icon: 'key' } },
+  { path: '/admin/policies', page: page('admin-policies', () => import('./pages/admin-policies/PoliciesPage')), right: ['read.policies'], menu: { section: 'manage', label: 'policies', icon: 'policies' } },
+  { path: '/admin/audit', page: page('admin-audit', () => import('./pages/admin-audit/AuditPage')), right: ['read.audit'], menu: { section: 'manage', label: 'audit', icon: 'audit' } },
 
   // The first admin: /setup
 ];
