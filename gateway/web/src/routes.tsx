@@ -44,6 +44,7 @@ export const routes: readonly RouteRow[] = [
   { path: '/admin/keys', page: page('admin-keys', () => import('./pages/admin-keys/KeysPage')), right: ['read.keys'], menu: { section: 'manage', label: 'keys', icon: 'key' } },
   { path: '/admin/policies', page: page('admin-policies', () => import('./pages/admin-policies/PoliciesPage')), right: ['read.policies'], menu: { section: 'manage', label: 'policies', icon: 'policies' } },
   { path: '/admin/audit', page: page('admin-audit', () => import('./pages/admin-audit/AuditPage')), right: ['read.audit'], menu: { section: 'manage', label: 'audit', icon: 'audit' } },
+  { path: '/admin/jobs', page: page('admin-jobs', () => import('./pages/admin-jobs/JobsPage')), right: ['read.settings'], menu: { section: 'manage', label: 'jobs', icon: 'jobs' } },
 
   // The first admin: /setup
 ];

@@ -14,7 +14,7 @@ import './audit.css';
 
 type Entry = Schemas['entry'];
 /// So many positions are looked through at a time, from the newest back.
-const window = 500;
+const stretch = 500;
 
 /// Who did what, the newest first. The log is read upward, so it is asked for in windows of positions from its end.
 export default function AuditPage() {
@@ -30,7 +30,7 @@ export default function AuditPage() {
     initialPageParam: last ?? 0,
     queryFn: async ({ pageParam, signal }) => {
       const end = pageParam as number;
-      const from = Math.max(0, end - window);
+      const from = Math.max(0, end - stretch);
       const items: Entry[] = [];
       for (let after = from; after < end;) {
         const page = await api.get('/api/v1/audit', { query: { after, limit: 500, what: values.what || undefined, about: values.about || undefined } as never, signal });
