@@ -11,7 +11,8 @@ namespace {
 std::atomic<std::uint64_t> passings_left{0};
 
 constexpr std::string_view names[] = {"",         "received", "kept",    "decoded", "committed", "published", "decided",
-                                      "appended", "ordered",  "written", "seen",    "closed",    "retired",   "copied"};
+                                      "appended", "ordered",  "written", "seen",    "closed",    "retired",   "copied", "decided_notice", "queued_notice", "taken_notice", "begun_notice",
+                                      "sent_notice", "noted_notice"};
 
 } // namespace
 

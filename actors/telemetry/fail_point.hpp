@@ -26,6 +26,12 @@ enum class fail_at : std::uint8_t {
   closed,    ///< a day of raw records is closed, and still there
   retired,   ///< it went, its disk is not given back
   copied,    ///< a backup's file is written, the backup is not listed
+  decided_notice, ///< notices are on disk with the position, none is in the queue
+  queued_notice,  ///< in the queue
+  taken_notice,   ///< out of the queue, no attempt is noted
+  begun_notice,   ///< an attempt is noted, nothing is sent
+  sent_notice,    ///< the channel answered, its answer is not noted
+  noted_notice,   ///< it is, the queue still has the order
 };
 
 namespace fail_point_detail {
