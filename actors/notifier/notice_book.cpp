@@ -17,6 +17,7 @@ using namespace std::chrono_literals;
 constexpr std::size_t together = 4; ///< of one channel in the queue
 constexpr std::size_t most_in_digest = 500;
 constexpr std::size_t lines_in_digest = 30;
+constexpr auto lost_after = 150s;          ///< longer than the queue knows an order again
 constexpr auto feishu_knows_again = 50min; ///< it forgets `uuid` after an hour
 
 std::string place_of(const notice_record& n) { return n.channel + '\n' + n.recipient + '\n' + n.address; }
@@ -158,7 +159,8 @@ bool notice_book::is_quiet(const notice_news& news, moment now, notice_changes& 
 }
 
 std::vector<notice_id> notice_book::make(const notice_news& news, sequence event, moment at, const std::string& salt,
-                                         const std::vector<target>& targets, moment now, notice_changes& out) {
+                                         const std::vector<target>& targets, moment now, notice_changes& out,
+                                         bool only_ids) {
   std::vector<notice_id> ids;
   const auto& set = by_.settings;
   const auto make_one = [&](const target& to, const channel_settings& by, const std::string& address,
@@ -166,7 +168,7 @@ std::vector<notice_id> notice_book::make(const notice_news& news, sequence event
     notice_record one;
     one.id = make_notice_id(at, event, news.kind->name, news.about, to.person + address, by.name, salt);
     ids.push_back(one.id);
-    if (open_.contains(one.id))
+    if (only_ids || open_.contains(one.id))
       return;
     one.kind = news.kind->name;
     one.event = event;
@@ -251,9 +253,15 @@ std::vector<notice_id> notice_book::remind(const notice_kind& kind, const std::v
                                            const nlohmann::json& facts, const std::string& command, moment now,
                                            notice_changes& out) {
   std::vector<notice_id> ids;
+  // The same command again is the same notices, which are there.
+  const auto [mark, fresh] = marks_.try_emplace("command/" + command, now);
+  if (command.empty())
+    mark->second = now;
+  else if (fresh)
+    out.marks.emplace_back(mark->first, now);
   for (const auto& id : to) {
-    notice_news news{&kind, facts, "by hand", id};
-    auto made = make(news, 0, now, command, {{"hand", id, {}, {}}}, now, out);
+    const notice_news news{&kind, facts, "by hand", id};
+    auto made = make(news, 0, mark->second, command, {{"hand", id, {}, {}}}, now, out, !fresh && !command.empty());
     ids.insert(ids.end(), made.begin(), made.end());
   }
   return ids;
@@ -315,6 +323,16 @@ void notice_book::resend(notice_record what, moment now, notice_changes& out) {
 notice_book::channel_state* notice_book::state_of(const std::string& name) {
   const auto found = channels_.find(name);
   return found == channels_.end() ? nullptr : &found->second;
+}
+
+void notice_book::forget_marks(moment before, notice_changes& out) {
+  for (auto it = marks_.begin(); it != marks_.end();)
+    if (it->second < before) {
+      out.cleared.push_back(it->first);
+      it = marks_.erase(it);
+    } else {
+      ++it;
+    }
 }
 
 const notice_record* notice_book::find(const notice_id& id) const {
@@ -424,6 +442,11 @@ void notice_book::gather(channel_state& at, notice_record& first, moment now, no
 std::vector<delivery_queue::order> notice_book::pick(moment now, notice_changes& out) {
   std::vector<delivery_queue::order> orders;
   for (auto& [name, at] : channels_) {
+    // An order that does not come out of the queue is lost with it, and put in again.
+    std::erase_if(at.outstanding, [&](const auto& one) {
+      const auto there = open_.find(one.first);
+      return there == open_.end() || (there->second.state == notice_state::waiting && one.second + lost_after <= now);
+    });
     for (auto it = at.due.begin(); it != at.due.end() && it->first <= now;) { // too late
       auto& one = open_.at((it++)->second);
       if (one.until > now || one.state != notice_state::waiting || at.outstanding.contains(one.id))
@@ -455,7 +478,7 @@ std::vector<delivery_queue::order> notice_book::pick(moment now, notice_changes&
         it = at.due.begin();
         continue;
       }
-      at.outstanding.insert(id);
+      at.outstanding.emplace(id, now);
       orders.push_back({id, name, static_cast<std::uint32_t>(one.attempts.size() + 1)});
       ++it;
     }
@@ -485,7 +508,7 @@ notice_book::start notice_book::taken(const notice_id& id, moment now, notice_ch
   if (const auto when = at->pace.next(place, now); when > now)
     return {nullptr, when};
   at->pace.took(place, now);
-  at->outstanding.insert(id);
+  at->outstanding[id] = now;
   one.state = notice_state::sending;
   one.attempts.push_back({now, 0, "begun", ""});
   out.put.push_back(one);

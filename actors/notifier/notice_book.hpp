@@ -78,6 +78,9 @@ public:
   /// When there is something to do again.
   [[nodiscard]] std::optional<moment> wake_at() const;
 
+  /// Marks of what was told so long ago that it does not count any more.
+  void forget_marks(moment before, notice_changes& out);
+
   [[nodiscard]] const notice_record* find(const notice_id& id) const;
   [[nodiscard]] const channel_settings* channel(std::string_view name) const;
   [[nodiscard]] std::vector<std::string> personal_channels() const;
@@ -92,7 +95,7 @@ private:
     const channel_settings* set = nullptr;
     pace_book pace{pace_limits{}};
     std::set<std::pair<moment, notice_id>> due;
-    std::set<notice_id> outstanding; ///< in the queue, or being sent
+    std::map<notice_id, moment> outstanding; ///< in the queue, or being sent: since when
     std::size_t failures = 0;
     moment resting_until{};
     std::string problem;
@@ -108,7 +111,8 @@ private:
   [[nodiscard]] std::vector<target> targets_of(const notice_news& news) const;
   [[nodiscard]] bool is_quiet(const notice_news& news, moment now, notice_changes& out);
   std::vector<notice_id> make(const notice_news& news, sequence event, moment at, const std::string& salt,
-                              const std::vector<target>& targets, moment now, notice_changes& out);
+                              const std::vector<target>& targets, moment now, notice_changes& out,
+                              bool only_ids = false);
   void enter(notice_record what);
   void leave(const notice_record& what);
   void wait_until(notice_record& what, moment at);

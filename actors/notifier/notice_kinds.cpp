@@ -145,9 +145,12 @@ constexpr notice_kind table[] = {
   {"store.recovered", "store.recovered", "", who::admins, weighs::warning, 0s, "", "admin/store",
    {"数据已从备份恢复", "数据目录来自备份 {backup},其后的记录会重新取回或标记为缺失。", "查看"},
    {"The data came out of a backup", "The data folder came out of backup {backup}. What came after it comes again, or is told as missing.", "Look at it"}},
-  {"certificate.expiring", "", "", who::admins, weighs::warning, 24h, "", "",
+  {"certificate.expiring", "", "", who::admins, weighs::warning, month, "", "",
    {"TLS 证书还有 {days} 天到期", "本系统的 TLS 证书将于 {expires_at} 到期。请更换证书文件,更换后自动生效。", ""},
    {"The TLS certificate ends in {days} days", "The certificate of this service ends on {expires_at}.\nPut a new file in its place; it is taken by itself.", ""}},
+  {"channel.failing", "", "", who::admins, weighs::alarm, 6h, "", "admin/notices",
+   {"通知通道 {channel} 无法送达", "通知通道 {channel} 无法送达,通知会等待它恢复。\n原因:{problem}", "查看"},
+   {"The channel {channel} delivers nothing", "Notices by the channel {channel} do not get through; they wait until it works again.\nWhy: {problem}", "Look at it"}},
   // --- by hand, tests, codes ---
   {"reminder.account", "", "", who::asked, weighs::warning, 0s, "", "login",
    {"请贡献一个账号", "{person},共享账号不够用了,请登录一个账号加入共享池。\n{text}", "登录账号"},
