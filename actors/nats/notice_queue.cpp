@@ -192,9 +192,9 @@ private:
           std::to_string(++last_)};
         {
           const std::lock_guard guard(mutex_);
-          held_.emplace(order.lease, std::move(message));
+          held_.emplace(fresh.lease, std::move(message));
         }
-        told_.on_order(std::move(order));
+        told_.on_order(std::move(fresh));
       }
       natsMsgList_Destroy(&list);
     }

@@ -229,8 +229,8 @@ void notifier_core::order(const order_taken& what) {
   if (!commit(out))
     return;
   fail_point(fail_at::begun_notice);
-  auto& flight = flights[what.id] = {std::move(ready_to_go), what.lease};
-  go_on(what.id, channels.at(channel)->begin(flight.what, now));
+  auto& going = flights[what.id] = {std::move(ready_to_go), what.lease};
+  go_on(what.id, channels.at(channel)->begin(going.what, now));
 }
 
 parcel notifier_core::parcel_of(const notice_record& what) const {
@@ -274,14 +274,14 @@ void notifier_core::answered(const wire_answered& what) {
 
 void notifier_core::ended(const notice_id& id, const delivery_result& result) {
   fail_point(fail_at::sent_notice);
-  auto flight = std::move(flights.extract(id).mapped());
-  const auto& what = flight.what.what;
+  auto over = std::move(flights.extract(id).mapped());
+  const auto& what = over.what.what;
   const auto now = settings.now();
   notice_changes out;
   book.ended(id, result, now, out);
   if (commit(out)) {
     fail_point(fail_at::noted_notice);
-    queue->done(flight.lease);
+    queue->done(over.lease);
   }
   auto counted = numbers.of_channel(what.channel);
   using kind = delivery_result::kind;
