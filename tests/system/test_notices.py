@@ -202,7 +202,7 @@ class Notices(unittest.TestCase):
             self.person(portal, "ada@example.com")
             call(portal.url + "/api/v1/session", headers={})
             cookie, token = self.csrf(portal)
-            status, _, text = call(portal.url + "/api/v1/password/ask", "POST", json.dumps({"email": "ada@example.com"}),
+            status, _, text = call(portal.url + "/api/v1/password/reset", "POST", json.dumps({"email": "ada@example.com"}),
                                    {"Content-Type": "application/json", "Cookie": cookie, "X-CSRF-Token": token})
             self.assertIn(status, (200, 202, 204), text)
             wait_until(lambda: mail.mails, "the code came")

@@ -90,7 +90,12 @@ struct world {
     const auto orders = pick();
     if (orders.empty() || take(orders[0].id).begin == nullptr)
       return {};
-    return end(orders[0].id, is, channel_wide);
+    auto out = end(orders[0].id, is, channel_wide);
+    const auto kept = changes;
+    for (std::size_t i = 1; i < orders.size() && channel_wide; ++i)
+      CHECK(take(orders[i].id).begin == nullptr); // the channel rests
+    changes = kept;
+    return out;
   }
 
   moment now = moment_of(1'775'000'000'000'000'000);
