@@ -23,6 +23,8 @@ import time
 import urllib.parse
 
 APP, SECRET = "cli_test", "the-app-secret-of-tests"
+ROBOT_TOKEN, ROBOT_SECRET = "robot-token-of-tests", "SECrobot-secret-of-tests"
+TELEGRAM_TOKEN = "123456:token-of-tests"
 FAULTS = ("delay", "drop_before", "drop_after", "html_502", "truncated_json", "wrong_content_type", "slow_loris", "outage",
           "rate_limit", "expire_token")
 
@@ -165,11 +167,58 @@ class FeishuPlace:
             return self.take_message(dict(urllib.parse.parse_qsl(place.query)), headers, body)
         if place.path == "/open-apis/contact/v3/users/batch_get_id":
             return self.find_people(headers, body)
+        if place.path == "/robot/send":
+            return self.take_dingtalk(dict(urllib.parse.parse_qsl(place.query)), body)
+        if place.path == "/cgi-bin/webhook/send":
+            return self.take_wecom(dict(urllib.parse.parse_qsl(place.query)), body)
+        if place.path.startswith("/bot") and place.path.endswith("/sendMessage"):
+            return self.take_telegram(place.path[4:-len("/sendMessage")], body)
         if place.path.startswith("/hook/"):
             with self.lock:
                 self.hooks.append((time.time(), place.path, dict(headers), body))
             return 200, {}
         return 404, b"404 page not found", "text/plain"
+
+    def take_dingtalk(self, query, body):
+        stamp, now = query.get("timestamp", "0"), time.time()
+        right = base64.b64encode(hmac.new(ROBOT_SECRET.encode(), f"{stamp}\n{ROBOT_SECRET}".encode(), hashlib.sha256).digest())
+        if query.get("access_token") != ROBOT_TOKEN:
+            return 200, {"errcode": 300005, "errmsg": "token is not exist"}
+        if query.get("sign") != right.decode() or abs(now * 1000 - int(stamp)) > 3_600_000:
+            return 200, {"errcode": 310000, "errmsg": "sign not match"}
+        with self.lock:
+            if self.too_fast(self.bot_times["dingtalk"], now, ((60, 20),)):
+                self.refused_for_pace += 1
+                return 200, {"errcode": 130101, "errmsg": "send too fast, exceed 20 times per minute"}
+            self.bot_messages.append((now, "dingtalk", json.loads(body)))
+        return 200, {"errcode": 0, "errmsg": "ok"}
+
+    def take_wecom(self, query, body):
+        message, now = json.loads(body), time.time()
+        if query.get("key") != ROBOT_TOKEN:
+            return 200, {"errcode": 93000, "errmsg": "invalid webhook url"}
+        if len(message["text"]["content"].encode()) > 2048:
+            return 200, {"errcode": 40058, "errmsg": "text.content exceed max length 2048"}
+        with self.lock:
+            if self.too_fast(self.bot_times["wecom"], now, ((60, 20),)):
+                self.refused_for_pace += 1
+                return 200, {"errcode": 45009, "errmsg": "api freq out of limit"}
+            self.bot_messages.append((now, "wecom", message))
+        return 200, {"errcode": 0, "errmsg": "ok"}
+
+    def take_telegram(self, token, body):
+        message, now = json.loads(body), time.time()
+        if token != TELEGRAM_TOKEN:
+            return 401, {"ok": False, "error_code": 401, "description": "Unauthorized"}
+        if message.get("chat_id") != "-1001":
+            return 400, {"ok": False, "error_code": 400, "description": "Bad Request: chat not found"}
+        with self.lock:
+            if self.too_fast(self.bot_times["telegram"], now, ((1, 1), (60, 20))):
+                self.refused_for_pace += 1
+                return 429, {"ok": False, "error_code": 429, "description": "Too Many Requests: retry after 3",
+                             "parameters": {"retry_after": 3}}
+            self.bot_messages.append((now, "telegram", message))
+        return 200, {"ok": True, "result": {"message_id": len(self.bot_messages)}}
 
     def give_token(self, body):
         asked = json.loads(body)

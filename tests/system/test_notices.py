@@ -4,12 +4,14 @@ import collections
 import hashlib
 import hmac
 import json
+import os
 import re
 import time
 import unittest
 
 import leaks
-from notice_places import APP, SECRET as APP_SECRET, FeishuPlace, MailPlace
+from browser import Browser, first_admin, member
+from notice_places import (APP, ROBOT_SECRET, ROBOT_TOKEN, SECRET as APP_SECRET, TELEGRAM_TOKEN, FeishuPlace, MailPlace)
 from service import Place, call, wait_until
 
 #: Where the service may end itself on the way of a notice (actors/telemetry/fail_point.hpp), in that order.
@@ -201,10 +203,10 @@ class Notices(unittest.TestCase):
                 "name": "mail", "kind": "mail", "server": mail.address, "security": "none", "user": "keyportal",
                 "secret": "mail-password-of-tests", "from": "keyportal@example.com"}))
             self.person(portal, "ada@example.com")
-            cookie, token = self.csrf(portal)
-            status, _, text = call(portal.url + "/api/v1/password/reset", "POST", json.dumps({"email": "ada@example.com"}),
-                                   {"Content-Type": "application/json", "Cookie": cookie, "X-CSRF-Token": token})
-            self.assertIn(status, (200, 202, 204), text)
+            ada = Browser(portal)
+            ada.look()
+            status, answer = ada.ask("POST", "/api/v1/password/reset", {"email": "ada@example.com"})
+            self.assertIn(status, (200, 202, 204), answer)
             wait_until(lambda: mail.mails, "the code came")
             [one] = mail.mails
             self.assertEqual(one.to, ["ada@example.com"])
@@ -214,10 +216,6 @@ class Notices(unittest.TestCase):
             self.assertNotIn(code, json.dumps(self.notices(portal)))
             self.assertEqual([n["state"] for n in self.notices(portal, kind="code.password")], ["delivered"])
             self.assertGreaterEqual(mail.logins, 1)
-
-    def csrf(self, portal):
-        _, headers, text = call(portal.url + "/api/v1/session")
-        return headers.get("set-cookie", "").split(";")[0], json.loads(text).get("csrf_token", "")
 
     def test_mail_that_is_refused_and_mail_whose_fate_is_unknown(self):
         with Place() as place, MailPlace() as mail:
@@ -255,6 +253,33 @@ class Notices(unittest.TestCase):
             wait_until(lambda: len(feishu.bot_messages) > 1, "it is told that it is over")
             self.assertIn("answers again", json.dumps([m[2]["card"]["header"] for m in feishu.bot_messages]))
 
+    def test_each_channel_delivers_at_its_stand_in_or_at_the_real_service(self):
+        """KEYPORTAL_LIVE_<KIND> is a JSON object with the fields of a [[notices.channel]] (and "address" for those that are for
+        people): then that one is asked instead of its stand-in."""
+        with Place() as place, FeishuPlace() as feishu, MailPlace() as mail:
+            there = {
+                "feishu": app(feishu, address="ada@example.com"),
+                "lark": {**app(feishu), "name": "lark", "kind": "lark", "address": "open_id:ou_1"},
+                "feishu_bot": {"url": feishu.bot("bot-secret-of-tests"), "secret": "bot-secret-of-tests"},
+                "lark_bot": {"url": feishu.bot()},
+                "mail": {"server": mail.address, "security": "none", "from": "keyportal@example.com",
+                         "address": "ada@example.com"},
+                "webhook": {"url": feishu.url + "/hook/x", "secret": "webhook-secret-of-tests"},
+                "dingtalk": {"url": f"{feishu.url}/robot/send?access_token={ROBOT_TOKEN}", "secret": ROBOT_SECRET},
+                "wecom": {"url": f"{feishu.url}/cgi-bin/webhook/send?key={ROBOT_TOKEN}"},
+                "telegram": {"url": feishu.url, "secret": TELEGRAM_TOKEN, "to": "-1001"},
+            }
+            addresses, configured = {}, []
+            for kind, usual in there.items():
+                live = os.environ.get("KEYPORTAL_LIVE_" + kind.upper())
+                fields = json.loads(live) if live else dict(usual)
+                addresses[kind] = fields.pop("address", None)
+                configured.append({**fields, "name": kind.replace("_", "-"), "kind": kind})
+            portal = self.begin(place, channels(*configured))
+            for kind, address in addresses.items():
+                with self.subTest(kind=kind):
+                    portal.command("notices", "test", kind.replace("_", "-"), *(("--to", address) if address else ()))
+
     def test_what_admins_and_people_can_ask(self):
         with Place() as place, FeishuPlace() as feishu:
             portal = self.begin(place, channels(app(feishu)))
@@ -279,7 +304,31 @@ class Notices(unittest.TestCase):
             self.assertNotIn("<at", json.dumps(feishu.messages[-1][3], ensure_ascii=False))
             self.ask(portal, "/api/v1/notices/reminders", "POST", {"kind": "reminder.renew", "users": ["nobody"]}, status=(404,))
             self.ask(portal, "/api/v1/notices/nothing", status=(404,))
-            self.assertTrue(owner)
+            self.assertEqual(self.notices(portal, recipient=owner)[0]["kind"], "reminder.account")
+            bob = member(portal, first_admin(portal), "bob@example.com")
+            self.assertIsNone(bob.get("/api/v1/me/notices")["channels"])
+            wishes = {"channels": [], "muted": ["key.renewed"], "language": "zh", "quiet_from": "22:00", "quiet_to": "08:00",
+                      "zone": "Asia/Shanghai"}
+            status, answer = bob.ask("PUT", "/api/v1/me/notices", wishes)
+            self.assertEqual(status, 200, answer)
+            self.assertEqual(bob.get("/api/v1/me/notices")["language"], "zh")
+            for wrong in ({"quiet_from": "22:00"}, {"channels": ["pigeon"]}, {"muted": ["no.such"]}, {"other": 1}):
+                self.assertEqual(bob.ask("PUT", "/api/v1/me/notices", wrong, hostile=True)[0], 400, wrong)
+            portal.kill()
+            portal.start()
+            self.assertEqual(bob.get("/api/v1/me/notices")["quiet_to"], "08:00")
+            before = len(feishu.messages)
+            self.renew(portal, self.key(portal, bob.id))
+            self.renew(portal, self.key(portal, owner))
+            wait_until(lambda: len(feishu.messages) > before, "the other one is told")
+            self.assertEqual(self.notices(portal, recipient=bob.id), [])
+            out = portal.command("notices", "list", "--kind", "key.renewed")[1]
+            self.assertIn("delivered", out)
+            self.assertIn("delivered", portal.command("notices", "test", "feishu", "--to", "ada@example.com")[1])
+            self.assertIn("key.renewed", portal.command("notices", "show", feishu.messages[before][2])[1])
+            self.assertIn("expires", portal.command("notices", "preview", "key.expiring", "--language", "en")[1])
+            self.assertIn("feishu", portal.command("notices", "channels")[1])
+            self.assertIn("delivered", portal.command("notices", "resend", tested["id"])[1])
 
 
 if __name__ == "__main__":
