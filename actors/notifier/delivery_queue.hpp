@@ -17,7 +17,7 @@ public:
   struct order {
     notice_id id;
     std::string channel;
-    std::uint32_t attempt = 0; ///< the same notice again is another order
+    std::uint32_t attempt = 0; ///< the same notice put in again is another order: when, in milliseconds
   };
   /// From the queue's own threads, never from within a call to it; not after the destructor returned.
   struct callbacks {

@@ -118,6 +118,8 @@ private:
   void wait_until(notice_record& what, moment at);
   void gather(channel_state& at, notice_record& first, moment now, notice_changes& out);
   channel_state* state_of(const std::string& channel);
+  /// Where it goes: by which channel, to whom, at which address.
+  static std::string place_of(const notice_record& n) { return n.channel + '\n' + n.recipient + '\n' + n.address; }
 
   rules by_;
   std::map<std::string, channel_state> channels_;
