@@ -187,7 +187,7 @@ private:
         return;
       for (int i = 0; i < list.Count; ++i) {
         raw_message message(std::exchange(list.Msgs[i], nullptr));
-        order_taken order{
+        order_taken fresh{
           std::string(natsMsg_GetData(message.get()), static_cast<std::size_t>(natsMsg_GetDataLength(message.get()))),
           std::to_string(++last_)};
         {
