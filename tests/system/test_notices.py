@@ -35,9 +35,11 @@ def app(feishu, **more):
 class Notices(unittest.TestCase):
     def begin(self, place, more, queue="nats", settings=(), **options):
         self.sim = place.stand_in(more=["--version", "7.2.140"])
-        return place.portal(self.sim, more=more, settings={
+        portal = place.portal(self.sim, more=more, settings={
             "notices.queue": json.dumps(queue), "notices.language": '"en"',
             "notices.base_url": '"https://keys.example.com"', **dict(settings)}, **options)
+        self.ask(portal, "/api/v1/pool", "POST", {"count": 30})
+        return portal
 
     def ask(self, portal, path, method="GET", body=None, headers=None, status=(200, 201, 202)):
         got, _, text = call(portal.url + path, method, None if body is None else json.dumps(body),
