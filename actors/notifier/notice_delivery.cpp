@@ -23,6 +23,17 @@ bool may_gather(const notice_record& n) {
   return n.weight != notice_weight::alarm && n.members.empty() && n.sealed.empty() && n.kind != "digest";
 }
 
+/// Whose pace it is: two accounts with one address are one person there.
+const std::string& whom(const notice_record& n) { return n.address.empty() ? n.recipient : n.address; }
+
+/// Attempts since it was first sent, or sent once more by hand.
+std::size_t tries_of(const notice_record& n) {
+  std::size_t out = 0;
+  for (const auto& one : n.attempts)
+    out = one.outcome == "resent" ? 0 : out + 1;
+  return out;
+}
+
 } // namespace
 
 // --- delivering -----------------------------------------------------------------------------------------------
@@ -106,8 +117,7 @@ std::vector<delivery_queue::order> notice_book::pick(moment now, notice_changes&
       const auto id = it->second;
       const auto first = open_.find(id);
       const auto& one = first->second;
-      if (at.outstanding.contains(id) || one.state != notice_state::waiting
-          || at.pace.next(one.recipient + one.address, now) > now) {
+      if (at.outstanding.contains(id) || one.state != notice_state::waiting || at.pace.next(whom(one), now) > now) {
         if (++looked > 256)
           break;
         ++it;
@@ -146,7 +156,7 @@ notice_book::start notice_book::taken(const notice_id& id, moment now, notice_ch
     at->outstanding.erase(id); // it is picked again when the channel is tried again
     return {};
   }
-  const auto place = one.recipient + one.address;
+  const auto place = whom(one);
   if (const auto when = at->pace.next(place, now); when > now)
     return {nullptr, when};
   at->pace.took(place, now);
@@ -232,8 +242,7 @@ void notice_book::ended(const notice_id& id, const delivery_result& what, moment
     out.put.push_back(std::move(over));
     return;
   }
-  auto when =
-    now + std::max<std::chrono::milliseconds>(backoff(one.attempts.size(), by_.chance()), what.wait.value_or(0ms));
+  auto when = now + std::max<std::chrono::milliseconds>(backoff(tries_of(one), by_.chance()), what.wait.value_or(0ms));
   if (at != nullptr && at->resting_until > now)
     when = what.channel_wide || is == kind::broken ? at->resting_until : std::max(when, at->resting_until);
   if (!one.sealed.empty()) // a code is waited for
@@ -256,7 +265,7 @@ std::optional<moment> notice_book::wake_at() const {
       continue;
     const auto& one = open_.at(next->second);
     auto when = std::max(next->first, at.resting_until);
-    when = std::max(when, at.pace.next(one.recipient + one.address, when));
+    when = std::max(when, at.pace.next(whom(one), when));
     if (!out || when < *out)
       out = when;
   }

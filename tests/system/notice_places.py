@@ -29,6 +29,13 @@ FAULTS = ("delay", "drop_before", "drop_after", "html_502", "truncated_json", "w
           "rate_limit", "expire_token")
 
 
+class QuietServer(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        pass  # whoever is killed leaves his connections behind
+
+
 class FeishuPlace:
     def __init__(self):
         self.lock = threading.Lock()
@@ -58,8 +65,7 @@ class FeishuPlace:
             def do_POST(self):
                 place.serve(self, self.rfile.read(int(self.headers.get("Content-Length") or 0)))
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
+        self.server = QuietServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 

@@ -73,7 +73,7 @@ class Notices(unittest.TestCase):
             with self.subTest(queue=queue), Place() as place, FeishuPlace() as feishu:
                 portal = self.begin(place, channels(app(feishu)), queue)
                 owner = self.person(portal, "ada@example.com")
-                key = self.key(portal, owner, "**bold** <at user_id=\"all\">x</at>")
+                key = self.key(portal, owner, "**bold** @all `x`")
                 wait_until(lambda: self.ask(portal, "/api/v1/notice-channels")["queue"] == queue, "the queue is there")
                 self.renew(portal, key)
                 self.settled(portal, 1)
@@ -89,7 +89,7 @@ class Notices(unittest.TestCase):
                 at, who, uuid, card = feishu.messages[-1]
                 self.assertEqual(who, "ada@example.com")
                 text = json.dumps(card, ensure_ascii=False)
-                self.assertNotIn("<at", text)
+                self.assertNotIn("@all", text)
                 self.assertNotIn("**", text)
                 self.assertIn("https://keys.example.com/my-keys", text)
                 [notice] = [n for n in self.notices(portal) if n["id"] == uuid]
@@ -128,7 +128,7 @@ class Notices(unittest.TestCase):
         for point in POINTS:
             with self.subTest(point=point), Place() as place, FeishuPlace() as feishu:
                 hook = {"name": "ops", "kind": "webhook", "url": feishu.url + "/hook/ops", "secret": "webhook-secret-of-tests"}
-                rule = '[[notices.rule]]\nname = "all"\nkinds = ["key.*"]\nto = ["channel:ops"]\n'
+                rule = '[[notices.rule]]\nname = "all"\nkinds = ["key.renewed"]\nto = ["channel:ops"]\n'
                 portal = self.begin(place, channels(hook, rules=rule))
                 owner = self.person(portal, "ada@example.com")
                 keys = [self.key(portal, owner, f"k{i}") for i in range(3)]
