@@ -38,8 +38,8 @@ struct surroundings {
   sink_factory make_sink;
   gateway::gateway_hooks gateway_hooks;
   std::function<std::unique_ptr<delivery_queue>(delivery_queue::callbacks)> make_queue; ///< of notices
-  std::function<caf::error(const shared_actors&)> open_gateway; ///< begins to listen
-  std::function<caf::error(const shared_actors&)> open_compat;  ///< likewise, for other tools; may be unset
+  std::function<caf::error(const shared_actors&)> open_gateway;                         ///< begins to listen
+  std::function<caf::error(const shared_actors&)> open_compat; ///< likewise, for other tools; may be unset
 };
 
 /// The actors of one node, and the client whose calls can be stopped.

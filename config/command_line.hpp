@@ -179,7 +179,7 @@ struct backup_words {
 
 /// What was said about notices.
 struct notice_words {
-  std::string id;      ///< of show and resend
+  std::string id; ///< of show and resend
   std::string state, kind, channel, about, recipient;
   std::string address; ///< of a test; empty: the channel's own target
   std::string language;

@@ -91,10 +91,7 @@ std::string_view channel_example(std::string_view key) {
 }
 
 std::string_view rule_example(std::string_view key) {
-  return key == "name"    ? R"("nodes")"
-         : key == "kinds" ? R"(["node.*"])"
-         : key == "to"    ? R"(["admins"])"
-                          : "[]";
+  return key == "name" ? R"("nodes")" : key == "kinds" ? R"(["node.*"])" : key == "to" ? R"(["admins"])" : "[]";
 }
 
 /// Nothing is none of the choices of these.
