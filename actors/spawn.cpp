@@ -16,6 +16,7 @@
 #include "actors/key_registry/registry_start.hpp"
 #include "actors/ledger/checker.hpp"
 #include "actors/ledger/ledger.hpp"
+#include "actors/notifier/notifier.hpp"
 #include "actors/poller/poller.hpp"
 #include "actors/retention/retention_keeper.hpp"
 #include "actors/restart_detector/restart_detector.hpp"
@@ -135,7 +136,7 @@ random_bits installation_key(const storage::ledger& store) {
                 + store.id_of_key("what tokens and codes are hashed with\n2"));
 }
 
-authenticator_settings authenticator_of(const surroundings& around) {
+authenticator_settings authenticator_of(const surroundings& around, const notifier_actor& mailer) {
   const auto& s = around.configured.sign_in;
   const auto seconds = [](std::chrono::milliseconds what) {
     return std::chrono::duration_cast<std::chrono::seconds>(what);
@@ -156,10 +157,22 @@ authenticator_settings authenticator_of(const surroundings& around) {
   out.seal = {vault.seal, vault.open};
   out.draw = vault.draw;
   out.now = around.now;
-  if (const auto& mailer = around.mailer) {
+  const auto& channels = around.configured.notices.channels;
+  if (std::any_of(channels.begin(), channels.end(), [](const auto& one) { return one.kind == "mail"; }))
     out.mail = [mailer](send_code what) { caf::anon_send(mailer, std::move(what)); };
-    out.tell = [mailer](notice what) { caf::anon_send(mailer, std::move(what)); };
-  }
+  return out;
+}
+
+notifier_settings notices_of(const surroundings& around) {
+  const auto& s = around.configured;
+  const auto& zone = s.display.time_zone;
+  notifier_settings out;
+  out.notices = s.notices;
+  out.zone = zone.empty() ? calendar::zone_of_this_machine() : zone;
+  out.now = around.now;
+  out.certificate_days = [numbers = around.numbers] { return numbers->certificate_ends.Value(); };
+  out.make_queue = around.make_queue;
+  out.wire.authorities = s.notices.authorities;
   return out;
 }
 
@@ -171,7 +184,8 @@ shared_actors spawn_shared(caf::actor_system& system, const surroundings& around
   a.ledger = writer;
   a.checker = spawn_checker(system, own_thread, around.store, writer);
   a.publisher = system.spawn<caf::detached>(publisher, a.ledger, around.shipping, around.make_sink);
-  auto signing_in = authenticator_of(around);
+  a.notifier = spawn_notifier(system, own_thread, notices_of(around), around.store, *around.numbers);
+  auto signing_in = authenticator_of(around, a.notifier);
   auto who = authenticator_start_of(signing_in, *around.registry.image); // before the registry takes the image
   a.callers = who.directory;
   a.registry = spawn_key_registry(system, own_thread, registry_settings(around), vault_of(around.store),
@@ -221,11 +235,13 @@ shared_actors spawn_shared(caf::actor_system& system, const surroundings& around
                                                     a.retention,
                                                     a.authenticator,
                                                     a.callers,
-                                                    a.feed},
+                                                    a.feed,
+                                                    a.notifier},
                            around.gateway_hooks);
   caf::anon_send(a.ledger, add_listener{a.feed});
   caf::anon_send(a.ledger, add_listener{a.registry});
   caf::anon_send(a.ledger, add_listener{a.authenticator});
+  caf::anon_send(a.ledger, add_listener{a.notifier});
   return a;
 }
 

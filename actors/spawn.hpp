@@ -11,6 +11,7 @@
 #include "actors/cpa/management_client.hpp"
 #include "actors/feed/feed.hpp"
 #include "actors/key_registry/key_registry.hpp"
+#include "actors/notifier/delivery_queue.hpp"
 #include "actors/publisher/publisher.hpp"
 #include "actors/telemetry/metrics.hpp"
 #include "config/settings.hpp"
@@ -18,7 +19,7 @@
 #include "messages/access.hpp"
 #include "messages/actors.hpp"
 #include "messages/exports.hpp"
-#include "messages/mail.hpp"
+#include "messages/notices.hpp"
 #include "messages/store_care.hpp"
 #include "storage/ledger.hpp"
 
@@ -36,9 +37,9 @@ struct surroundings {
   publisher_settings shipping;
   sink_factory make_sink;
   gateway::gateway_hooks gateway_hooks;
-  mailer_actor mailer;                                          ///< null: no mail is configured
-  std::function<caf::error(const shared_actors&)> open_gateway; ///< begins to listen
-  std::function<caf::error(const shared_actors&)> open_compat;  ///< likewise, for other tools; may be unset
+  std::function<std::unique_ptr<delivery_queue>(delivery_queue::callbacks)> make_queue; ///< of notices
+  std::function<caf::error(const shared_actors&)> open_gateway;                         ///< begins to listen
+  std::function<caf::error(const shared_actors&)> open_compat; ///< likewise, for other tools; may be unset
 };
 
 /// The actors of one node, and the client whose calls can be stopped.
@@ -69,6 +70,7 @@ struct shared_actors {
   retention_actor retention;
   authenticator_actor authenticator;
   std::shared_ptr<caller_directory> callers;
+  notifier_actor notifier;
   gateway_actor gateway;
 };
 

@@ -48,6 +48,7 @@ private:
   void add_node_and_import();
   void add_prices();
   void add_store();
+  void add_notices();
   void add_word(CLI::App* sub) {
     sub->add_option("--command", parsed.registry.word, "Name of this command: given twice, it is done once")
       ->type_name("NAME");
@@ -92,6 +93,7 @@ grammar::grammar() {
   add_node_and_import();
   add_prices();
   add_store();
+  add_notices();
   add_events_and_config();
 }
 
@@ -526,6 +528,30 @@ void grammar::add_store() {
   retention->require_subcommand(1);
   add(*retention, "show", "How far back they go, what went, how large the data folder is", command::retention_show);
   add(*retention, "run", "Let go now of what is older than retention.records", command::retention_run);
+}
+
+void grammar::add_notices() {
+  auto& n = parsed.notices;
+  auto* notices = group(app, "notices", "Who was told what: list, show, resend, test, preview, channels");
+  notices->require_subcommand(1);
+  auto* list = add(*notices, "list", "List them, newest first", command::notices_list);
+  list->add_option("--state", n.state, "waiting, sending, delivered, refused, given_up, gathered or unknown");
+  list->add_option("--kind", n.kind, "Of this kind only, for example key.expiring");
+  list->add_option("--channel", n.channel, "By this channel only");
+  list->add_option("--about", n.about, "About this key, node or person only");
+  list->add_option("--recipient", n.recipient, "To this person only (id)");
+  list->add_option("--limit", n.limit, "How many at most; 0: all");
+  auto* show = add(*notices, "show", "Show one with every attempt", command::notices_show);
+  show->add_option("id", n.id, "Its id")->required();
+  auto* resend = add(*notices, "resend", "Send one once more", command::notices_resend);
+  resend->add_option("id", n.id, "Its id")->required();
+  auto* test = add(*notices, "test", "Send a test by a channel, and say what came of it", command::notices_test);
+  test->add_option("channel", n.channel, "Name of the channel")->required();
+  test->add_option("--to", n.address, "To this address instead of the channel's own target");
+  auto* preview = add(*notices, "preview", "Show how a kind looks", command::notices_preview);
+  preview->add_option("kind", n.kind, "For example key.expiring")->required();
+  preview->add_option("--language", n.language, "zh or en (else notices.language)");
+  add(*notices, "channels", "How each channel does", command::notices_channels);
 }
 
 void grammar::add_events_and_config() {

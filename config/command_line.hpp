@@ -81,6 +81,12 @@ enum class command : std::uint8_t {
   backup_prune,
   retention_show,
   retention_run,
+  notices_list,
+  notices_show,
+  notices_resend,
+  notices_test,
+  notices_preview,
+  notices_channels,
   import_user_keys,
   import_key_pool,
   import_user_mapping,
@@ -172,6 +178,15 @@ struct backup_words {
   bool replace = false; ///< sets the old folder aside
 };
 
+/// What was said about notices.
+struct notice_words {
+  std::string id; ///< of show and resend
+  std::string state, kind, channel, about, recipient;
+  std::string address; ///< of a test; empty: the channel's own target
+  std::string language;
+  std::uint64_t limit = 50;
+};
+
 struct invocation {
   command what = command::print_text;
   std::string text;  ///< of print_text; goes to standard error when `exit_code` is not 0
@@ -203,6 +218,7 @@ struct invocation {
 
   price_words prices;
   backup_words backup;
+  notice_words notices;
   // history
   std::string from_day;  ///< as "2026-04-02"; empty: from the first
   std::string to_day;    ///< likewise; empty: to the last

@@ -416,6 +416,7 @@ void check(settings& values, std::vector<finding>& errors, std::vector<finding>&
   check_store(values, errors, warnings);
   check_compat(values, errors, warnings);
   check_providers(values, errors);
+  check_notices(values, errors, warnings);
 
   const auto& zone = values.display.time_zone;
   if (!zone.empty()

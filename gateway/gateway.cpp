@@ -15,6 +15,7 @@
 #include "gateway/problem.hpp"
 #include "gateway/registry_routes.hpp"
 #include "gateway/routes.hpp"
+#include "gateway/notice_routes.hpp"
 #include "gateway/store_routes.hpp"
 #include "gateway/usage_routes.hpp"
 #include "gateway/visit.hpp"
@@ -237,6 +238,8 @@ void handle(const visit& here) {
     return about_store(here);
   if (is_about_jobs(about))
     return about_jobs(here);
+  if (is_about_notices(about))
+    return about_notices(here);
   if (is_about_original(about))
     return about_original(here);
   if (is_about_access(about))

@@ -24,6 +24,7 @@
 #include "messages/ledger_check.hpp"
 #include "messages/live.hpp"
 #include "messages/exports.hpp"
+#include "messages/notices.hpp"
 #include "messages/secret.hpp"
 #include "messages/store_care.hpp"
 
@@ -46,6 +47,7 @@ struct gateway_handles {
   /// Null: there is nobody but the holder of the control token and whoever else asks.
   std::shared_ptr<caller_directory> callers = {};
   live_actor live = {};
+  notifier_actor notifier = {};
 };
 
 struct gateway_hooks {

@@ -402,8 +402,9 @@ void about_original(const visit& here) {
       return not_offered("accounts with providers are looked after in CLIProxyAPI's own page; what each used is at "
                          "/api/auth-stats");
     case topic::original_notices:
-      return not_offered("what happens to keys is told as it happens, on NATS and /ws; before they expire by "
-                         "keys.reminders");
+      return not_offered(
+        "people are told by the channels of [[notices.channel]], before keys expire by keys.reminders; "
+        "an admin reminds them with POST /api/v1/notices/reminders");
     default: return here.fail(make_error(errc::not_found, here.asked.path));
   }
 }

@@ -264,6 +264,21 @@ constexpr route table[] = {
   {"DELETE", "/api/v1/users/{name}/totp", topic::drop_totp_of, right::write_people, small,
    "takes off the second factor of somebody who lost it"},
 
+  {"GET", "/api/v1/notices", topic::notices, right::read_people, small,
+   "who was told what, newest first (state=, kind=, channel=, about=, recipient=, before=, limit=100)"},
+  {"GET", "/api/v1/notices/{name}", topic::notice, right::read_people, small, "one notice, with every attempt"},
+  {"POST", "/api/v1/notices/{name}/resend", topic::resend_notice, right::write_settings, small, "sends it once more"},
+  {"POST", "/api/v1/notices/preview", topic::preview_notice, right::read_settings, list,
+   "how a kind looks: {\"kind\",\"language\",\"facts\"}"},
+  {"POST", "/api/v1/notices/reminders", topic::remind, right::write_people, list,
+   "reminds people by hand: {\"kind\":\"reminder.account\",\"users\":[…],\"group\",\"text\"}"},
+  {"GET", "/api/v1/notice-channels", topic::notice_channels, right::read_settings, small,
+   "how each channel does, and which kinds of notices there are"},
+  {"POST", "/api/v1/notice-channels/{name}/test", topic::test_channel, right::write_settings, small,
+   "sends a test by it: {\"address\"}"},
+  {"GET", "/api/v1/me/notices", topic::my_notices, right::own_account, small, "how one wants to be told"},
+  {"PUT", "/api/v1/me/notices", topic::set_my_notices, right::own_account, small, "makes it what is given, as a whole"},
+
   // As the Python Key Portal had them.
   {"GET", "/api/usage", topic::original_usage, right::read_usage, small, "totals and what each key used, by key id"},
   {"GET", "/api/usage-summary", topic::original_usage_summary, right::read_nodes, small, "totals, and those of today"},

@@ -159,12 +159,23 @@ enum class topic : std::uint8_t {
   original_sync_usage,
   original_accounts,
   original_notices,
+  // who is told what: notice_routes.cpp
+  notices,
+  notice,
+  resend_notice,
+  preview_notice,
+  notice_channels,
+  test_channel,
+  remind,
+  my_notices,
+  set_my_notices,
 };
 inline bool is_about_access(topic about) { return about >= topic::session && about <= topic::drop_totp_of; }
 inline bool is_about_oneself(topic about) { return about >= topic::my_keys && about <= topic::my_records; }
 inline bool is_about_original(topic about) {
   return about >= topic::original_usage && about <= topic::original_notices;
 }
+inline bool is_about_notices(topic about) { return about >= topic::notices; }
 inline bool is_about_jobs(topic about) { return about >= topic::jobs && about <= topic::settings; }
 
 /// Who may ask.

@@ -408,6 +408,8 @@ caf::expected<std::string> ledger::read_config(const node_name& node, std::uint6
   return parts_->configs.read(node, number);
 }
 
+std::shared_ptr<notice_shelf> ledger::notices() const { return parts_->told; }
+
 key_id ledger::id_of_key(std::string_view client_key) const { return parts_->dictionary->seal().id_of_key(client_key); }
 
 caf::error ledger::compact() const {

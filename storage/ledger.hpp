@@ -27,6 +27,8 @@ class Env;
 
 namespace keyportal::storage {
 
+class notice_shelf;
+
 struct settings {
   std::filesystem::path folder; ///< made if missing; holds `db/` and the key file `seal.key`
   std::size_t block_cache_bytes = std::size_t{8} << 20;
@@ -365,6 +367,9 @@ public:
   [[nodiscard]] caf::expected<std::string> read_snapshot(std::uint64_t id) const;
 
   [[nodiscard]] key_id id_of_key(std::string_view client_key) const;
+
+  /// Who was told what (notices.hpp). May outlive the ledger; the database stays open as long.
+  [[nodiscard]] std::shared_ptr<notice_shelf> notices() const;
 
   /// Merges all files into their final form; for measurements and for maintenance. Takes long.
   [[nodiscard]] caf::error compact() const;

@@ -111,6 +111,12 @@ int run(const invocation& asked, const loaded_settings& loaded, const console& i
     case command::node_config_show: return show_config(here);
     case command::node_config_diff: return diff_configs(here);
     case command::node_config_restore: return restore_config(here);
+    case command::notices_list: return list_notices(here);
+    case command::notices_show: return show_notice(here);
+    case command::notices_resend: return resend_notice(here);
+    case command::notices_test: return test_channel(here);
+    case command::notices_preview: return preview_notice(here);
+    case command::notices_channels: return show_channels(here);
     case command::backup_create: return create_backup(here);
     case command::backup_list: return list_backups(here);
     case command::backup_verify: return verify_backups(here);

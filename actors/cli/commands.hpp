@@ -101,6 +101,14 @@ int prune_backups(const context& here);
 int show_retention(const context& here);
 int run_retention(const context& here);
 
+// notices.cpp: who was told what
+int list_notices(const context& here);
+int show_notice(const context& here);
+int resend_notice(const context& here);
+int test_channel(const context& here);
+int preview_notice(const context& here);
+int show_channels(const context& here);
+
 // transfer.cpp: usage in and out
 int export_usage(const context& here);
 int export_from_cpa(const context& here);

@@ -52,6 +52,10 @@ metrics::metrics()
     http_(counters(*registry_, "keyportal_http_requests_total", "HTTP answers by route and status.")),
     http_seconds_(histograms(*registry_, "keyportal_http_seconds", "Time to answer by route.")),
     compat_(counters(*registry_, "keyportal_compat_requests_total", "Answers to other tools by route and status.")),
+    notices_(counters(*registry_, "keyportal_notices_total", "Attempts to deliver notices, by how they came out.")),
+    notice_failing_(
+      gauges(*registry_, "keyportal_notice_channel_failing", "1 while a channel of notices rests after a failure.")),
+    notice_seconds_(histograms(*registry_, "keyportal_notice_seconds", "From the decision to the channel's yes.")),
     plain_(gauges(*registry_, "keyportal_build_info", "1; the version is in the label.")),
     commit_seconds(histograms(*registry_, "keyportal_commit_seconds", "One durable commit.").Add({}, seconds)),
     commit_writes(histograms(*registry_, "keyportal_commit_writes", "Writes that shared one commit.").Add({}, counts)),
@@ -94,7 +98,9 @@ metrics::metrics()
         .Add({{"result", "ok"}})),
     certificate_bad(
       counters(*registry_, "keyportal_certificate_reloads_total", "Changed certificate files that were looked at.")
-        .Add({{"result", "failed"}})) {
+        .Add({{"result", "failed"}})),
+    notices_waiting(
+      one(gauges(*registry_, "keyportal_notices_waiting", "Notices decided and not yet at their recipients."))) {
   plain_.Add({{"version", KEYPORTAL_VERSION}}).Set(1);
 }
 
@@ -131,6 +137,18 @@ node_key_metrics metrics::keys_of_node(const std::string& node) {
           drift_.Add({{"node", node}}),
           change("works"),
           change("ceases")};
+}
+
+notice_metrics metrics::of_channel(const std::string& channel) {
+  const auto outcome = [&](const char* what) -> prometheus::Counter& {
+    return notices_.Add({{"channel", channel}, {"outcome", what}});
+  };
+  return {outcome("delivered"),
+          outcome("again"),
+          outcome("refused"),
+          outcome("unknown"),
+          notice_failing_.Add({{"channel", channel}}),
+          notice_seconds_.Add({{"channel", channel}}, seconds)};
 }
 
 void metrics::http_answered(std::string_view route, int status, double took) {

@@ -44,6 +44,16 @@ struct node_key_metrics {
   prometheus::Histogram& ceases; ///< change="ceases": to being refused
 };
 
+/// Metrics of one channel by which notices go out.
+struct notice_metrics {
+  prometheus::Counter& delivered; ///< keyportal_notices_total{channel,outcome="delivered"}
+  prometheus::Counter& again;     ///< outcome="again": did not get through, and is tried again
+  prometheus::Counter& refused;   ///< outcome="refused": the channel will not take it
+  prometheus::Counter& unknown;   ///< outcome="unknown": sent, and nobody knows what came of it
+  prometheus::Gauge& failing;     ///< keyportal_notice_channel_failing{channel}: 1 while it rests after a failure
+  prometheus::Histogram& seconds; ///< keyportal_notice_seconds{channel}: from the decision to the channel's yes
+};
+
 /// Thread-safe. Lives as long as the process.
 class metrics {
 public:
@@ -51,6 +61,7 @@ public:
   /// The metrics of `node`; the same ones each time.
   node_metrics of_node(const std::string& node);
   node_key_metrics keys_of_node(const std::string& node);
+  notice_metrics of_channel(const std::string& channel);
   /// keyportal_http_requests_total{route,status} and keyportal_http_seconds{route}.
   /// keyportal_compat_requests_total{route,status}
   void compat_answered(std::string_view route, int status);
@@ -81,6 +92,9 @@ private:
   prometheus::Family<prometheus::Counter>& http_;
   prometheus::Family<prometheus::Histogram>& http_seconds_;
   prometheus::Family<prometheus::Counter>& compat_;
+  prometheus::Family<prometheus::Counter>& notices_;
+  prometheus::Family<prometheus::Gauge>& notice_failing_;
+  prometheus::Family<prometheus::Histogram>& notice_seconds_;
   prometheus::Family<prometheus::Gauge>& plain_;
 
   template <class Family>
@@ -120,6 +134,7 @@ public:
   prometheus::Gauge& certificate_ends;   ///< keyportal_certificate_days_left: of the gateway's certificate
   prometheus::Counter& certificate_read; ///< keyportal_certificate_reloads_total{result="ok"}
   prometheus::Counter& certificate_bad;  ///< keyportal_certificate_reloads_total{result="failed"}: the old one stays
+  prometheus::Gauge& notices_waiting;    ///< keyportal_notices_waiting: decided and not yet at their recipients
 };
 
 } // namespace keyportal
