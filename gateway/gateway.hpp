@@ -19,6 +19,7 @@
 #include "gateway/callers.hpp"
 #include "gateway/server.hpp"
 #include "messages/access.hpp"
+#include "messages/accounts.hpp"
 #include "messages/actors.hpp"
 #include "messages/ledger_check.hpp"
 #include "messages/live.hpp"
@@ -45,6 +46,7 @@ struct gateway_handles {
   /// Null: there is nobody but the holder of the control token and whoever else asks.
   std::shared_ptr<caller_directory> callers = {};
   live_actor live = {};
+  account_keeper_actor accounts = {};
 };
 
 struct gateway_hooks {

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <optional>
 
+#include "storage/account_shelf.hpp"
 #include "storage/commit_plan.hpp"
 #include "storage/configs.hpp"
 #include "storage/database.hpp"
@@ -36,13 +37,14 @@ caf::error load_events(const database& db, const view& as_of, kept_events& out);
 struct ledger::parts {
   parts(const settings& with, std::shared_ptr<database> opened, const sealer& seal)
     : how(with), db(std::move(opened)), dictionary(std::make_shared<names>(db, seal)),
-      shelf(db, seal, with.snapshots_kept, with.daily_snapshots_kept), configs(db, seal) {}
+      shelf(db, seal, with.snapshots_kept, with.daily_snapshots_kept), configs(db, seal), accounts(db, seal) {}
 
   settings how;
   std::shared_ptr<database> db;
   std::shared_ptr<names> dictionary;
   mutable snapshot_shelf shelf;
   mutable config_shelf configs;
+  account_shelf accounts;
 
   mutable std::mutex history_mutex; // days are kept by one at a time: it compares with what is there
   mutable std::mutex hashes_mutex;
