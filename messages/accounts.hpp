@@ -129,6 +129,7 @@ struct begin_account_login {
   std::string provider;
   node_name node = {};      ///< empty: where fewest accounts of that provider are
   std::string project = {}; ///< of gemini-cli
+  bool admin = false;       ///< may, whoever else may not
 };
 /// What somebody pasted; `login` may be empty where the text says which it is.
 struct submit_callback {

@@ -10,7 +10,7 @@ namespace {
 using namespace std::chrono_literals;
 
 bool says_login(std::string_view message) {
-  static constexpr std::array words{"unauthorized",          "invalid_grant",        "401", "token_expired",
+  static constexpr std::array words{"unauthorized",         "invalid_grant",        "401",          "token_expired",
                                     "refresh_token_reused", "authentication_error", "token_revoked"};
   return std::any_of(words.begin(), words.end(),
                      [&](std::string_view word) { return message.find(word) != std::string_view::npos; });
@@ -52,8 +52,7 @@ account_finding fold_account(const account_facts& facts, moment now) {
             {}};
   if (f.unavailable && f.rests_until && *f.rests_until > now)
     return {account_condition::resting,
-            says_quota(f.message) ? "its quota is used up" : "the provider asked it to wait",
-            f.rests_until};
+            says_quota(f.message) ? "its quota is used up" : "the provider asked it to wait", f.rests_until};
   if (f.status == "error")
     return {account_condition::degraded, "its last request for some model failed; others may work", {}};
   return {account_condition::fine, "it works", {}};
@@ -78,7 +77,7 @@ std::string shown_error(std::string_view message) {
   return out;
 }
 
-std::string masked(std::string_view email) {
+std::string shown_address(std::string_view email) {
   const auto at = email.find('@');
   if (email.empty() || at == std::string_view::npos || at == 0)
     return email.empty() ? "" : "***";

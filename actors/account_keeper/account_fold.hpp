@@ -30,6 +30,6 @@ account_finding fold_account(const account_facts& facts, moment now);
 std::string shown_error(std::string_view message);
 
 /// "a***@example.com": enough to know one's own by.
-std::string masked(std::string_view email);
+std::string shown_address(std::string_view email);
 
 } // namespace keyportal

@@ -29,7 +29,10 @@ std::string tidied(std::string_view text) {
 }
 
 int digit(char c) {
-  return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+  return c >= '0' && c <= '9'   ? c - '0'
+         : c >= 'a' && c <= 'f' ? c - 'a' + 10
+         : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                : -1;
 }
 
 /// Nothing where an escape is cut off or none.
@@ -41,7 +44,8 @@ std::optional<std::string> decoded(std::string_view text) {
     else if (text[i] != '%')
       out.push_back(text[i]);
     else {
-      const int high = i + 1 < text.size() ? digit(text[i + 1]) : -1, low = i + 2 < text.size() ? digit(text[i + 2]) : -1;
+      const int high = i + 1 < text.size() ? digit(text[i + 1]) : -1,
+                low = i + 2 < text.size() ? digit(text[i + 2]) : -1;
       if (high < 0 || low < 0)
         return std::nullopt;
       out.push_back(static_cast<char>(high * 16 + low));
@@ -129,8 +133,9 @@ caf::expected<callback> read_callback(std::string_view pasted) {
     return found == fields.end() ? std::string{} : found->second;
   };
   if (fields.contains("client_id") || fields.contains("redirect_uri"))
-    return make_error(errc::callback_unreadable,
-                      "this is the address of the provider's page; sign in there, then copy the one where the browser ends");
+    return make_error(
+      errc::callback_unreadable,
+      "this is the address of the provider's page; sign in there, then copy the one where the browser ends");
   if (out.code.empty()) {
     out.code = field("code");
     out.state = field("state");

@@ -147,12 +147,14 @@ caf::expected<login_entry*> login_book::judge(const std::string& who, const std:
     }
   }
   auto& s = of->shown;
-  if (of->handed_in && (is_open(s.stage) || s.stage == login_stage::done) && (of->state.empty() || of->state == what.state))
+  if (of->handed_in && (is_open(s.stage) || s.stage == login_stage::done)
+      && (of->state.empty() || of->state == what.state))
     return make_error(errc::callback_used);
   if (!is_open(s.stage) || s.ends <= now)
     return make_error(errc::account_login_over);
   if (s.way == login_way::device)
-    return make_error(errc::callback_other_provider, "this login wants no address; type the code at the provider's page");
+    return make_error(errc::callback_other_provider,
+                      "this login wants no address; type the code at the provider's page");
   const auto* const said = find_provider(provider);
   if ((!what.provider.empty() && what.provider != s.provider) || (said != nullptr && said->name != s.provider))
     return make_error(errc::callback_other_provider);

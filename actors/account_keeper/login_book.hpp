@@ -56,8 +56,8 @@ public:
   [[nodiscard]] caf::expected<login_entry*> find(const std::string& who, const std::string& id);
   /// What was pasted, judged: which login it ends. `id` may be empty: the state says which. Errors: account_login_unknown,
   /// account_login_over, callback_foreign, callback_incomplete, callback_other_provider, callback_used.
-  [[nodiscard]] caf::expected<login_entry*> judge(const std::string& who, const std::string& id,
-                                                  const callback& what, const std::string& provider, moment now);
+  [[nodiscard]] caf::expected<login_entry*> judge(const std::string& who, const std::string& id, const callback& what,
+                                                  const std::string& provider, moment now);
   /// Those that time ended: they are over.
   [[nodiscard]] std::vector<login_entry*> expired(moment now);
   /// Forgets those that ended long ago; their ids.

@@ -18,9 +18,9 @@ struct provider_row {
   std::string_view name;    ///< as the list of accounts has it
   std::string_view session; ///< as CPA's callback wants it
   std::string_view title;
-  std::string_view words;   ///< further names, with blanks between
-  std::string_view route;   ///< what stands before `-auth-url`; empty: no login, only accounts
-  std::string_view ends_at; ///< where the provider's page ends; empty: a code is typed
+  std::string_view words;                       ///< further names, with blanks between
+  std::string_view route;                       ///< what stands before `-auth-url`; empty: no login, only accounts
+  std::string_view ends_at;                     ///< where the provider's page ends; empty: a code is typed
   std::uint32_t since = 0, before = UINT32_MAX; ///< versions that offer the login
   std::chrono::seconds lead{0};                 ///< so long before its end a token is renewed; 0: not by itself
   // the question for quota; an empty url: there is none

@@ -15,8 +15,8 @@ class quota_plan {
 public:
   using time = moment;
   enum class outcome : std::uint8_t {
-    told,     ///< it was understood
-    refused,  ///< the provider does not know the account any more: not again until its file changes
+    told,      ///< it was understood
+    refused,   ///< the provider does not know the account any more: not again until its file changes
     slow_down, ///< the provider asks for fewer questions
     failed
   };
@@ -37,6 +37,7 @@ public:
   [[nodiscard]] std::optional<time> wake_at() const;
   void asked(const account_id& id, time now);
   void answered(const account_id& id, outcome how, time now);
+  [[nodiscard]] bool has(const account_id& id) const { return entries_.contains(id); }
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
 private:

@@ -69,14 +69,16 @@ std::optional<moment> moment_in(const json* value) {
   return std::nullopt;
 }
 
-std::string text_in(const json* value) { return value != nullptr && value->is_string() ? value->get<std::string>() : ""; }
+std::string text_in(const json* value) {
+  return value != nullptr && value->is_string() ? value->get<std::string>() : "";
+}
 
 /// Words of theirs that are shown: short, and nothing but letters, digits and a few signs.
 std::string shown(std::string_view text) {
   std::string out;
   for (const char c : text.substr(0, 40))
-    out.push_back((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ? c
-                                                                                                                     : ' ');
+    out.push_back(
+      (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ? c : ' ');
   return out;
 }
 
@@ -133,8 +135,8 @@ void read_codex_limit(const json& limit, std::string_view of, quota_reading& out
   const auto* reached = field(limit, {"limit_reached", "limitReached"});
   const bool full = (allowed != nullptr && *allowed == false) || (reached != nullptr && *reached == true);
   bool first = true;
-  for (const auto* one : {field(limit, {"primary_window", "primaryWindow"}),
-                          field(limit, {"secondary_window", "secondaryWindow"})}) {
+  for (const auto* one :
+       {field(limit, {"primary_window", "primaryWindow"}), field(limit, {"secondary_window", "secondaryWindow"})}) {
     const auto usual = std::exchange(first, false) ? 5 * hour_s : 7 * day_s;
     if (one == nullptr || !one->is_object())
       continue;
@@ -191,8 +193,10 @@ void read_antigravity(const json& all, quota_reading& out, moment) {
         continue;
       const bool is_short = span == "5h" || span == "five-hour" || span == "five_hour";
       const bool is_week = span == "weekly" || span == "week";
-      auto w = window(is_short ? 5 * hour_s : is_week ? 7 * day_s : 0, *used,
-                      moment_in(field(one, {"resetTime", "reset_time"})), groups->size() > 1 ? of : "");
+      auto w = window(is_short  ? 5 * hour_s
+                      : is_week ? 7 * day_s
+                                : 0,
+                      *used, moment_in(field(one, {"resetTime", "reset_time"})), groups->size() > 1 ? of : "");
       if (!is_short && !is_week)
         w.name = shown(span.empty() ? text_in(field(one, {"displayName"})) : span);
       out.windows.push_back(std::move(w));

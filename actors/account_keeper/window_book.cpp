@@ -35,7 +35,8 @@ bool is_another(const quota_window& before, const quota_window& now, moment at) 
 
 } // namespace
 
-exhaustion forecast(const std::vector<std::pair<moment, double>>& samples, std::optional<moment> begins_anew, moment now) {
+exhaustion forecast(const std::vector<std::pair<moment, double>>& samples, std::optional<moment> begins_anew,
+                    moment now) {
   exhaustion out;
   if (!samples.empty() && samples.back().second >= 100) {
     out.at = samples.back().first;
@@ -68,8 +69,9 @@ exhaustion forecast(const std::vector<std::pair<moment, double>>& samples, std::
     out.words = "it does not fill up at present";
     return out;
   }
-  const auto at = samples.back().first + std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                           std::chrono::duration<double, std::ratio<60>>(left));
+  const auto at =
+    samples.back().first
+    + std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double, std::ratio<60>>(left));
   out.sure = sure;
   const char* maybe = sure ? "" : "perhaps ";
   if (begins_anew && at >= *begins_anew) {

@@ -11,7 +11,8 @@
 namespace keyportal {
 
 /// A straight line through the samples of a window.
-exhaustion forecast(const std::vector<std::pair<moment, double>>& samples, std::optional<moment> begins_anew, moment now);
+exhaustion forecast(const std::vector<std::pair<moment, double>>& samples, std::optional<moment> begins_anew,
+                    moment now);
 
 class window_book {
 public:

@@ -98,8 +98,9 @@ struct account_client::impl {
   account_client_settings settings;
   node_http http;
 
-  caf::expected<http_reply> call(const std::string& path, const char* method = nullptr, const std::string* body = nullptr,
-                                 std::size_t limit = small_answer, std::chrono::milliseconds timeout = {}) {
+  caf::expected<http_reply> call(const std::string& path, const char* method = nullptr,
+                                 const std::string* body = nullptr, std::size_t limit = small_answer,
+                                 std::chrono::milliseconds timeout = {}) {
     return http.ask({.path = prefix + path,
                      .body = body,
                      .method = method,
@@ -208,7 +209,8 @@ caf::expected<login_said> account_client::status(const std::string& state) {
     return login_said{login_word::ok, {}};
   const auto why = text_in(said, "error");
   if (word == "error" || reply->status == 400)
-    return login_said{why == "unknown or expired state" ? login_word::unknown : login_word::failed, known_sentence(why)};
+    return login_said{why == "unknown or expired state" ? login_word::unknown : login_word::failed,
+                      known_sentence(why)};
   return impl_->error(errc::node_answer_malformed, "its answer about a login");
 }
 

@@ -32,8 +32,8 @@ struct login_started {
   std::string state, url;
   std::string user_code;
   bool device = false;
-  std::string ends_at;              ///< out of the url; empty: a code is typed
-  std::chrono::seconds lasts{0};    ///< 0: not told
+  std::string ends_at;           ///< out of the url; empty: a code is typed
+  std::chrono::seconds lasts{0}; ///< 0: not told
 };
 enum class login_word : std::uint8_t { wait, ok, failed, unknown };
 struct login_said {

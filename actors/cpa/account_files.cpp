@@ -109,8 +109,8 @@ caf::expected<std::vector<auth_file>> read_auth_files(const node_name& node, std
     if (f.email.empty() && account.find('@') != std::string::npos)
       f.email = account.substr(0, account.find(' '));
     const auto index = one.find("auth_index");
-    f.auth_index = index == one.end() ? ""
-                   : index->is_string() ? index->get<std::string>()
+    f.auth_index = index == one.end()           ? ""
+                   : index->is_string()         ? index->get<std::string>()
                    : index->is_number_integer() ? std::to_string(index->get<std::int64_t>())
                                                 : "";
     f.status = text_in(one, "status");

@@ -37,6 +37,9 @@ const std::map<std::string_view, std::set<std::string>> wanted{
   {"write.nodes", {"admin", "control"}},
   {"write.settings", {"admin", "control"}},
   {"read.secrets", {"admin", "control"}},
+  {"own.accounts", {"user", "auditor", "admin", "control"}}, // the command line contributes too
+  {"read.accounts", {"auditor", "admin", "control"}},
+  {"write.accounts", {"admin", "control"}},
 };
 
 constexpr const char* everybody[] = {"nobody", "half", "view", "user", "auditor", "admin", "control"};
