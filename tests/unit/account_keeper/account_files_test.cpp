@@ -8,34 +8,34 @@ using namespace keyportal;
 using namespace keyportal::cpa;
 
 TEST_CASE("a list of accounts is read with what each version has of it") {
-  const auto got = read_auth_files("n1", R"({"files":[
+  const auto got = read_auth_files("n1", R"json({"files":[
     {"name":"codex-b.json","provider":"codex","email":"b@example.com","auth_index":"11","status":"error",
      "status_message":"usage_limit_reached","unavailable":true,"next_retry_after":"2026-08-22T10:45:00+08:00",
      "modtime":"2026-08-22T09:00:00.5Z","size":145,"id_token":{"plan_type":"plus","chatgpt_account_id":"acct"}},
     {"name":"claude-a.json","type":"anthropic","account":"a@example.com","auth_index":7,"disabled":true},
     {"name":"gemini-c.json","provider":"gemini","account":"c@example.com (my-project)","runtime_only":true},
     {"provider":"claude"}]
-})");
+})json");
   REQUIRE(got);
-REQUIRE(got->size() == 3);
-const auto& claude = got->at(0);
-CHECK(claude.name == "claude-a.json");
-CHECK(claude.provider == "claude");
-CHECK(claude.email == "a@example.com");
-CHECK(claude.auth_index == "7");
-CHECK(claude.disabled);
-const auto& codex = got->at(1);
-CHECK(codex.plan == "plus");
-CHECK(codex.chatgpt_id == "acct");
-CHECK(codex.unavailable);
-CHECK(codex.size == 145);
-REQUIRE(codex.rests_until);
-CHECK(to_rfc3339_ms(*codex.rests_until) == "2026-08-22T02:45:00.000Z");
-const auto& gemini = got->at(2);
-CHECK(gemini.provider == "gemini-cli");
-CHECK(gemini.project == "my-project");
-CHECK(gemini.runtime_only);
-CHECK(read_auth_files("n1", R"({"files":null})")->empty());
+  REQUIRE(got->size() == 3);
+  const auto& claude = got->at(0);
+  CHECK(claude.name == "claude-a.json");
+  CHECK(claude.provider == "claude");
+  CHECK(claude.email == "a@example.com");
+  CHECK(claude.auth_index == "7");
+  CHECK(claude.disabled);
+  const auto& codex = got->at(1);
+  CHECK(codex.plan == "plus");
+  CHECK(codex.chatgpt_id == "acct");
+  CHECK(codex.unavailable);
+  CHECK(codex.size == 145);
+  REQUIRE(codex.rests_until);
+  CHECK(to_rfc3339_ms(*codex.rests_until) == "2026-08-22T02:45:00.000Z");
+  const auto& gemini = got->at(2);
+  CHECK(gemini.provider == "gemini-cli");
+  CHECK(gemini.project == "my-project");
+  CHECK(gemini.runtime_only);
+  CHECK(read_auth_files("n1", R"({"files":null})")->empty());
 }
 
 TEST_CASE("what is no list of accounts is refused whole") {
