@@ -408,7 +408,7 @@ void grammar::add_accounts() {
   named(add(*accounts, "delete", "Delete one at its node; the provider is not told", command::account_delete));
   named(add(*accounts, "test", "Ask its provider now", command::account_test));
   add(*accounts, "import-mapping", "Say whose accounts are, by a user_mapping.json", command::account_import_mapping)
-    ->add_option("file", parsed.file, "The file; - is standard input")
+    ->add_option("file", file, "The file; - is standard input")
     ->required();
 }
 

@@ -363,7 +363,7 @@ account_keeper_impl::behavior_type account_keeper(account_keeper_core::self_ptr 
       auto found = core->logins.find(m.who, m.login);
       if (!found)
         return std::move(found.error());
-      return (*found)->shown;
+      return shown_of(**found);
     },
     [core, self](const cancel_account_login& m) -> caf::result<account_login> {
       auto found = core->logins.find(m.who, m.login);
@@ -371,7 +371,7 @@ account_keeper_impl::behavior_type account_keeper(account_keeper_core::self_ptr 
         return std::move(found.error());
       if (login_book::is_open((*found)->shown.stage))
         core->cancel(self, **found, login_stage::cancelled, errc::none, "you cancelled it");
-      return (*found)->shown;
+      return shown_of(**found);
     },
     [core, self, stopping](const change_account& m) -> caf::result<account_view> {
       if (auto no = stopping())

@@ -27,6 +27,15 @@ std::string text_in(const json& from, const char* name) {
 
 } // namespace
 
+account_login shown_of(const login_entry& of) {
+  auto out = of.shown;
+  if (out.stage != login_stage::waiting) {
+    out.url.clear();
+    out.user_code.clear();
+  }
+  return out;
+}
+
 std::string write_login(const login_entry& what) {
   const auto& s = what.shown;
   auto before = json::array();

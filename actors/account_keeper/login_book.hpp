@@ -32,6 +32,9 @@ struct login_entry {
   std::optional<moment> told_done; ///< when its end was told to somebody: kept a while
 };
 
+/// What its owner is shown: the address of the provider's page, which holds the state, only as long as it is wanted.
+account_login shown_of(const login_entry& of);
+
 /// JSON, for keeping; and back. False for what the other does not write.
 std::string write_login(const login_entry& what);
 bool read_login(std::string_view text, login_entry& out);

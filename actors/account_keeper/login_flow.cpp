@@ -174,7 +174,7 @@ void account_keeper_core::begin_at(self_ptr self, const std::string& id, const p
                           s.title, s.ends_at);
         keep_login(*of);
         log::info("accounts", "login-begun", "{}: a login with {} was begun by {}", s.node, s.provider, of->who);
-        give(answer, s);
+        give(answer, shown_of(*of));
         tick(self);
       },
       [this, id, &row, node, answer](caf::error& e) mutable {
@@ -220,7 +220,7 @@ void account_keeper_core::submit(self_ptr self, const submit_callback& m, login_
           fail(*now_of, errc::account_login_declined, refused);
           return give(answer, make_error(errc::account_login_declined, refused));
         }
-        give(answer, now_of->shown);
+        give(answer, shown_of(*now_of));
         tick(self);
       },
       [this, id, answer](caf::error& e) mutable {
