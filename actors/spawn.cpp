@@ -3,6 +3,7 @@
 #include <caf/all.hpp>
 #include <fmt/format.h>
 
+#include "actors/account_keeper/account_keeper.hpp"
 #include "actors/analyst/analyst.hpp"
 #include "actors/analyst/calendar.hpp"
 #include "actors/authenticator/authenticator.hpp"
@@ -176,6 +177,49 @@ notifier_settings notices_of(const surroundings& around) {
   return out;
 }
 
+account_keeper_settings account_settings(const surroundings& around) {
+  const auto& s = around.configured.accounts;
+  account_keeper_settings out;
+  out.refresh_interval = s.refresh_interval;
+  out.quota_interval = s.quota_interval;
+  out.reminders = s.reminded;
+  out.everybody = s.contribute != "admins";
+  out.now = around.now;
+  const auto name_of = [store = around.store](const std::string& text) {
+    // No client key has a line's end in it, so none has this id.
+    auto id = store->id_of_key("account\n" + text);
+    id.front() = 'a';
+    return id;
+  };
+  out.id_of = name_of;
+  out.draw = [draw = vault_of(around.store).draw, name_of] {
+    std::array<std::uint8_t, 24> bits{};
+    draw(bits);
+    return "l" + name_of("login\n" + std::string(bits.begin(), bits.end())).substr(1);
+  };
+  out.keep = [store = around.store](const storage::account_rows_change& what) {
+    return store->keep_account_rows(what);
+  };
+  out.kept = [store = around.store](storage::account_row_kind kind) { return store->account_rows(kind); };
+  return out;
+}
+
+/// Its connections are its own, two of each node: a provider that is slow holds no login up.
+void spawn_accounts(caf::actor_system& system, const surroundings& around, shared_actors& a) {
+  account_keeper_peers peers{{}, a.ledger, a.registry, a.analyst};
+  for (const auto& node : around.configured.nodes) {
+    const auto connect = [&] {
+      a.account_clients.push_back(std::make_shared<cpa::account_client>(
+        cpa::account_client_settings{.node = node.name, .url = node.url, .management_key = node.management_key}));
+      a.account_upstreams.push_back(spawn_account_upstream(system, a.account_clients.back()));
+      return a.account_upstreams.back();
+    };
+    auto calls = connect(), questions = connect();
+    peers.nodes.push_back({node.name, std::move(calls), std::move(questions)});
+  }
+  a.accounts = spawn_account_keeper(system, own_thread, account_settings(around), std::move(peers), *around.numbers);
+}
+
 } // namespace
 
 shared_actors spawn_shared(caf::actor_system& system, const surroundings& around) {
@@ -220,6 +264,7 @@ shared_actors spawn_shared(caf::actor_system& system, const surroundings& around
   a.backups = spawn_backup_keeper(system, own_thread, backups_of(around), a.ledger, around.store, *around.numbers);
   a.retention =
     spawn_retention_keeper(system, own_thread, retention_of(around), a.ledger, around.store, *around.numbers);
+  spawn_accounts(system, around, a);
   a.feed = spawn_feed(system, feed_of(around), {a.registry, a.analyst, a.checker, a.ledger, a.backups, a.retention});
   a.gateway = system.spawn(gateway::gateway,
                            gateway::gateway_handles{a.feed,
@@ -236,7 +281,8 @@ shared_actors spawn_shared(caf::actor_system& system, const surroundings& around
                                                     a.authenticator,
                                                     a.callers,
                                                     a.feed,
-                                                    a.notifier},
+                                                    a.notifier,
+                                                    a.accounts},
                            around.gateway_hooks);
   caf::anon_send(a.ledger, add_listener{a.feed});
   caf::anon_send(a.ledger, add_listener{a.registry});

@@ -7,6 +7,8 @@
 
 #include <caf/actor_system.hpp>
 
+#include "actors/account_keeper/account_upstream.hpp"
+#include "actors/cpa/account_client.hpp"
 #include "actors/cpa/key_client.hpp"
 #include "actors/cpa/management_client.hpp"
 #include "actors/feed/feed.hpp"
@@ -17,6 +19,7 @@
 #include "config/settings.hpp"
 #include "gateway/gateway.hpp"
 #include "messages/access.hpp"
+#include "messages/accounts.hpp"
 #include "messages/actors.hpp"
 #include "messages/exports.hpp"
 #include "messages/notices.hpp"
@@ -69,6 +72,9 @@ struct shared_actors {
   backup_actor backups;
   retention_actor retention;
   authenticator_actor authenticator;
+  account_keeper_actor accounts;
+  std::vector<std::shared_ptr<cpa::account_client>> account_clients; ///< two of each node, with
+  std::vector<account_upstream_actor> account_upstreams;             ///< an actor each
   std::shared_ptr<caller_directory> callers;
   notifier_actor notifier;
   gateway_actor gateway;

@@ -45,6 +45,7 @@ private:
   void add_people();
   void add_keys();
   void add_policies_and_audit();
+  void add_accounts();
   void add_node_and_import();
   void add_prices();
   void add_store();
@@ -90,6 +91,7 @@ grammar::grammar() {
   add_people();
   add_keys();
   add_policies_and_audit();
+  add_accounts();
   add_node_and_import();
   add_prices();
   add_store();
@@ -372,6 +374,45 @@ void grammar::add_policies_and_audit() {
   list->add_option("--about", r.about, "Only about this person, key or policy");
   auto* verify = add(*audit, "verify", "Prove that no entry was changed or is missing", command::audit_verify);
   verify->add_option("--last", r.last, "POSITION:HASH as the event keyportal.v1.store.audit.head said them: it must still be so");
+}
+
+void grammar::add_accounts() {
+  auto& a = parsed.account;
+  auto* accounts = group(app, "account", "Accounts with providers: contribute them, and see how they are");
+  accounts->require_subcommand(1);
+  const auto node = [&](CLI::App* sub, const char* help) {
+    sub->add_option("--node", parsed.node, help)->type_name("NAME");
+  };
+  const auto named = [&](CLI::App* sub) {
+    sub->add_option("account", a.account, "Its id, file or address, or the beginning of one")->required();
+    return sub;
+  };
+  auto* list = add(*accounts, "list", "List them with owner, condition and quota", command::account_list);
+  node(list, "Only of this node");
+  list->add_option("--provider", a.provider, "Only of this provider, for example claude");
+  list->add_option("--condition", a.condition, "Only in this condition")
+    ->check(CLI::IsMember({"fine", "degraded", "resting", "not_renewed", "login_needed", "off"}));
+  named(add(*accounts, "show", "Show one", command::account_show));
+  named(add(*accounts, "quota", "How its windows of quota went", command::account_quota))
+    ->add_flag("--fresh", a.fresh, "Ask the provider first");
+  add(*accounts, "providers", "With which providers one can sign in", command::account_providers);
+  auto* contribute = add(*accounts, "contribute", "Sign in with a provider; the account joins those of a node",
+                         command::account_contribute);
+  contribute->add_option("provider", a.provider, "For example claude; see keyportal account providers")->required();
+  node(contribute, "At this node (else where fewest accounts of it are)");
+  contribute->add_option("--project", a.project, "Of gemini-cli: the Google project");
+  contribute->add_flag("--no-catch", a.no_catch, "Do not listen where the browser ends; it is pasted");
+  contribute->add_flag("--only-begin", a.only_begin, "Only print the address of the provider's page");
+  auto* submit = add(*accounts, "submit", "Hand in the address at which the browser ended, read from standard input",
+                     command::account_submit);
+  submit->add_option("--login", a.login, "Of this login (else its state says which)");
+  named(add(*accounts, "enable", "Switch one on", command::account_enable));
+  named(add(*accounts, "disable", "Switch one off; no request goes to it then", command::account_disable));
+  named(add(*accounts, "delete", "Delete one at its node; the provider is not told", command::account_delete));
+  named(add(*accounts, "test", "Ask its provider now", command::account_test));
+  add(*accounts, "import-mapping", "Say whose accounts are, by a user_mapping.json", command::account_import_mapping)
+    ->add_option("file", file, "The file; - is standard input")
+    ->required();
 }
 
 void grammar::add_node_and_import() {

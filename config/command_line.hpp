@@ -60,6 +60,17 @@ enum class command : std::uint8_t {
   policies_show,
   policies_set,
   policies_drop,
+  account_list,
+  account_show,
+  account_quota,
+  account_providers,
+  account_contribute,
+  account_submit,
+  account_enable,
+  account_disable,
+  account_delete,
+  account_test,
+  account_import_mapping,
   audit_list,
   audit_verify,
   prices_list,
@@ -127,6 +138,16 @@ struct registry_words {
   std::uint64_t limit = 0;            ///< 0: all
   std::uint64_t count = 0;            ///< keys for the pool
   std::vector<std::uint64_t> numbers; ///< of kept configs
+};
+
+/// What was said about accounts with providers.
+struct account_words {
+  std::string account; ///< id, file or address, or the beginning of one
+  std::string provider, condition, project;
+  std::string login;     ///< empty: the address says which
+  bool no_catch = false; ///< the address is pasted in any case
+  bool only_begin = false;
+  bool fresh = false; ///< the provider is asked first
 };
 
 /// What was said about prices, as it was said.
@@ -217,6 +238,7 @@ struct invocation {
   std::string nats_url;     ///< empty: found in the data folder
 
   price_words prices;
+  account_words account;
   backup_words backup;
   notice_words notices;
   // history

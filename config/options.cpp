@@ -75,6 +75,16 @@ constexpr option table[] = {
   {"keys.reconcile_interval", HERE(keys.reconcile_interval), "1min", {"1s", "1d", {}},
    "How often a node's keys are compared with what they should be."},
 
+  {"accounts.contribute", HERE(accounts.contribute), "everybody", {{}, {}, "everybody|admins"},
+   "Who may contribute accounts with providers to the nodes: everybody who signed in, or admins only."},
+  {"accounts.refresh_interval", HERE(accounts.refresh_interval), "1min", {"1s", "1h", {}},
+   "How often each node is asked how its accounts are. Costs the node a management call."},
+  {"accounts.quota_interval", HERE(accounts.quota_interval), "5min", {"0s", "1d", {}},
+   "How often the provider is asked for the quota of each account, through its node; never more than once a second and "
+   "account. 0s: only when somebody asks."},
+  {"accounts.reminders", HERE(accounts.reminders), "3d,1d,2h", {},
+   "How long before an account's token ends that is not renewed any more this is told, longest first."},
+
   {"gateway.listen", HERE(gateway.listen), "127.0.0.1:8390", {},
    "Where the page, the API and the WebSocket are served; port 0 takes any free one. Beyond loopback give it a "
    "certificate (gateway.tls.certificate) or put a proxy with TLS before it: browsers keep no sign-in that came over plain "
@@ -375,6 +385,7 @@ constexpr section_row sections[] = {
   {"snapshot", "Snapshots of each node's usage, kept in the data folder."},
   {"restore", "Putting usage back into a node that lost it."},
   {"keys", "Keys of people: how they are made, how many wait in the pool, how they end."},
+  {"accounts", "Accounts with providers: contributing them, and how they are."},
   {"gateway", "The page, the API and the WebSocket."},
   {"compat", "The listener for tools that were made for CLIProxyAPI. Each key has its own place in the queue."},
   {"sign_in", "Who gets in, and for how long."},

@@ -190,22 +190,29 @@ void check_nats(const settings::nats_settings& nats, std::vector<finding>& error
     errors.push_back({"nats.server_binary", "it needs a name or path"});
 }
 
+/// Times before something, as written; longest first.
+void read_reminders(const std::vector<std::string>& written, std::vector<std::chrono::milliseconds>& out,
+                    const char* option, std::vector<finding>& errors) {
+  out.clear();
+  for (const auto& text : written) {
+    const auto before = parse_duration(text);
+    if (!before || before->count() <= 0 || written.size() > 16) {
+      errors.push_back({option, "each is a time such as 7d or 12h; 16 at most"});
+      break;
+    }
+    out.push_back(*before);
+  }
+  std::sort(out.rbegin(), out.rend());
+}
+
 void check_keys(settings& values, std::vector<finding>& errors) {
   auto& keys = values.keys;
   if (keys.prefix.size() < 2 || keys.prefix.size() > 16 || !only_of(keys.prefix, "-"))
     errors.push_back({"keys.prefix", "it is 2 to 16 of A-Z, a-z, 0-9 and -"});
   if (keys.pool_size != 0 && keys.pool_size < keys.pool_low_water)
     errors.push_back({"keys.pool_size", "it is not below keys.pool_low_water"});
-  keys.reminded.clear();
-  for (const auto& text : keys.reminders) {
-    const auto before = parse_duration(text);
-    if (!before || before->count() <= 0 || keys.reminders.size() > 16) {
-      errors.push_back({"keys.reminders", "each is a time such as 7d or 12h; 16 at most"});
-      break;
-    }
-    keys.reminded.push_back(*before);
-  }
-  std::sort(keys.reminded.rbegin(), keys.reminded.rend());
+  read_reminders(keys.reminders, keys.reminded, "keys.reminders", errors);
+  read_reminders(values.accounts.reminders, values.accounts.reminded, "accounts.reminders", errors);
 }
 
 void check_compat(settings& values, std::vector<finding>& errors, std::vector<finding>& warnings) {

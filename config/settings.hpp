@@ -80,6 +80,14 @@ struct settings {
     std::chrono::milliseconds reconcile_interval{};
   } keys;
 
+  struct accounts_settings {
+    std::string contribute;                          ///< "everybody" or "admins"
+    std::chrono::milliseconds refresh_interval{};    ///< of the lists of accounts
+    std::chrono::milliseconds quota_interval{};      ///< of the quota of each account; 0: never asked by itself
+    std::vector<std::string> reminders;              ///< as written
+    std::vector<std::chrono::milliseconds> reminded; ///< of them, longest first
+  } accounts;
+
   struct gateway_settings {
     std::string listen;     ///< as written: address:port
     std::string address;    ///< of it: an IP address without brackets

@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 
 #include "gateway/access_routes.hpp"
+#include "gateway/account_routes.hpp"
 #include "gateway/copies.hpp"
 #include "gateway/export_routes.hpp"
 #include "gateway/handlers.hpp"
@@ -236,6 +237,8 @@ void handle(const visit& here) {
     note_long_request(here);
   if (is_about_store(about))
     return about_store(here);
+  if (is_about_accounts(about))
+    return about_accounts(here);
   if (is_about_jobs(about))
     return about_jobs(here);
   if (is_about_notices(about))

@@ -20,6 +20,7 @@
 #include "gateway/callers.hpp"
 #include "gateway/server.hpp"
 #include "messages/access.hpp"
+#include "messages/accounts.hpp"
 #include "messages/actors.hpp"
 #include "messages/ledger_check.hpp"
 #include "messages/live.hpp"
@@ -48,6 +49,7 @@ struct gateway_handles {
   std::shared_ptr<caller_directory> callers = {};
   live_actor live = {};
   notifier_actor notifier = {};
+  account_keeper_actor accounts = {};
 };
 
 struct gateway_hooks {

@@ -257,6 +257,33 @@ constexpr route table[] = {
   {"GET", "/api/v1/me/records", topic::my_records, right::own_usage, small,
    "single records of one's keys: as /api/v1/records, but for accounts"},
 
+  {"GET", "/api/v1/accounts", topic::accounts, right::own_accounts, small,
+   "accounts with providers, without what is private (node=, provider=, condition=, mine=true, after=, limit=100)"},
+  {"GET", "/api/v1/accounts/all", topic::accounts_in_full, right::read_accounts, small,
+   "the same with addresses, files and what providers answered"},
+  {"POST", "/api/v1/accounts/mapping", topic::map_accounts, right::write_accounts, piece,
+   "whose accounts are, as user_mapping.json has it: {\"users\":[{\"claude_email\",\"feishu_email\",\"name\"}]}"},
+  {"GET", "/api/v1/accounts/{name}", topic::account_of, right::own_accounts, small, "one of them"},
+  {"DELETE", "/api/v1/accounts/{name}", topic::delete_account, right::write_accounts, small,
+   "deletes it at its node; the provider is not told"},
+  {"GET", "/api/v1/accounts/{name}/quota", topic::account_quota, right::own_accounts, small,
+   "how its windows of quota went"},
+  {"POST", "/api/v1/accounts/{name}/enable", topic::enable_account, right::write_accounts, small, "switches it on"},
+  {"POST", "/api/v1/accounts/{name}/disable", topic::disable_account, right::write_accounts, small,
+   "switches it off; no request goes to it then"},
+  {"POST", "/api/v1/accounts/{name}/test", topic::test_account, right::write_accounts, small,
+   "asks its provider now, once a second at most"},
+  {"GET", "/api/v1/account-providers", topic::account_offers, right::own_accounts, small,
+   "with which providers one can sign in, and at which nodes"},
+  {"POST", "/api/v1/account-logins", topic::begin_login, right::own_accounts, small,
+   "begins a login: {\"provider\",\"node\",\"project\"}; the answer has the address of the provider's page"},
+  {"POST", "/api/v1/account-logins/callback", topic::submit_any_login, right::own_accounts, list,
+   "hands in where the browser ended: {\"text\"}; its state says which login it is of"},
+  {"GET", "/api/v1/account-logins/{name}", topic::login_now, right::own_accounts, small, "how far it is"},
+  {"POST", "/api/v1/account-logins/{name}/callback", topic::submit_login, right::own_accounts, list,
+   "hands in where the browser ended: {\"text\",\"provider\"}"},
+  {"DELETE", "/api/v1/account-logins/{name}", topic::cancel_login, right::own_accounts, small, "cancels it"},
+
   {"POST", "/api/v1/users/{name}/password-code", topic::password_code, right::write_people, small,
    "a code for a new password, shown this once, for whoever cannot get mail"},
   {"GET", "/api/v1/users/{name}/sessions", topic::sessions_of, right::read_people, small, "a person's sessions"},
@@ -300,10 +327,13 @@ constexpr route table[] = {
    "what the key whose text is given used: {\"key\"}"},
   {"POST", "/api/sync-usage", topic::original_sync_usage, right::read_usage, small,
    "looks at the nodes now; they are looked at all the time anyway"},
-  {"GET", "/api/accounts", topic::original_accounts, right::read_nodes, small, "is told what takes its place"},
-  {"GET", "/api/auth-url", topic::original_accounts, right::read_nodes, small, "likewise"},
-  {"POST", "/api/submit-callback", topic::original_accounts, right::read_nodes, small, "likewise"},
-  {"POST", "/api/send-notification", topic::original_notices, right::read_nodes, small, "likewise"},
+  {"GET", "/api/accounts", topic::original_accounts, right::own_accounts, small,
+   "accounts with owner, state and the hours that their token has left"},
+  {"GET", "/api/auth-url", topic::original_auth_url, right::own_accounts, small,
+   "begins a login with a provider (provider=claude)"},
+  {"POST", "/api/submit-callback", topic::original_submit_callback, right::own_accounts, list,
+   "hands in where the browser ended: {\"callback_url\"}"},
+  {"POST", "/api/send-notification", topic::original_notices, right::read_nodes, small, "is told what takes its place"},
   {"POST", "/api/check-expiry", topic::original_notices, right::read_nodes, small, "likewise"},
 };
 
@@ -489,7 +519,8 @@ std::variant<question, http_response> understand(const http_request& request, co
   std::replace(out.name.begin(), out.name.end(), escaped_slash, '/');
   const bool by_name = out.row->about == topic::users || out.row->about == topic::keys
                        || out.row->about == topic::my_keys || out.row->about == topic::history
-                       || out.row->about == topic::prices || out.row->about == topic::original_keys;
+                       || out.row->about == topic::prices || out.row->about == topic::original_keys
+                       || out.row->about == topic::accounts || out.row->about == topic::accounts_in_full;
   for (const auto& [name, value] : request.query) {
     if (name == "after" && by_name) {
       out.after_name = value;

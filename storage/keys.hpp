@@ -56,6 +56,7 @@ enum class tag : std::uint8_t {
   notice_mark = 0x35, ///< how far notices are decided, and what was told last of what
   notice_preferences = 0x36,
   order = 0x37, ///< of the local queue of deliveries
+  account = 0x38,
 };
 
 /// What a dictionary entry names; on disk as well.
@@ -312,6 +313,15 @@ struct history_key {
   std::string owner;
   auto fields() { return std::tie(node, day, source, key, owner); }
   bool operator==(const history_key&) const = default;
+};
+
+/// What is kept of accounts with providers: kinds of rows are in account_shelf.hpp.
+struct account_key {
+  static constexpr tag of = tag::account;
+  std::uint8_t kind = 0;
+  std::string id; ///< holds no e-mail address
+  auto fields() { return std::tie(kind, id); }
+  bool operator==(const account_key&) const = default;
 };
 
 // --- to bytes and back --------------------------------------------------------------

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <optional>
 
+#include "storage/account_shelf.hpp"
 #include "storage/commit_plan.hpp"
 #include "storage/configs.hpp"
 #include "storage/database.hpp"
@@ -38,7 +39,7 @@ struct ledger::parts {
   parts(const settings& with, std::shared_ptr<database> opened, const sealer& seal)
     : how(with), db(std::move(opened)), dictionary(std::make_shared<names>(db, seal)),
       shelf(db, seal, with.snapshots_kept, with.daily_snapshots_kept), configs(db, seal),
-      told(std::make_shared<notice_shelf>(db, seal, with.sync)) {}
+      told(std::make_shared<notice_shelf>(db, seal, with.sync)), accounts(db, seal) {}
 
   settings how;
   std::shared_ptr<database> db;
@@ -46,6 +47,7 @@ struct ledger::parts {
   mutable snapshot_shelf shelf;
   mutable config_shelf configs;
   std::shared_ptr<notice_shelf> told;
+  account_shelf accounts;
 
   mutable std::mutex history_mutex; // days are kept by one at a time: it compares with what is there
   mutable std::mutex hashes_mutex;

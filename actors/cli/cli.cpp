@@ -97,6 +97,17 @@ int run(const invocation& asked, const loaded_settings& loaded, const console& i
     case command::policies_show: return show_policy(here);
     case command::policies_set: return set_policy(here);
     case command::policies_drop: return drop_policy(here);
+    case command::account_list: return list_accounts(here);
+    case command::account_show: return show_account(here);
+    case command::account_quota: return show_account_quota(here);
+    case command::account_providers: return list_account_providers(here);
+    case command::account_contribute: return contribute_account(here);
+    case command::account_submit: return submit_account(here);
+    case command::account_enable: return enable_account(here);
+    case command::account_disable: return disable_account(here);
+    case command::account_delete: return delete_account(here);
+    case command::account_test: return test_account(here);
+    case command::account_import_mapping: return import_account_mapping(here);
     case command::audit_list: return list_audit(here);
     case command::audit_verify: return verify_audit(here);
     case command::prices_list: return list_prices(here);

@@ -74,6 +74,19 @@ int show_policy(const context& here);
 int set_policy(const context& here);
 int drop_policy(const context& here);
 
+// accounts.cpp: accounts with providers
+int list_accounts(const context& here);
+int show_account(const context& here);
+int show_account_quota(const context& here);
+int list_account_providers(const context& here);
+int contribute_account(const context& here); ///< exit_failed where the login does not come to its end
+int submit_account(const context& here);
+int enable_account(const context& here);
+int disable_account(const context& here);
+int delete_account(const context& here);
+int test_account(const context& here);
+int import_account_mapping(const context& here);
+
 // audit.cpp
 int list_audit(const context& here);
 int verify_audit(const context& here);

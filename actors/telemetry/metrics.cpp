@@ -38,6 +38,9 @@ metrics::metrics()
     restarts_(counters(*registry_, "keyportal_node_restarts_total", "Restarts of the node that were noticed.")),
     restored_(counters(*registry_, "keyportal_restored_records_total", "Records put back into the node.")),
     lacking_(gauges(*registry_, "keyportal_lacking_records", "Records the node lacks after a restore; must be 0.")),
+    accounts_(gauges(*registry_, "keyportal_accounts", "Accounts with providers, by how they are.")),
+    quota_calls_(counters(*registry_, "keyportal_account_quota_calls_total", "Questions for the quota of an account.")),
+    logins_(counters(*registry_, "keyportal_account_logins_total", "Logins with providers that ended.")),
     snapshots_(counters(*registry_, "keyportal_snapshots_total", "Snapshots made.")),
     received_(counters(*registry_, "keyportal_received_payloads_total", "Payloads taken out of the node's queue.")),
     dead_letters_(counters(*registry_, "keyportal_dead_letters_total", "Payloads that could not be decoded.")),
@@ -149,6 +152,21 @@ notice_metrics metrics::of_channel(const std::string& channel) {
           outcome("unknown"),
           notice_failing_.Add({{"channel", channel}}),
           notice_seconds_.Add({{"channel", channel}}, seconds)};
+}
+
+node_account_metrics metrics::accounts_of_node(const std::string& node) {
+  const auto condition = [&](const char* c) -> prometheus::Gauge& {
+    return accounts_.Add({{"node", node}, {"condition", c}});
+  };
+  const auto quota = [&](const char* r) -> prometheus::Counter& {
+    return quota_calls_.Add({{"node", node}, {"result", r}});
+  };
+  const auto login = [&](const char* r) -> prometheus::Counter& {
+    return logins_.Add({{"node", node}, {"result", r}});
+  };
+  return {condition("fine"), condition("resting"), condition("login_needed"),
+          condition("off"),  quota("ok"),          quota("failed"),
+          login("done"),     login("failed")};
 }
 
 void metrics::http_answered(std::string_view route, int status, double took) {

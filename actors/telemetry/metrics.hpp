@@ -54,6 +54,18 @@ struct notice_metrics {
   prometheus::Histogram& seconds; ///< keyportal_notice_seconds{channel}: from the decision to the channel's yes
 };
 
+/// Metrics of one node's accounts with providers.
+struct node_account_metrics {
+  prometheus::Gauge& fine;            ///< keyportal_accounts{node,condition="fine"}, degraded ones included
+  prometheus::Gauge& resting;         ///< condition="resting": until some moment
+  prometheus::Gauge& login_needed;    ///< condition="login_needed", or about to be
+  prometheus::Gauge& off;             ///< condition="off": switched off
+  prometheus::Counter& quota_ok;      ///< keyportal_account_quota_calls_total{node,result="ok"}
+  prometheus::Counter& quota_failed;  ///< result="failed"
+  prometheus::Counter& logins_done;   ///< keyportal_account_logins_total{node,result="done"}
+  prometheus::Counter& logins_failed; ///< result="failed"
+};
+
 /// Thread-safe. Lives as long as the process.
 class metrics {
 public:
@@ -62,6 +74,7 @@ public:
   node_metrics of_node(const std::string& node);
   node_key_metrics keys_of_node(const std::string& node);
   notice_metrics of_channel(const std::string& channel);
+  node_account_metrics accounts_of_node(const std::string& node);
   /// keyportal_http_requests_total{route,status} and keyportal_http_seconds{route}.
   /// keyportal_compat_requests_total{route,status}
   void compat_answered(std::string_view route, int status);
@@ -79,6 +92,9 @@ private:
   prometheus::Family<prometheus::Counter>& restarts_;
   prometheus::Family<prometheus::Counter>& restored_;
   prometheus::Family<prometheus::Gauge>& lacking_;
+  prometheus::Family<prometheus::Gauge>& accounts_;
+  prometheus::Family<prometheus::Counter>& quota_calls_;
+  prometheus::Family<prometheus::Counter>& logins_;
   prometheus::Family<prometheus::Counter>& snapshots_;
   prometheus::Family<prometheus::Counter>& received_;
   prometheus::Family<prometheus::Counter>& dead_letters_;
