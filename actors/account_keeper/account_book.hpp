@@ -82,7 +82,6 @@ public:
   };
   changes take_changes() { return std::exchange(changed_, {}); }
   [[nodiscard]] node_event event(event_kind kind, const account_entry& of, moment now, std::string words) const;
-  [[nodiscard]] static bool is_present(const account_entry& of) { return of.present; }
 
 private:
   void judge(account_entry& of, moment now, std::vector<node_event>& out);

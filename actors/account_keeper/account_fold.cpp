@@ -77,11 +77,4 @@ std::string shown_error(std::string_view message) {
   return out;
 }
 
-std::string shown_address(std::string_view email) {
-  const auto at = email.find('@');
-  if (email.empty() || at == std::string_view::npos || at == 0)
-    return email.empty() ? "" : "***";
-  return std::string(email.substr(0, 1)) + "***" + std::string(email.substr(at));
-}
-
 } // namespace keyportal

@@ -29,7 +29,4 @@ account_finding fold_account(const account_facts& facts, moment now);
 /// What the provider said, for those who look after accounts: without tokens, at most 300 bytes.
 std::string shown_error(std::string_view message);
 
-/// "a***@example.com": enough to know one's own by.
-std::string shown_address(std::string_view email);
-
 } // namespace keyportal

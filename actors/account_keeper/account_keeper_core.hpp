@@ -30,6 +30,9 @@ void give(Promise answer, Value&& value) {
   answer.deliver(std::forward<Value>(value));
 }
 
+/// The files of a provider, as they are now.
+std::vector<file_mark> marks_of(const std::vector<cpa::auth_file>& files, std::string_view provider);
+
 struct account_keeper_core;
 struct account_keeper_state {
   account_keeper_state() = default;

@@ -20,6 +20,16 @@ std::optional<moment> moment_in(const json& from, const char* name) {
   return moment_of(found->get<std::int64_t>());
 }
 
+int number_in(const json& from, const char* name) {
+  const auto found = from.find(name);
+  return found != from.end() && found->is_number_integer() ? found->get<int>() : 0;
+}
+
+bool flag_in(const json& from, const char* name) {
+  const auto found = from.find(name);
+  return found != from.end() && found->is_boolean() && found->get<bool>();
+}
+
 std::string text_in(const json& from, const char* name) {
   const auto found = from.find(name);
   return found != from.end() && found->is_string() ? found->get<std::string>() : std::string{};
@@ -83,18 +93,18 @@ bool read_login(std::string_view text, login_entry& out) {
   s.words = text_in(j, "words");
   s.code = text_in(j, "code");
   s.account = text_in(j, "account");
-  const auto way = j.value("way", 0), stage = j.value("stage", 0);
+  const auto way = number_in(j, "way"), stage = number_in(j, "stage");
   if (s.id.empty() || way < 0 || way > 1 || stage < 0 || stage > static_cast<int>(login_stage::cancelled))
     return false;
   s.way = static_cast<login_way>(way);
   s.stage = static_cast<login_stage>(stage);
   s.begun_at = moment_in(j, "begun").value_or(moment{});
   s.ends = moment_in(j, "ends").value_or(moment{});
-  s.was_there = j.value("was_there", false);
+  s.was_there = flag_in(j, "was_there");
   out.who = text_in(j, "who");
   out.name = text_in(j, "name");
   out.state = text_in(j, "state");
-  out.handed_in = j.value("handed_in", false);
+  out.handed_in = flag_in(j, "handed_in");
   out.said_done = moment_in(j, "said_done");
   out.told_done = moment_in(j, "told_done");
   if (j.contains("before") && j["before"].is_array())

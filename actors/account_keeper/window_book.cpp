@@ -184,11 +184,11 @@ bool window_book::read(std::string_view text) {
     window w;
     w.now.name = one["name"];
     w.now.used = one["used"];
-    w.now.spans_s = one.value("spans", std::int64_t{0});
+    w.now.spans_s = one.value("spans", json()).is_number_integer() ? one["spans"].get<std::int64_t>() : 0;
     if (one.value("anew", json()).is_number_integer())
       w.now.begins_anew = at(one["anew"]);
-    w.told = one.value("told", 0);
-    w.most = one.value("most", 0.0);
+    w.told = one.value("told", json()).is_number_integer() ? one["told"].get<int>() : 0;
+    w.most = one.value("most", json()).is_number() ? one["most"].get<double>() : 0.0;
     pairs(one.value("samples", json()), [&](const json& p) { w.samples.emplace_back(at(p[0]), p[1].get<double>()); });
     pairs(one.value("ended", json()), [&](const json& p) { w.ended.push_back({at(p[0]), p[1].get<double>()}); });
     windows_.push_back(std::move(w));
