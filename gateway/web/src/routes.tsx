@@ -19,7 +19,7 @@ export interface RouteRow {
 }
 
 /// A page that is fetched when it is opened, together with its texts (the namespace has the name of its folder).
-function page(texts: string, load: () => Promise<{ default: ComponentType }>): LazyExoticComponent<ComponentType> {
+function page(texts: string | string[], load: () => Promise<{ default: ComponentType }>): LazyExoticComponent<ComponentType> {
   return lazy(async () => (await Promise.all([load(), i18n.loadNamespaces(texts)]))[0]);
 }
 
@@ -34,6 +34,7 @@ export const routes: readonly RouteRow[] = [
   { path: '/overview', page: page('overview', () => import('./pages/overview/OverviewPage')), right: ['read.usage', 'own.usage'], menu: { section: 'look', label: 'overview', icon: 'overview' } },
   { path: '/records', page: page('records', () => import('./pages/records/RecordsPage')), right: ['read.usage', 'own.usage'], menu: { section: 'look', label: 'records', icon: 'records' } },
   { path: '/status', page: page('status', () => import('./pages/status/StatusPage')), right: ['read.nodes'], menu: { section: 'look', label: 'status', icon: 'status' } },
+  { path: '/nodes', page: page(['nodes', 'status'], () => import('./pages/nodes/NodesPage')), right: ['read.settings'], menu: { section: 'manage', label: 'nodes', icon: 'nodes' } },
 
   // One's own: /my-keys /account
   { path: '/my-keys', page: page('my-keys', () => import('./pages/my-keys/MyKeysPage')), right: ['own.keys.read'], menu: { section: 'own', label: 'my_keys', icon: 'key' } },
