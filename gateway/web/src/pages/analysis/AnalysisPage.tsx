@@ -54,9 +54,9 @@ export default function AnalysisPage() {
   };
   const most = Math.max(...(rows.data?.rows.map((one) => words.value(metric, one) ?? 0) ?? [0]), 1e-12);
   const columns: Column<Row>[] = [
-    { key: 'name', title: groupTitle(group), sort: name, cell: (one) => name(one) },
-    { key: 'bar', title: t('share'), width: 160, cell: (one) => <div className="share"><div className="share-bar" style={{ width: `${((words.value(metric, one) ?? 0) / most) * 100}%` }} /></div> },
-    ...metrics.map((key): Column<Row> => ({ key, title: words.title(key), number: true, width: 110, sort: (one) => words.value(key, one) ?? -1, cell: (one) => words.show(key, words.value(key, one)) })),
+    { key: 'name', title: groupTitle(group), width: 190, sort: name, cell: (one) => name(one) },
+    { key: 'bar', title: t('share'), width: 120, cell: (one) => <div className="share"><div className="share-bar" style={{ width: `${((words.value(metric, one) ?? 0) / most) * 100}%` }} /></div> },
+    ...metrics.map((key): Column<Row> => ({ key, title: words.title(key), number: true, width: 96, sort: (one) => words.value(key, one) ?? -1, cell: (one) => words.show(key, words.value(key, one)) })),
     { key: 'do', title: t('open'), width: 120, cell: (one) => <Button size="small" kind="quiet" icon="records" onClick={() => toRecords(one)}>{t('records')}</Button> },
   ];
   return (
