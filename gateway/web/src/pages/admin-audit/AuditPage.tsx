@@ -77,8 +77,8 @@ export default function AuditPage() {
         <Drawer open title={`${shown.what} · ${shown.position}`} onClose={() => setShown(null)}>
           <div className="stack">
             <dl className="facts"><dt>{t('time')}</dt><dd><Moment at={shown.at} /></dd><dt>{t('who')}</dt><dd>{who(shown.who)}</dd><dt>{t('from')}</dt><dd>{shown.from}</dd>{shown.command && <><dt>{t('command')}</dt><dd className="mono wrap-any">{shown.command}</dd></>}</dl>
-            {changesOf(shown).map((one) => (
-              <section key={one.name} className="stack-small">
+            {changesOf(shown).map((one, at) => (
+              <section key={at} className="stack-small">
                 <h3 className="wrap-any">{one.name}</h3>
                 <table className="audit-diff"><thead><tr><th>{t('field')}</th><th>{t('before')}</th><th>{t('after')}</th></tr></thead>
                   <tbody>{one.fields.map((field) => <tr key={field.name}><th scope="row">{field.name}</th><td>{field.before}</td><td>{field.after}</td></tr>)}</tbody></table>
