@@ -32,7 +32,7 @@ export function TokenChart({ report }: { report: Report }) {
   return (
     <>
       <Chart label={t('tokens_and_requests')} option={option} height={300} />
-      <table className="visually-hidden">
+      <div className="visually-hidden"><table>
         <caption>{t('tokens_and_requests')}</caption>
         <thead><tr><th>{t('time')}</th><th>{t('requests')}</th><th>{t('tokens')}</th></tr></thead>
         <tbody>
@@ -41,7 +41,7 @@ export function TokenChart({ report }: { report: Report }) {
             return <tr key={start}><td>{momentText(start, i18n.language, report.zone)}</td><td>{one.requests}</td><td>{one.tokens.total}</td></tr>;
           })}
         </tbody>
-      </table>
+      </table></div>
     </>
   );
 }
