@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "messages/account_words.hpp"
 #include "messages/json.hpp"
 
 namespace keyportal::gateway {
@@ -13,14 +14,6 @@ namespace {
 json at_of(const std::optional<moment>& at) { return at ? json(to_rfc3339_ms(*at)) : json(nullptr); }
 
 double one_digit(double value) { return std::round(value * 10) / 10; }
-
-/// "a***@example.com": enough to know one's own by.
-std::string beginning_of(std::string_view address) {
-  const auto at = address.find('@');
-  if (address.empty() || at == std::string_view::npos || at == 0)
-    return address.empty() ? "" : "***";
-  return std::string(address.substr(0, 1)) + "***" + std::string(address.substr(at));
-}
 
 json quota_of(const account_view& a) {
   auto out = json::array();
@@ -45,7 +38,7 @@ json to_json(const account_view& a, const std::string& me) {
           {"node", a.node},
           {"provider", a.provider},
           {"plan", a.plan},
-          {"address", beginning_of(a.email)},
+          {"address", shown_address(a.email)},
           {"owner_name", a.owner_name},
           {"mine", !me.empty() && a.owner == me},
           {"condition", to_text(a.condition)},

@@ -1,5 +1,7 @@
 #include "messages/accounts.hpp"
 
+#include "messages/account_words.hpp"
+
 namespace keyportal {
 
 std::string_view to_text(account_condition c) {
@@ -25,6 +27,13 @@ std::string_view to_text(login_stage s) {
     case login_stage::cancelled: return "cancelled";
   }
   return "unknown";
+}
+
+std::string shown_address(std::string_view address) {
+  const auto at = address.find('@');
+  if (address.empty() || at == std::string_view::npos || at == 0)
+    return address.empty() ? "" : "***";
+  return std::string(address.substr(0, 1)) + "***" + std::string(address.substr(at));
 }
 
 } // namespace keyportal

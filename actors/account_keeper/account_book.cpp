@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "messages/account_words.hpp"
 #include "messages/json.hpp"
 
 namespace keyportal {
@@ -150,6 +151,7 @@ node_event account_book::event(event_kind kind, const account_entry& of, moment 
   json data = {{"account", of.id},
                {"node", of.node},
                {"provider", of.file.provider},
+               {"address", shown_address(of.file.email)},
                {"owner", of.owner.empty() ? json(nullptr) : json(of.owner)},
                {"condition", to_text(found.condition)},
                {"words", std::move(words)},

@@ -90,10 +90,13 @@ std::vector<notice_book::target> notice_book::targets_of(const notice_news& news
       ruled = true;
       break;
     }
-  if (!ruled)
-    to = {news.kind->audience == notice_audience::owner    ? "owner"
-          : news.kind->audience == notice_audience::admins ? "admins"
-                                                           : ""};
+  if (!ruled) {
+    const auto audience = news.kind->audience;
+    if (audience == notice_audience::owner || audience == notice_audience::owner_and_admins)
+      to.emplace_back("owner");
+    if (audience == notice_audience::admins || audience == notice_audience::owner_and_admins)
+      to.emplace_back("admins");
+  }
   std::vector<target> out;
   const auto add = [&](const std::string& why, const user_id& id) {
     if (!id.empty() && std::none_of(out.begin(), out.end(), [&](const auto& t) { return t.person == id; }))

@@ -51,6 +51,14 @@ std::string key_text(const json& facts) {
   return label.empty() ? shown : shown.empty() ? label : fmt::format("{} ({})", label, shown);
 }
 
+/// People know accounts by their addresses, and whoever signed in to one is thanked, also where it is another's.
+void add_account(json& facts, event_kind kind) {
+  if (const auto address = text_at(facts, "address"); !address.empty())
+    facts["account"] = address;
+  if (kind == event_kind::account_contributed && !text_at(facts, "by").empty())
+    facts["owner"] = facts["by"];
+}
+
 /// Full days left, rounded up, so that the reminder of three days says three.
 void add_days(json& facts, moment now) {
   const auto at = parse_rfc3339(text_at(facts, "expires_at"));
@@ -90,6 +98,8 @@ std::vector<notice_news> news_of(const node_event& event, const key_names& name_
         if (!key.empty())
           facts["key"] = key;
       }
+      if (is_of_account(event.kind))
+        add_account(facts, event.kind);
       add_days(facts, event.at);
       show_cost(facts);
     }

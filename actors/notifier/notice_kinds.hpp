@@ -15,6 +15,7 @@ namespace keyportal {
 enum class notice_audience : std::uint8_t {
   owner, ///< of the key, or the person it is about
   admins,
+  owner_and_admins, ///< whose account it is, if that is known, and the admins
   asked, ///< whoever it is sent to by hand, by test, or as a code
 };
 
