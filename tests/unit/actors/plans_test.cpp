@@ -56,7 +56,7 @@ TEST_CASE("Stopping goes from the inputs to the ledger and the publisher within 
   }
   CHECK(order
         == std::vector{stage::gateway, stage::pollers, stage::collectors, stage::keepers, stage::keys, stage::accounts,
-                       stage::authenticator, stage::registry, stage::ledger, stage::publisher});
+                       stage::authenticator, stage::registry, stage::notifier, stage::ledger, stage::publisher});
   CHECK(last - begin == 10s);
 }
 
