@@ -373,7 +373,8 @@ void grammar::add_policies_and_audit() {
   list->add_option("--what", r.what, "Only these, for example key.assign, or key. for all about keys");
   list->add_option("--about", r.about, "Only about this person, key or policy");
   auto* verify = add(*audit, "verify", "Prove that no entry was changed or is missing", command::audit_verify);
-  verify->add_option("--last", r.last, "POSITION:HASH as the event keyportal.v1.store.audit.head said them: it must still be so");
+  verify->add_option("--last", r.last,
+                     "POSITION:HASH as the event keyportal.v1.store.audit.head said them: it must still be so");
 }
 
 void grammar::add_accounts() {

@@ -113,13 +113,13 @@ void check_nodes(settings& values, std::vector<finding>& errors, std::vector<fin
 bool is_base_path(std::string_view path) {
   if (path.empty())
     return true;
-  if (path.size() > 256 || path.front() != '/' || path.back() == '/' || !only_of(path, "/._-") || path.find("//") != path.npos
-      || path.find("/.") != path.npos)
+  if (path.size() > 256 || path.front() != '/' || path.back() == '/' || !only_of(path, "/._-")
+      || path.find("//") != path.npos || path.find("/.") != path.npos)
     return false;
   const auto first = path.substr(1, path.find('/', 1) - 1);
-  constexpr std::string_view ours[] = {"api",    "assets",  "ws",       "admin",    "sign-in", "healthz", "readyz",   "metrics",
-                                       "login",  "register", "reset",   "setup",    "my-keys", "account", "accounts", "records",
-                                       "overview", "analysis", "status", "nodes"};
+  constexpr std::string_view ours[] = {"api",      "assets",  "ws",       "admin",    "sign-in", "healthz", "readyz",
+                                       "metrics",  "login",   "register", "reset",    "setup",   "my-keys", "account",
+                                       "accounts", "records", "overview", "analysis", "status",  "nodes"};
   return std::find(std::begin(ours), std::end(ours), first) == std::end(ours);
 }
 
@@ -162,8 +162,9 @@ void check_nats(const settings::nats_settings& nats, std::vector<finding>& error
   } else if (auto wrong = check_nats_url(nats.url); !wrong.empty()) {
     errors.push_back({"nats.url", wrong});
   } else if (is_open_to_listeners(nats.url)) {
-    warnings.push_back({"nats.url", "what is published goes to another host unencrypted; tls:// or a private network keeps it "
-                                    "from others"});
+    warnings.push_back({"nats.url",
+                        "what is published goes to another host unencrypted; tls:// or a private network keeps it "
+                        "from others"});
   }
   if (nats.user.empty() != nats.password.empty())
     errors.push_back({"nats.user", "nats.user and nats.password (or nats.password_file) go together"});
@@ -393,11 +394,13 @@ void check(settings& values, std::vector<finding>& errors, std::vector<finding>&
     if (!file->empty() && !readable(*file))
       errors.push_back({key, fmt::format("there is no file {}", file->string())});
   if (!is_base_path(gateway.base_path))
-    errors.push_back({"gateway.base_path", "it is a path as in /keys: of letters, digits, '-', '_', '.' and '/', with a '/' "
-                                           "before it and none behind, and none of the portal's own (/api, /assets, /ws)"});
+    errors.push_back({"gateway.base_path",
+                      "it is a path as in /keys: of letters, digits, '-', '_', '.' and '/', with a '/' "
+                      "before it and none behind, and none of the portal's own (/api, /assets, /ws)"});
   for (const auto& origin : gateway.frame_ancestors)
     if (!is_origin(origin))
-      errors.push_back({"gateway.frame_ancestors", "each is an origin as in https://intranet.example.com, without a path"});
+      errors.push_back(
+        {"gateway.frame_ancestors", "each is an origin as in https://intranet.example.com, without a path"});
   for (const auto& host : gateway.hosts)
     if (host.empty() || host.size() > 253 || !only_of(host, ".-:[]"))
       errors.push_back({"gateway.hosts", "each is the name of a host, with or without :port"});

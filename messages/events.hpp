@@ -72,7 +72,7 @@ enum class event_kind : std::uint8_t {
   disk_alarm = 83,      ///< the data folder nears or reached its limit, or is below it again
   backup_restored =
     84, ///< this data folder came out of a backup; what came after it was made comes again or is told as missing
-  audit_head = 85, ///< the last entry of the audit log with its hash, once a day: who keeps it can tell a log cut off later
+  audit_head = 85, ///< the audit log's last entry with its hash, daily: a log cut off later can be told by it
 };
 constexpr bool is_of_account(event_kind k) {
   return k >= event_kind::account_contributed && k < event_kind::key_assigned;

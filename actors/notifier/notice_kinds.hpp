@@ -16,7 +16,7 @@ enum class notice_audience : std::uint8_t {
   owner, ///< of the key, or the person it is about
   admins,
   owner_and_admins, ///< whose account it is, if that is known, and the admins
-  asked, ///< whoever it is sent to by hand, by test, or as a code
+  asked,            ///< whoever it is sent to by hand, by test, or as a code
 };
 
 /// Words with {facts} in them. Lines are parted by '\n'; a line of which a fact is missing is left out.

@@ -7,7 +7,19 @@
 
 namespace keyportal {
 
-enum class stage { gateway, pollers, collectors, keepers, keys, accounts, authenticator, registry, notifier, ledger, publisher };
+enum class stage {
+  gateway,
+  pollers,
+  collectors,
+  keepers,
+  keys,
+  accounts,
+  authenticator,
+  registry,
+  notifier,
+  ledger,
+  publisher
+};
 
 struct shutdown_stage {
   stage what;
