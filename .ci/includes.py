@@ -18,7 +18,7 @@ ALLOWED = {
 # Inside actors/: the command line knows nothing of the service, and NATS nothing of the other actors but its ports.
 WITHIN_ACTORS = {
     "cli": {"cli", "prices"},  # prices are pure; and the rules for texts, which are too
-    "nats": {"nats", "publisher", "telemetry", "notifier"},
+    "nats": {"nats", "publisher", "telemetry", "notifier", "cluster"},
 }
 PURE_TEXTS = {"actors/key_registry/key_text.hpp", "actors/key_registry/registry_text.hpp"}
 # What people may and how a session looks: values and rules that the gateway and the messages about them share.
