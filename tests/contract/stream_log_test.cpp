@@ -46,7 +46,7 @@ struct jetstream_world {
   }
   jetstream_world() {
     auto log = open();
-    REQUIRE(test::eventually([&] { return log->end().has_value(); }, 40s));
+    REQUIRE(test::eventually([&] { return static_cast<bool>(log->end()); }, 40s));
   }
   std::unique_ptr<stream_log> open() { return nats::make_jetstream_log(how()); }
   static constexpr int each = 60;
