@@ -113,7 +113,8 @@ public:
     caf::error problem;
     for (int i = 0; i < list.Count && !problem; ++i) {
       metadata meta;
-      if (natsMsg_GetMetaData(out(meta), list.Msgs[i]) != NATS_OK || meta->Sequence.Stream != last_ + 1) {
+      const auto told = natsMsg_GetMetaData(out(meta), list.Msgs[i]);
+      if (told != NATS_OK || meta->Sequence.Stream != last_ + 1) {
         problem =
           make_error(errc::nats_unavailable, fmt::format("the log has no entry {} where one was due", last_ + 1));
         break;

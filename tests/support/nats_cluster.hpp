@@ -44,7 +44,7 @@ public:
       servers_.push_back({free_port(), free_port(), -1});
     std::string routes;
     for (const auto& one : servers_)
-      routes += fmt::format("nats://127.0.0.1:{} ", one.route);
+      routes += fmt::format("{}\"nats://127.0.0.1:{}\"", routes.empty() ? "" : ", ", one.route);
     for (std::size_t i = 0; i < count; ++i) {
       std::ofstream out(config(i));
       out << fmt::format("server_name: s{0}\nlisten: \"127.0.0.1:{1}\"\nlog_file: \"{2}/s{0}.log\"\n"
