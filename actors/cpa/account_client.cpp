@@ -101,12 +101,19 @@ struct account_client::impl {
   caf::expected<http_reply> call(const std::string& path, const char* method = nullptr,
                                  const std::string* body = nullptr, std::size_t limit = small_answer,
                                  std::chrono::milliseconds timeout = {}) {
-    return http.ask({.path = prefix + path,
-                     .body = body,
-                     .method = method,
-                     .bearer = &settings.management_key,
-                     .timeout = timeout.count() > 0 ? timeout : settings.timeout,
-                     .limit = limit});
+    if (settings.watch && settings.watch->is() == key_watch::state::untried)
+      return make_error(errc::node_unreachable, settings.node);
+    if (settings.watch && settings.watch->is() == key_watch::state::refused)
+      return make_error(errc::node_wrong_key, settings.node);
+    auto out = http.ask({.path = prefix + path,
+                         .body = body,
+                         .method = method,
+                         .bearer = &settings.management_key,
+                         .timeout = timeout.count() > 0 ? timeout : settings.timeout,
+                         .limit = limit});
+    if (out && settings.watch)
+      settings.watch->saw(out->status);
+    return out;
   }
 
   /// What every management call may be answered; statuses in `fine` are the caller's.
