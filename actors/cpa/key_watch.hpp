@@ -3,7 +3,10 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <cstdint>
+#include <mutex>
 
 namespace keyportal::cpa {
 
@@ -14,15 +17,31 @@ public:
 
   /// The status of an answer to a call with the key.
   void saw(long status) {
-    if (status == 401 || status == 403)
-      is_ = state::refused;
-    else if (status < 500)
-      is_ = state::taken;
+    if (status >= 500)
+      return;
+    {
+      const std::lock_guard hold{mutex_};
+      is_ = status == 401 || status == 403 ? state::refused : state::taken;
+    }
+    tried_.notify_all();
   }
-  [[nodiscard]] state is() const { return is_; }
+  [[nodiscard]] state is() const {
+    const std::lock_guard hold{mutex_};
+    return is_;
+  }
+  /// As `is`, but waits so long for the first try; less when `stopped` becomes true.
+  state wait(std::chrono::milliseconds most, const std::atomic<bool>& stopped) {
+    const auto until = std::chrono::steady_clock::now() + most;
+    std::unique_lock hold{mutex_};
+    while (is_ == state::untried && !stopped && std::chrono::steady_clock::now() < until)
+      tried_.wait_for(hold, std::chrono::milliseconds{100});
+    return is_;
+  }
 
 private:
-  std::atomic<state> is_ = state::untried;
+  mutable std::mutex mutex_;
+  std::condition_variable tried_;
+  state is_ = state::untried;
 };
 
 } // namespace keyportal::cpa
