@@ -37,6 +37,13 @@ async function stateOf(person) {
   return state;
 }
 
+/// Whether the page came to show what it has to show. Not page.waitForFunction: it needs eval, which the server does not allow.
+async function loaded(page) {
+  for (const end = Date.now() + 30_000; Date.now() < end; await page.waitForTimeout(50))
+    if (await page.evaluate(() => !document.querySelector('.loading'))) return true;
+  return false;
+}
+
 async function look(who, storageState, path, { language, theme, size: [width, height] }) {
   const where = `${who} ${path} ${language} ${theme} ${width}`;
   const context = await browser.newContext({ storageState, viewport: { width, height }, locale: language });
@@ -52,7 +59,7 @@ async function look(who, storageState, path, { language, theme, size: [width, he
   try {
     await page.goto(base + path, { waitUntil: 'load' });
     await page.locator('main').getByText(/\S/).first().waitFor({ timeout: 30_000 });
-    await page.waitForFunction(() => !document.querySelector('.loading'), null, { timeout: 30_000 }).catch(() => fault(where, 'goes on loading'));
+    if (!(await loaded(page))) fault(where, 'goes on loading');
     await page.waitForTimeout(300); // charts draw themselves
     if (!(await page.title())) fault(where, 'has no title');
     const text = await page.locator('body').innerText();
