@@ -3,7 +3,9 @@ import type { Frame, Node, Schemas } from './types';
 
 type Summary = Schemas['summary'];
 
-const laterMs = 3000;
+/// What comes together is asked for together; after that not again for a while.
+const soonMs = 20;
+const apartMs = 3000;
 
 /// Which answers an event makes old, by the second-last but one word of its subject.
 const touched: Record<string, readonly string[]> = {
@@ -17,10 +19,11 @@ const touched: Record<string, readonly string[]> = {
   backup: ['/api/v1/backups'],
 };
 
-/// Puts what live frames tell into what the pages show; what they only hint at is asked anew, at most every few seconds.
+/// Puts what live frames tell into what the pages show; what they only hint at is asked anew, at once, then at most every few seconds.
 export class LiveData {
   private readonly waiting = new Set<string>();
   private timer: ReturnType<typeof setTimeout> | null = null;
+  private asked = -Infinity;
 
   constructor(private readonly queries: QueryClient) {}
 
@@ -69,9 +72,10 @@ export class LiveData {
     paths.forEach((path) => this.waiting.add(path));
     this.timer ??= setTimeout(() => {
       this.timer = null;
+      this.asked = Date.now();
       const now = [...this.waiting];
       this.waiting.clear();
       for (const path of now) void this.queries.invalidateQueries({ queryKey: [path] });
-    }, laterMs);
+    }, Math.max(soonMs, this.asked + apartMs - Date.now()));
   }
 }
