@@ -24,7 +24,7 @@ async function window_(who, allowed) {
 async function signIn(page, person, goal = '/my-keys') {
   await page.goto(`${base}/login?return_to=${encodeURIComponent(goal)}`);
   await page.getByLabel('E-mail address').fill(person.email);
-  await page.getByLabel('Password', { exact: true }).fill(person.password);
+  await page.getByRole('textbox', { name: 'Password' }).fill(person.password);
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   await page.waitForURL(`**${goal}`);
   return page;
@@ -73,7 +73,7 @@ const journeys = {
     await seen(page.getByText('An administrator looks at each registration'));
     await page.getByLabel('E-mail address').fill(eva.email);
     await page.getByLabel('Name', { exact: true }).fill('Eva');
-    await page.getByLabel('Password', { exact: true }).fill(eva.password);
+    await page.getByRole('textbox', { name: 'Password' }).fill(eva.password);
     await page.getByLabel('What do you need access for?').fill('For the team that writes the billing service.');
     await page.getByRole('button', { name: 'Register' }).click();
     await seen(page.getByText('You have registered.'));
