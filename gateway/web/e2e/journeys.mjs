@@ -153,7 +153,7 @@ const journeys = {
     await dialog.getByRole('button', { name: 'Ask an administrator' }).click();
     await seen(card(page, 'asked').getByText('An administrator was asked'));
     await admin.getByRole('button', { name: '1 asks for renewal' }).click();
-    await admin.getByRole('cell', { name: 'asked' }).click();
+    await admin.getByRole('cell', { name: 'asked sk-' }).click();
     await seen(admin.getByText('The project goes on until autumn.'));
     await shoot(admin, 'journey-renewal');
     await admin.getByRole('dialog').getByRole('button', { name: 'Approve' }).click();
@@ -196,7 +196,7 @@ const journeys = {
     await copied(page);
     await works(key);
     const setBudget = async (amount) => {
-      await admin.getByRole('cell', { name: 'batch' }).click();
+      await admin.getByRole('cell', { name: 'batch sk-' }).click();
       const drawer = admin.getByRole('dialog');
       await drawer.getByText('Change name, nodes and budgets').click();
       if (!(await drawer.getByLabel('Amount').count())) await drawer.getByRole('button', { name: 'Add a budget' }).click();
