@@ -163,6 +163,7 @@ const journeys = {
   async pool() {
     const admin = await signedIn('admin', '/admin/keys');
     const page = await signedIn('user', '/my-keys', (status) => [401, 403, 503].includes(status));
+    await ask(admin, 'PUT', '/api/v1/policies/default', { keys_per_user: 10 });
     const fill = async (count) => {
       await admin.getByRole('button', { name: 'Fill the pool' }).first().click();
       const dialog = admin.getByRole('dialog');

@@ -46,6 +46,9 @@ const ofThePages = ['unexpected', 'offline', 'unreachable'];
 if (codes.size < 100) faults.push('the codes of errors were not found in gateway/openapi.yaml');
 for (const code of [...codes, ...ofThePages])
   if (!zh.get('errors').has(code)) faults.push(`zh-CN/errors.json lacks ${code}`);
+// What the server says of a command line helps nobody who looks at a page.
+for (const [, code, sentence] of contract.matchAll(/^ +- \{const: (\w+), description: "\d{3}: (.*)"\}/gm))
+  if (sentence.includes('`keyportal') && !en.get('errors').has(code)) faults.push(`en/errors.json lacks ${code}, which the server answers with a command line`);
 for (const language of [en, zh])
   for (const code of language.get('errors').keys())
     if (!codes.has(code) && !ofThePages.includes(code)) faults.push(`errors.json has ${code}, which nothing answers`);
