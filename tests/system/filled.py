@@ -45,14 +45,14 @@ def fill(portal, nodes, requests=6000, days=35, seed=3):
     for email, name in (("ann@example.com", "Ann Chen"), ("eve@example.com", "Eve Auditor"), ("bob@example.com", "Bob Li"), ("wei@example.com", "Wei Zhang")):
         do("PATCH", "/api/v1/users/" + people[email].id, {"name": name})
     do("POST", "/api/v1/users", {"email": "new@example.com", "name": "Newcomer", "active": False})
-    do("POST", "/api/v1/pool", {"count": 12})
-    given = [do("POST", "/api/v1/keys", {"owner": owner, "label": label}) for owner, label in
-             (("ann@example.com", "laptop"), ("ann@example.com", "CI"), ("bob@example.com", "desktop"), ("wei@example.com", "editor"))]
-    ids = [one["keys"][0]["id"] for one in given]
     do("PUT", "/api/v1/policies/default", {
         "keys_per_user": 5, "key_lifetime_s": 90 * DAY, "longest_renewal_s": 90 * DAY, "renewal": "approval",
         "user_budgets": [{"unit": "tokens", "window": "month", "amount": 50_000_000}],
         "key_budgets": [{"unit": "requests", "window": "day", "amount": 2000}]})
+    do("POST", "/api/v1/pool", {"count": 12})
+    given = [do("POST", "/api/v1/keys", {"owner": owner, "label": label}) for owner, label in
+             (("ann@example.com", "laptop"), ("ann@example.com", "CI"), ("bob@example.com", "desktop"), ("wei@example.com", "editor"))]
+    ids = [one["keys"][0]["id"] for one in given]
     do("POST", f"/api/v1/keys/{ids[0]}/renew", {"lifetime_s": 2 * DAY + 3600})
     do("POST", f"/api/v1/keys/{ids[1]}/renew", {"lifetime_s": 60 * DAY})
     do("POST", f"/api/v1/me/keys/{ids[2]}/renewal", {"lifetime_s": 90 * DAY, "reason": "The project goes on until spring."},

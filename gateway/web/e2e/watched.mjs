@@ -1,7 +1,8 @@
 // A browser whose pages are watched: what goes wrong in any of them is told as a fault.
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
+import { small } from './palette.mjs';
 
 export const base = process.env.KEYPORTAL_URL?.replace(/\/$/, '') ?? '';
 export const origin = base && new URL(base).origin;
@@ -30,7 +31,7 @@ export function watch(page, fault, allowed = (status) => status === 401 || statu
 export async function shoot(page, name, more = {}) {
   if (!shots) return;
   mkdirSync(shots, { recursive: true });
-  await page.screenshot({ path: join(shots, `${name}.png`), animations: 'disabled', caret: 'hide', ...more });
+  writeFileSync(join(shots, `${name}.png`), small(await page.screenshot({ animations: 'disabled', caret: 'hide', ...more })));
 }
 
 /// Polls until `look` gives something true. Not page.waitForFunction: it needs eval, which the server does not allow.
