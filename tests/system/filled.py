@@ -6,9 +6,9 @@ from browser import PASSWORD, first_admin, member
 
 DAY = 86_400
 MODELS = ("gpt-5", "gpt-5-codex", "claude-sonnet-4-5", "claude-opus-4-1", "gemini-2.5-pro")
-#: In billionths of a dollar a token's thousand, as prices are kept.
-PRICES = (("gpt-5", 1250000, 10000000, 125000), ("gpt-5-codex", 1250000, 10000000, 125000),
-          ("claude-sonnet-4-5", 3000000, 15000000, 300000), ("claude-opus-4-1", 15000000, 75000000, 1500000))
+#: In thousandths of a dollar for a million tokens: what goes in, what comes out, what is read from the cache.
+PRICES = (("gpt-5", 1250, 10_000, 125), ("gpt-5-codex", 1250, 10_000, 125),
+          ("claude-sonnet-4-5", 3000, 15_000, 300), ("claude-opus-4-1", 15_000, 75_000, 1500))
 
 
 def request(chance, now, keys, days):
@@ -57,8 +57,8 @@ def fill(portal, nodes, requests=6000, days=35, seed=3):
     do("POST", f"/api/v1/keys/{ids[1]}/renew", {"lifetime_s": 60 * DAY})
     do("POST", f"/api/v1/me/keys/{ids[2]}/renewal", {"lifetime_s": 90 * DAY, "reason": "The project goes on until spring."},
        people["bob@example.com"])
-    do("POST", "/api/v1/prices", {"prices": [{"model": model, "rates": {"input": taken, "output": out, "cache_read": cached}}
-                                             for model, taken, out, cached in PRICES]})
+    do("POST", "/api/v1/prices", {"prices": [{"model": model, "rates": {"input": taken * 1_000_000, "output": out * 1_000_000,
+                                                                         "cache_read": cached * 1_000_000}} for model, taken, out, cached in PRICES]})
     keys = [one["key"] for one in given] + ["sk-of-somebody-else-1"]
     now = datetime.datetime.now(datetime.timezone.utc)
     left = requests
@@ -66,6 +66,11 @@ def fill(portal, nodes, requests=6000, days=35, seed=3):
         many = min(left, 900)
         do("POST", f"/api/v1/nodes/{chance.choice(nodes)}/records", {"records": [request(chance, now, keys, days) for _ in range(many)]})
         left -= many
+    # What people see as their own begins with the key's assignment.
+    now = datetime.datetime.now(datetime.timezone.utc)
+    do("POST", f"/api/v1/nodes/{nodes[0]}/records", {"records": [
+        dict(request(chance, now, keys[:2], 1), at=(now - datetime.timedelta(milliseconds=chance.randrange(900))).isoformat())
+        for _ in range(60)]})
     do("POST", f"/api/v1/keys/{ids[3]}/suspend", {})
     do("POST", f"/api/v1/nodes/{nodes[0]}/snapshots")
     return {"admin": {"email": "root@example.com", "password": PASSWORD}, "auditor": {"email": "eve@example.com", "password": PASSWORD},

@@ -49,3 +49,13 @@ export function useTail(on: boolean, path: string, question: Record<string, unkn
   const clear = useCallback(() => { setTaken([]); setHeld([]); newest.current = 0; }, []);
   return { taken, names, paused, waiting: held.length, toggle, clear };
 }
+
+/// What came, among what is there: the newest first by their times, since what came last did not always begin last.
+export function mergeNewest<T extends { timestamp: string; seq: number }>(fresh: readonly T[], rows: readonly T[]): T[] {
+  const at = (one: T): number => Date.parse(one.timestamp); // they are written in the zones of their nodes
+  const oldest = Math.min(...fresh.map(at));
+  let end = 0;
+  while (end < rows.length && at(rows[end]!) >= oldest) end += 1;
+  const front = [...fresh, ...rows.slice(0, end)].sort((a, b) => at(b) - at(a) || b.seq - a.seq);
+  return [...front, ...rows.slice(end)];
+}
