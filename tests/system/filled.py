@@ -23,7 +23,8 @@ def request(chance, now, keys, days):
     cached = int(taken * chance.random() * 0.8)
     given = 0 if failed else chance.randrange(20, 3_000)
     ttft = chance.randrange(100, 3_000)
-    return {"at": at.isoformat(), "key": chance.choices(keys, range(len(keys), 0, -1))[0], "model": chance.choices(MODELS, (5, 3, 4, 1, 1))[0],
+    return {"at": at.isoformat(), "key": chance.choices(keys, range(len(keys), 0, -1))[0],
+            "model": chance.choices(MODELS, (5, 3, 4, 1, 1))[0],
             "source": f"acc{chance.randrange(6)}@example.com", "auth_index": f"auth-{chance.randrange(6)}", "failed": failed,
             "latency_ms": ttft + int(chance.expovariate(1 / 4000)), "provider": "codex", "endpoint": "POST /v1/responses",
             "ttft_ms": ttft, "status_code": 500 if failed else 200, "tokens_as": "openai",
@@ -41,8 +42,10 @@ def fill(portal, nodes, requests=6000, days=35, seed=3):
         return answer
 
     people = {email: member(portal, admin, email, role) for email, role in
-              (("ann@example.com", "user"), ("eve@example.com", "auditor"), ("bob@example.com", "user"), ("wei@example.com", "user"))}
-    for email, name in (("ann@example.com", "Ann Chen"), ("eve@example.com", "Eve Auditor"), ("bob@example.com", "Bob Li"), ("wei@example.com", "Wei Zhang")):
+              (("ann@example.com", "user"), ("eve@example.com", "auditor"), ("bob@example.com", "user"),
+               ("wei@example.com", "user"))}
+    for email, name in (("ann@example.com", "Ann Chen"), ("eve@example.com", "Eve Auditor"), ("bob@example.com", "Bob Li"),
+                        ("wei@example.com", "Wei Zhang")):
         do("PATCH", "/api/v1/users/" + people[email].id, {"name": name})
     do("POST", "/api/v1/users", {"email": "new@example.com", "name": "Newcomer", "active": False})
     do("PUT", "/api/v1/policies/default", {
@@ -55,16 +58,18 @@ def fill(portal, nodes, requests=6000, days=35, seed=3):
     ids = [one["keys"][0]["id"] for one in given]
     do("POST", f"/api/v1/keys/{ids[0]}/renew", {"lifetime_s": 2 * DAY + 3600})
     do("POST", f"/api/v1/keys/{ids[1]}/renew", {"lifetime_s": 60 * DAY})
-    do("POST", f"/api/v1/me/keys/{ids[2]}/renewal", {"lifetime_s": 90 * DAY, "reason": "The project goes on until spring."},
-       people["bob@example.com"])
-    do("POST", "/api/v1/prices", {"prices": [{"model": model, "rates": {"input": taken * 1_000_000, "output": out * 1_000_000,
-                                                                         "cache_read": cached * 1_000_000}} for model, taken, out, cached in PRICES]})
+    do("POST", f"/api/v1/me/keys/{ids[2]}/renewal",
+       {"lifetime_s": 90 * DAY, "reason": "The project goes on until spring."}, people["bob@example.com"])
+    do("POST", "/api/v1/prices", {"prices": [
+        {"model": model, "rates": {"input": taken * 1_000_000, "output": out * 1_000_000, "cache_read": cached * 1_000_000}}
+        for model, taken, out, cached in PRICES]})
     keys = [one["key"] for one in given] + ["sk-of-somebody-else-1"]
     now = datetime.datetime.now(datetime.timezone.utc)
     left = requests
     while left > 0:
         many = min(left, 900)
-        do("POST", f"/api/v1/nodes/{chance.choice(nodes)}/records", {"records": [request(chance, now, keys, days) for _ in range(many)]})
+        do("POST", f"/api/v1/nodes/{chance.choice(nodes)}/records",
+           {"records": [request(chance, now, keys, days) for _ in range(many)]})
         left -= many
     # What people see as their own begins with the key's assignment.
     now = datetime.datetime.now(datetime.timezone.utc)
@@ -73,5 +78,6 @@ def fill(portal, nodes, requests=6000, days=35, seed=3):
         for _ in range(60)]})
     do("POST", f"/api/v1/keys/{ids[3]}/suspend", {})
     do("POST", f"/api/v1/nodes/{nodes[0]}/snapshots")
-    return {"admin": {"email": "root@example.com", "password": PASSWORD}, "auditor": {"email": "eve@example.com", "password": PASSWORD},
+    return {"admin": {"email": "root@example.com", "password": PASSWORD},
+            "auditor": {"email": "eve@example.com", "password": PASSWORD},
             "user": {"email": "ann@example.com", "password": PASSWORD}}

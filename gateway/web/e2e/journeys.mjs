@@ -90,9 +90,9 @@ const journeys = {
     const key = await takeKey(page, 'laptop');
     await page.getByRole('link', { name: 'Set up a tool with it' }).click();
     await page.waitForURL(`${base}/`);
-    const lines = await page.locator('.snippet pre').allInnerTexts();
-    if (!lines.some((one) => one.includes(key))) fault('the lines to copy have no key in them');
-    if (!lines.some((one) => one.includes(node.url))) fault('the lines to copy have not the address of the node in them');
+    const lines = async (text) => (await page.locator('.snippet pre').allInnerTexts()).some((one) => one.includes(text));
+    await until(() => lines(key), 'the lines to copy have the key in them');
+    await until(() => lines(node.url), 'the lines to copy have the address of the node in them');
     await page.getByPlaceholder('Paste a key').fill(key);
     await page.getByRole('button', { name: 'Test', exact: true }).click();
     await seen(page.getByText('This key works.'));

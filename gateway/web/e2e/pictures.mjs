@@ -1,4 +1,4 @@
-// node e2e/shots.mjs: a picture of each page for docs/pages.md, in both languages and themes and on a phone.
+// node e2e/pictures.mjs: a picture of each page for docs/pages.md, in both languages and themes and on a phone.
 //
 // KEYPORTAL_URL, KEYPORTAL_PEOPLE as for pages.mjs; KEYPORTAL_SHOTS: the folder they go to.
 import { base, open, shoot, until, watch } from './watched.mjs';
