@@ -2,7 +2,7 @@
 import { useMemo, useRef, useState } from 'react';
 import { createRoot } from 'react-dom/client';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { columnsOf } from '../../src/pages/records/columns';
+import { allColumns, columnsOf, keptColumns } from '../../src/pages/records/columns';
 import type { RecordRow } from '../../src/pages/records/columns';
 import { startTexts } from '../../src/i18n';
 import { Table } from '../../src/ui/Table';
@@ -22,7 +22,8 @@ function AsATable() {
   const [rows] = useState(() => Array.from({ length: count }, (_, seq) => made(seq)));
   const [chosen, choose] = useState<RecordRow | null>(null);
   const columns = useMemo(() => columnsOf((key) => key, {}, 'Asia/Shanghai', 'en'), []);
-  return <Table label="requests" rows={rows} columns={columns} rowKey={(one) => one.id} virtual height="90vh" onRow={choose} chosen={chosen?.id ?? null} />;
+  const hidden = useMemo(() => allColumns.filter((key) => !keptColumns().includes(key)), []);
+  return <Table label="requests" rows={rows} columns={columns} hidden={hidden} rowKey={(one) => one.id} virtual height="90vh" onRow={choose} chosen={chosen?.id ?? null} />;
 }
 
 function Plain() {

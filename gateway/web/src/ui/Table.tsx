@@ -125,7 +125,7 @@ export function Table<T>(props: TableProps<T>) {
     getScrollElement: () => box.current,
     observeElementOffset: observe,
     estimateSize: () => rowHeight,
-    overscan: 12,
+    overscan: 6,
   });
   const drawn = virtual ? virtualizer.getVirtualItems() : null;
   const { before, after } = drawn?.length
