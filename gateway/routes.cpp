@@ -234,6 +234,8 @@ constexpr route table[] = {
   {"POST", "/api/v1/invitations", topic::invite, right::write_people, small,
    "makes one, shown this once: {\"email\",\"uses\",\"lifetime_s\"}"},
   {"DELETE", "/api/v1/invitations/{name}", topic::end_invitation, right::write_people, small, "ends one"},
+  {"GET", "/api/v1/sign-in", topic::ways_in, access::open, small,
+   "who may register, and whether people have passwords here"},
   {"GET", "/api/v1/sign-in/providers", topic::providers, access::open, small, "other places to sign in at"},
   {"GET", "/sign-in/{name}", topic::begin_external, access::open, small,
    "sends the browser to sign in there (return_to=/, link=true to add that identity to one's account)"},
