@@ -18,6 +18,7 @@
 #include "actors/key_registry/registry_start.hpp"
 #include "actors/nats/child_server.hpp"
 #include "actors/nats/nats_sink.hpp"
+#include "actors/nats/notice_queue.hpp"
 #include "actors/prices/price_preview.hpp"
 #include "actors/supervisor/signals.hpp"
 #include "actors/supervisor/supervisor.hpp"
@@ -229,6 +230,13 @@ int run_service(const settings& s, const std::string& shown_settings) {
     };
     return std::make_unique<nats::nats_sink>(sink, std::move(told));
   };
+
+  if (s.notices.queue == "nats" && !s.notices.channels.empty())
+    around->make_queue = [server = sink.server, own = *child != nullptr,
+                          share =
+                            static_cast<std::int64_t>(s.nats.max_store_bytes) / 16](delivery_queue::callbacks told) {
+      return nats::make_notice_queue({.server = server, .max_bytes = own ? share : -1}, std::move(told));
+    };
 
   around->gateway_hooks = {
     .metrics_text =

@@ -3,6 +3,7 @@
 #include <caf/all.hpp>
 #include <fmt/format.h>
 
+#include "actors/account_keeper/account_keeper.hpp"
 #include "actors/analyst/analyst.hpp"
 #include "actors/analyst/calendar.hpp"
 #include "actors/authenticator/authenticator.hpp"
@@ -16,6 +17,7 @@
 #include "actors/key_registry/registry_start.hpp"
 #include "actors/ledger/checker.hpp"
 #include "actors/ledger/ledger.hpp"
+#include "actors/notifier/notifier.hpp"
 #include "actors/poller/poller.hpp"
 #include "actors/retention/retention_keeper.hpp"
 #include "actors/restart_detector/restart_detector.hpp"
@@ -135,7 +137,7 @@ random_bits installation_key(const storage::ledger& store) {
                 + store.id_of_key("what tokens and codes are hashed with\n2"));
 }
 
-authenticator_settings authenticator_of(const surroundings& around) {
+authenticator_settings authenticator_of(const surroundings& around, const notifier_actor& mailer) {
   const auto& s = around.configured.sign_in;
   const auto seconds = [](std::chrono::milliseconds what) {
     return std::chrono::duration_cast<std::chrono::seconds>(what);
@@ -156,11 +158,75 @@ authenticator_settings authenticator_of(const surroundings& around) {
   out.seal = {vault.seal, vault.open};
   out.draw = vault.draw;
   out.now = around.now;
-  if (const auto& mailer = around.mailer) {
+  const auto& channels = around.configured.notices.channels;
+  if (std::any_of(channels.begin(), channels.end(), [](const auto& one) { return one.kind == "mail"; }))
     out.mail = [mailer](send_code what) { caf::anon_send(mailer, std::move(what)); };
-    out.tell = [mailer](notice what) { caf::anon_send(mailer, std::move(what)); };
-  }
   return out;
+}
+
+notifier_settings notices_of(const surroundings& around) {
+  const auto& s = around.configured;
+  const auto& zone = s.display.time_zone;
+  notifier_settings out;
+  out.notices = s.notices;
+  out.zone = zone.empty() ? calendar::zone_of_this_machine() : zone;
+  out.now = around.now;
+  out.certificate_days = [numbers = around.numbers] { return numbers->certificate_ends.Value(); };
+  out.make_queue = around.make_queue;
+  out.wire.authorities = s.notices.authorities;
+  return out;
+}
+
+account_keeper_settings account_settings(const surroundings& around) {
+  const auto& s = around.configured.accounts;
+  account_keeper_settings out;
+  out.refresh_interval = s.refresh_interval;
+  out.quota_interval = s.quota_interval;
+  out.reminders = s.reminded;
+  out.everybody = s.contribute != "admins";
+  out.now = around.now;
+  const auto name_of = [store = around.store](const std::string& text) {
+    // No client key has a line's end in it, so none has this id.
+    auto id = store->id_of_key("account\n" + text);
+    id.front() = 'a';
+    return id;
+  };
+  out.id_of = name_of;
+  out.draw = [draw = vault_of(around.store).draw, name_of] {
+    std::array<std::uint8_t, 24> bits{};
+    draw(bits);
+    return "l" + name_of("login\n" + std::string(bits.begin(), bits.end())).substr(1);
+  };
+  out.keep = [store = around.store](const storage::account_rows_change& what) {
+    return store->keep_account_rows(what);
+  };
+  out.kept = [store = around.store](storage::account_row_kind kind) { return store->account_rows(kind); };
+  return out;
+}
+
+/// Its connections are its own, two of each node: a provider that is slow holds no login up.
+void spawn_accounts(caf::actor_system& system, const surroundings& around, shared_actors& a) {
+  for (const auto& node : around.configured.nodes)
+    a.key_watches.emplace(node.name, std::make_shared<cpa::key_watch>());
+  account_keeper_peers peers{{}, a.ledger, a.registry, a.analyst};
+  for (const auto& node : around.configured.nodes) {
+    const auto connect = [&] {
+      a.account_clients.push_back(
+        std::make_shared<cpa::account_client>(cpa::account_client_settings{.node = node.name,
+                                                                           .url = node.url,
+                                                                           .management_key = node.management_key,
+                                                                           .watch = a.key_watches.at(node.name)}));
+      a.account_upstreams.push_back(spawn_account_upstream(system, a.account_clients.back()));
+      return a.account_upstreams.back();
+    };
+    auto calls = connect(), questions = connect();
+    peers.nodes.push_back({node.name, std::move(calls), std::move(questions)});
+  }
+  auto how = account_settings(around);
+  how.answers = [watches = a.key_watches](const node_name& node) {
+    return watches.at(node)->is() == cpa::key_watch::state::taken;
+  };
+  a.accounts = spawn_account_keeper(system, own_thread, std::move(how), std::move(peers), *around.numbers);
 }
 
 } // namespace
@@ -171,7 +237,8 @@ shared_actors spawn_shared(caf::actor_system& system, const surroundings& around
   a.ledger = writer;
   a.checker = spawn_checker(system, own_thread, around.store, writer);
   a.publisher = system.spawn<caf::detached>(publisher, a.ledger, around.shipping, around.make_sink);
-  auto signing_in = authenticator_of(around);
+  a.notifier = spawn_notifier(system, own_thread, notices_of(around), around.store, *around.numbers);
+  auto signing_in = authenticator_of(around, a.notifier);
   auto who = authenticator_start_of(signing_in, *around.registry.image); // before the registry takes the image
   a.callers = who.directory;
   a.registry = spawn_key_registry(system, own_thread, registry_settings(around), vault_of(around.store),
@@ -206,6 +273,7 @@ shared_actors spawn_shared(caf::actor_system& system, const surroundings& around
   a.backups = spawn_backup_keeper(system, own_thread, backups_of(around), a.ledger, around.store, *around.numbers);
   a.retention =
     spawn_retention_keeper(system, own_thread, retention_of(around), a.ledger, around.store, *around.numbers);
+  spawn_accounts(system, around, a);
   a.feed = spawn_feed(system, feed_of(around), {a.registry, a.analyst, a.checker, a.ledger, a.backups, a.retention});
   a.gateway = system.spawn(gateway::gateway,
                            gateway::gateway_handles{a.feed,
@@ -221,11 +289,14 @@ shared_actors spawn_shared(caf::actor_system& system, const surroundings& around
                                                     a.retention,
                                                     a.authenticator,
                                                     a.callers,
-                                                    a.feed},
+                                                    a.feed,
+                                                    a.notifier,
+                                                    a.accounts},
                            around.gateway_hooks);
   caf::anon_send(a.ledger, add_listener{a.feed});
   caf::anon_send(a.ledger, add_listener{a.registry});
   caf::anon_send(a.ledger, add_listener{a.authenticator});
+  caf::anon_send(a.ledger, add_listener{a.notifier});
   return a;
 }
 
@@ -234,12 +305,12 @@ node_actors spawn_node(caf::actor_system& system, const surroundings& around, co
   const auto& s = around.configured;
   node_actors a;
   a.name = node.name;
-  a.client =
-    std::make_shared<cpa::management_client>(cpa::client_settings{.node = node.name,
-                                                                  .url = node.url,
-                                                                  .management_key = node.management_key,
-                                                                  .timeout = s.poll.timeout,
-                                                                  .max_answer_bytes = s.poll.max_answer_bytes});
+  a.client = std::make_shared<cpa::management_client>(cpa::client_settings{.node = node.name,
+                                                                           .url = node.url,
+                                                                           .management_key = node.management_key,
+                                                                           .timeout = s.poll.timeout,
+                                                                           .max_answer_bytes = s.poll.max_answer_bytes,
+                                                                           .watch = shared.key_watches.at(node.name)});
   a.upstream = system.spawn<caf::detached>(upstream, a.client);
   a.detector = system.spawn(restart_detector);
   a.keeper = spawn_snapshot_keeper(system, own_thread,

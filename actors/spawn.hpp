@@ -2,23 +2,28 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <vector>
 
 #include <caf/actor_system.hpp>
 
+#include "actors/account_keeper/account_upstream.hpp"
+#include "actors/cpa/account_client.hpp"
 #include "actors/cpa/key_client.hpp"
 #include "actors/cpa/management_client.hpp"
 #include "actors/feed/feed.hpp"
 #include "actors/key_registry/key_registry.hpp"
+#include "actors/notifier/delivery_queue.hpp"
 #include "actors/publisher/publisher.hpp"
 #include "actors/telemetry/metrics.hpp"
 #include "config/settings.hpp"
 #include "gateway/gateway.hpp"
 #include "messages/access.hpp"
+#include "messages/accounts.hpp"
 #include "messages/actors.hpp"
 #include "messages/exports.hpp"
-#include "messages/mail.hpp"
+#include "messages/notices.hpp"
 #include "messages/store_care.hpp"
 #include "storage/ledger.hpp"
 
@@ -36,9 +41,9 @@ struct surroundings {
   publisher_settings shipping;
   sink_factory make_sink;
   gateway::gateway_hooks gateway_hooks;
-  mailer_actor mailer;                                          ///< null: no mail is configured
-  std::function<caf::error(const shared_actors&)> open_gateway; ///< begins to listen
-  std::function<caf::error(const shared_actors&)> open_compat;  ///< likewise, for other tools; may be unset
+  std::function<std::unique_ptr<delivery_queue>(delivery_queue::callbacks)> make_queue; ///< of notices
+  std::function<caf::error(const shared_actors&)> open_gateway;                         ///< begins to listen
+  std::function<caf::error(const shared_actors&)> open_compat; ///< likewise, for other tools; may be unset
 };
 
 /// The actors of one node, and the client whose calls can be stopped.
@@ -68,7 +73,12 @@ struct shared_actors {
   backup_actor backups;
   retention_actor retention;
   authenticator_actor authenticator;
+  account_keeper_actor accounts;
+  std::map<node_name, std::shared_ptr<cpa::key_watch>> key_watches;  ///< of every node
+  std::vector<std::shared_ptr<cpa::account_client>> account_clients; ///< two of each node, with
+  std::vector<account_upstream_actor> account_upstreams;             ///< an actor each
   std::shared_ptr<caller_directory> callers;
+  notifier_actor notifier;
   gateway_actor gateway;
 };
 

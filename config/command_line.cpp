@@ -45,9 +45,11 @@ private:
   void add_people();
   void add_keys();
   void add_policies_and_audit();
+  void add_accounts();
   void add_node_and_import();
   void add_prices();
   void add_store();
+  void add_notices();
   void add_word(CLI::App* sub) {
     sub->add_option("--command", parsed.registry.word, "Name of this command: given twice, it is done once")
       ->type_name("NAME");
@@ -89,9 +91,11 @@ grammar::grammar() {
   add_people();
   add_keys();
   add_policies_and_audit();
+  add_accounts();
   add_node_and_import();
   add_prices();
   add_store();
+  add_notices();
   add_events_and_config();
 }
 
@@ -369,7 +373,47 @@ void grammar::add_policies_and_audit() {
   list->add_option("--what", r.what, "Only these, for example key.assign, or key. for all about keys");
   list->add_option("--about", r.about, "Only about this person, key or policy");
   auto* verify = add(*audit, "verify", "Prove that no entry was changed or is missing", command::audit_verify);
-  verify->add_option("--last", r.last, "POSITION:HASH as the event keyportal.v1.store.audit.head said them: it must still be so");
+  verify->add_option("--last", r.last,
+                     "POSITION:HASH as the event keyportal.v1.store.audit.head said them: it must still be so");
+}
+
+void grammar::add_accounts() {
+  auto& a = parsed.account;
+  auto* accounts = group(app, "account", "Accounts with providers: contribute them, and see how they are");
+  accounts->require_subcommand(1);
+  const auto node = [&](CLI::App* sub, const char* help) {
+    sub->add_option("--node", parsed.node, help)->type_name("NAME");
+  };
+  const auto named = [&](CLI::App* sub) {
+    sub->add_option("account", a.account, "Its id, file or address, or the beginning of one")->required();
+    return sub;
+  };
+  auto* list = add(*accounts, "list", "List them with owner, condition and quota", command::account_list);
+  node(list, "Only of this node");
+  list->add_option("--provider", a.provider, "Only of this provider, for example claude");
+  list->add_option("--condition", a.condition, "Only in this condition")
+    ->check(CLI::IsMember({"fine", "degraded", "resting", "not_renewed", "login_needed", "off"}));
+  named(add(*accounts, "show", "Show one", command::account_show));
+  named(add(*accounts, "quota", "How its windows of quota went", command::account_quota))
+    ->add_flag("--fresh", a.fresh, "Ask the provider first");
+  add(*accounts, "providers", "With which providers one can sign in", command::account_providers);
+  auto* contribute = add(*accounts, "contribute", "Sign in with a provider; the account joins those of a node",
+                         command::account_contribute);
+  contribute->add_option("provider", a.provider, "For example claude; see keyportal account providers")->required();
+  node(contribute, "At this node (else where fewest accounts of it are)");
+  contribute->add_option("--project", a.project, "Of gemini-cli: the Google project");
+  contribute->add_flag("--no-catch", a.no_catch, "Do not listen where the browser ends; it is pasted");
+  contribute->add_flag("--only-begin", a.only_begin, "Only print the address of the provider's page");
+  auto* submit = add(*accounts, "submit", "Hand in the address at which the browser ended, read from standard input",
+                     command::account_submit);
+  submit->add_option("--login", a.login, "Of this login (else its state says which)");
+  named(add(*accounts, "enable", "Switch one on", command::account_enable));
+  named(add(*accounts, "disable", "Switch one off; no request goes to it then", command::account_disable));
+  named(add(*accounts, "delete", "Delete one at its node; the provider is not told", command::account_delete));
+  named(add(*accounts, "test", "Ask its provider now", command::account_test));
+  add(*accounts, "import-mapping", "Say whose accounts are, by a user_mapping.json", command::account_import_mapping)
+    ->add_option("file", file, "The file; - is standard input")
+    ->required();
 }
 
 void grammar::add_node_and_import() {
@@ -526,6 +570,30 @@ void grammar::add_store() {
   retention->require_subcommand(1);
   add(*retention, "show", "How far back they go, what went, how large the data folder is", command::retention_show);
   add(*retention, "run", "Let go now of what is older than retention.records", command::retention_run);
+}
+
+void grammar::add_notices() {
+  auto& n = parsed.notices;
+  auto* notices = group(app, "notices", "Who was told what: list, show, resend, test, preview, channels");
+  notices->require_subcommand(1);
+  auto* list = add(*notices, "list", "List them, newest first", command::notices_list);
+  list->add_option("--state", n.state, "waiting, sending, delivered, refused, given_up, gathered or unknown");
+  list->add_option("--kind", n.kind, "Of this kind only, for example key.expiring");
+  list->add_option("--channel", n.channel, "By this channel only");
+  list->add_option("--about", n.about, "About this key, node or person only");
+  list->add_option("--recipient", n.recipient, "To this person only (id)");
+  list->add_option("--limit", n.limit, "How many at most; 0: all");
+  auto* show = add(*notices, "show", "Show one with every attempt", command::notices_show);
+  show->add_option("id", n.id, "Its id")->required();
+  auto* resend = add(*notices, "resend", "Send one once more", command::notices_resend);
+  resend->add_option("id", n.id, "Its id")->required();
+  auto* test = add(*notices, "test", "Send a test by a channel, and say what came of it", command::notices_test);
+  test->add_option("channel", n.channel, "Name of the channel")->required();
+  test->add_option("--to", n.address, "To this address instead of the channel's own target");
+  auto* preview = add(*notices, "preview", "Show how a kind looks", command::notices_preview);
+  preview->add_option("kind", n.kind, "For example key.expiring")->required();
+  preview->add_option("--language", n.language, "zh or en (else notices.language)");
+  add(*notices, "channels", "How each channel does", command::notices_channels);
 }
 
 void grammar::add_events_and_config() {

@@ -60,6 +60,17 @@ enum class command : std::uint8_t {
   policies_show,
   policies_set,
   policies_drop,
+  account_list,
+  account_show,
+  account_quota,
+  account_providers,
+  account_contribute,
+  account_submit,
+  account_enable,
+  account_disable,
+  account_delete,
+  account_test,
+  account_import_mapping,
   audit_list,
   audit_verify,
   prices_list,
@@ -81,6 +92,12 @@ enum class command : std::uint8_t {
   backup_prune,
   retention_show,
   retention_run,
+  notices_list,
+  notices_show,
+  notices_resend,
+  notices_test,
+  notices_preview,
+  notices_channels,
   import_user_keys,
   import_key_pool,
   import_user_mapping,
@@ -121,6 +138,16 @@ struct registry_words {
   std::uint64_t limit = 0;            ///< 0: all
   std::uint64_t count = 0;            ///< keys for the pool
   std::vector<std::uint64_t> numbers; ///< of kept configs
+};
+
+/// What was said about accounts with providers.
+struct account_words {
+  std::string account; ///< id, file or address, or the beginning of one
+  std::string provider, condition, project;
+  std::string login;     ///< empty: the address says which
+  bool no_catch = false; ///< the address is pasted in any case
+  bool only_begin = false;
+  bool fresh = false; ///< the provider is asked first
 };
 
 /// What was said about prices, as it was said.
@@ -172,6 +199,15 @@ struct backup_words {
   bool replace = false; ///< sets the old folder aside
 };
 
+/// What was said about notices.
+struct notice_words {
+  std::string id; ///< of show and resend
+  std::string state, kind, channel, about, recipient;
+  std::string address; ///< of a test; empty: the channel's own target
+  std::string language;
+  std::uint64_t limit = 50;
+};
+
 struct invocation {
   command what = command::print_text;
   std::string text;  ///< of print_text; goes to standard error when `exit_code` is not 0
@@ -202,7 +238,9 @@ struct invocation {
   std::string nats_url;     ///< empty: found in the data folder
 
   price_words prices;
+  account_words account;
   backup_words backup;
+  notice_words notices;
   // history
   std::string from_day;  ///< as "2026-04-02"; empty: from the first
   std::string to_day;    ///< likewise; empty: to the last

@@ -29,6 +29,8 @@ struct origin {
 constexpr std::string_view node_prefix = "node.";
 constexpr std::string_view consumer_prefix = "compat.consumer.";
 constexpr std::string_view provider_prefix = "sign_in.provider.";
+constexpr std::string_view channel_prefix = "notices.channel.";
+constexpr std::string_view rule_prefix = "notices.rule.";
 
 /// "<prefix><name>.<field>" in its parts; nothing for other keys.
 struct item_key {
@@ -154,6 +156,8 @@ private:
   listing<provider_settings> providers() {
     return {provider_prefix, provider_options(), out_.values.sign_in.providers};
   }
+  listing<channel_settings> channels() { return {channel_prefix, channel_options(), out_.values.notices.channels}; }
+  listing<rule_settings> rules() { return {rule_prefix, rule_options(), out_.values.notices.rules}; }
 
   template <typename Owner>
   void put_item(const listing<Owner>& in, Owner& one, const std::string& field, const written_value& value,
@@ -167,7 +171,7 @@ private:
 
   void complain_unknown(std::string place, const std::string& key, const std::string& like) {
     auto nearest = nearest_key(like);
-    for (const auto prefix : {node_prefix, consumer_prefix, provider_prefix})
+    for (const auto prefix : {node_prefix, consumer_prefix, provider_prefix, channel_prefix, rule_prefix})
       if (const auto item = split_key(nearest, prefix))
         nearest = item->field;
     complain_at(std::move(place), key,
@@ -199,6 +203,8 @@ private:
     out_.values.nodes.resize(content.nodes);
     out_.values.compat.consumers.resize(content.consumers);
     out_.values.sign_in.providers.resize(content.providers);
+    out_.values.notices.channels.resize(content.channels);
+    out_.values.notices.rules.resize(content.rules);
     for (const bool names : {true, false}) // names first: the other fields are called after them
       for (const auto& entry : content.entries)
         take_entry(entry, names);
@@ -207,7 +213,8 @@ private:
   void take_entry(const toml_entry& entry, bool names) {
     const origin from{rank::file, fmt::format("{}:{}", out_.file->string(), entry.line)};
     if (take_item(nodes(), entry, names, from) || take_item(consumers(), entry, names, from)
-        || take_item(providers(), entry, names, from) || names)
+        || take_item(providers(), entry, names, from) || take_item(channels(), entry, names, from)
+        || take_item(rules(), entry, names, from) || names)
       return;
     if (section_of(entry.key) == "node" || entry.key == "node")
       complain_at(from.where, "node", "nodes are written with two brackets: [[node]]");
@@ -215,6 +222,8 @@ private:
       complain_at(from.where, entry.key, "consumers are written with two brackets: [[compat.consumer]]");
     else if (entry.key == "sign_in.provider")
       complain_at(from.where, entry.key, "providers are written with two brackets: [[sign_in.provider]]");
+    else if (entry.key == "notices.channel" || entry.key == "notices.rule")
+      complain_at(from.where, entry.key, fmt::format("these are written with two brackets: [[{}]]", entry.key));
     else
       put_option(entry.key, entry.value, from);
   }
@@ -264,7 +273,8 @@ private:
     const origin from{rank::command_line, "command line"};
     const written_value value{written_value::form::any, text, {}};
     if (override_item(nodes(), key, value, from) || override_item(consumers(), key, value, from)
-        || override_item(providers(), key, value, from))
+        || override_item(providers(), key, value, from) || override_item(channels(), key, value, from)
+        || override_item(rules(), key, value, from))
       return;
     const auto* row = find_row(options(), key);
     if (row && std::holds_alternative<secret*>(row->place(out_.values)))
@@ -306,6 +316,11 @@ private:
     for (auto& one : out_.values.sign_in.providers)
       take_secret_file(fmt::format("{}{}.client_secret", provider_prefix, providers().label(one)), one.client_secret,
                        one.client_secret_file);
+    for (auto& one : out_.values.notices.channels) {
+      take_secret_file(fmt::format("{}{}.url", channel_prefix, channels().label(one)), one.url, one.url_file);
+      take_secret_file(fmt::format("{}{}.secret", channel_prefix, channels().label(one)), one.secret_text,
+                       one.secret_file);
+    }
     for (auto& node : out_.values.nodes)
       take_secret_file(fmt::format("{}{}.management_key", node_prefix, nodes().label(node)), node.management_key,
                        node.management_key_file);

@@ -75,6 +75,16 @@ constexpr option table[] = {
   {"keys.reconcile_interval", HERE(keys.reconcile_interval), "1min", {"1s", "1d", {}},
    "How often a node's keys are compared with what they should be."},
 
+  {"accounts.contribute", HERE(accounts.contribute), "everybody", {{}, {}, "everybody|admins"},
+   "Who may contribute accounts with providers to the nodes: everybody who signed in, or admins only."},
+  {"accounts.refresh_interval", HERE(accounts.refresh_interval), "1min", {"1s", "1h", {}},
+   "How often each node is asked how its accounts are. Costs the node a management call."},
+  {"accounts.quota_interval", HERE(accounts.quota_interval), "5min", {"0s", "1d", {}},
+   "How often the provider is asked for the quota of each account, through its node; never more than once a second and "
+   "account. 0s: only when somebody asks."},
+  {"accounts.reminders", HERE(accounts.reminders), "3d,1d,2h", {},
+   "How long before an account's token ends that is not renewed any more this is told, longest first."},
+
   {"gateway.listen", HERE(gateway.listen), "127.0.0.1:8390", {},
    "Where the page, the API and the WebSocket are served; port 0 takes any free one. Beyond loopback give it a "
    "certificate (gateway.tls.certificate) or put a proxy with TLS before it: browsers keep no sign-in that came over plain "
@@ -215,6 +225,25 @@ constexpr option table[] = {
   {"prices.rate", HERE(prices.rate), "1", {},
    "How much of it a US dollar is, for example 0.92; with nine digits behind the point at most."},
 
+  {"notices.base_url", HERE(notices.base_url), "", {},
+   "Where people reach the pages, for example https://keys.example.com: buttons in notices lead there. Empty: no buttons."},
+  {"notices.language", HERE(notices.language), "zh", {{}, {}, "zh|en"},
+   "In which language people are told who chose none."},
+  {"notices.personal", HERE(notices.personal), "", {},
+   "Names of the channels by which people are told who chose none. Empty: the first one for people (feishu, lark, mail)."},
+  {"notices.queue", HERE(notices.queue), "nats", {{}, {}, "nats|local"},
+   "Where deliveries wait: nats is a work queue in JetStream (KEYPORTAL_NOTICES) that any process may take from, local is "
+   "in the ledger and needs no NATS."},
+  {"notices.digest_above", HERE(notices.digest_above), "5", {"0", "1000", {}},
+   "More notices than this that wait for one person at one channel become one; 0: never. So nobody gets a flood after an "
+   "outage."},
+  {"notices.give_up", HERE(notices.give_up), "3d", {"1min", "30d", {}},
+   "A notice that could not be delivered for so long is given up."},
+  {"notices.kept", HERE(notices.kept), "90d", {"1d", "3650d", {}},
+   "How long it is kept who was told what."},
+  {"notices.authorities", HERE(notices.authorities), "", {},
+   "Certificate authorities (PEM) by which channels are believed. Empty: those of the system."},
+
   {"log.level", HERE(log.level), "info", {{}, {}, "debug|info|warn|error"},
    "What is logged, to standard error: this and all that is graver."},
   {"log.format", HERE(log.format), "text", {{}, {}, "text|json"},
@@ -288,6 +317,60 @@ constexpr provider_option provider_table[] = {
   {"token_encoding", HERE(token_encoding), "", {{}, {}, "auto|form|json"},
    "Of feishu and lark: how token_url wants to be asked. auto, or nothing: form for feishu, json for lark."},
 };
+
+constexpr channel_option channel_table[] = {
+  {"name", HERE(name), "", {},
+   "What the channel is called in rules and preferences: 1 to 32 of a-z, 0-9 and -."},
+  {"kind", HERE(kind), "", {{}, {}, "feishu|lark|feishu_bot|lark_bot|mail|webhook|dingtalk|wecom|telegram"},
+   "feishu and lark: messages of an app to people; feishu_bot and lark_bot: the custom bot of a group; mail: SMTP; webhook: "
+   "CloudEvents to an address; dingtalk, wecom, telegram: their bots."},
+  {"url", HERE(url), "", {},
+   "Of bots and webhooks: the address, which is a credential; better kept in url_file. Of feishu, lark and telegram: the "
+   "host, where it is not the usual one."},
+  {"url_file", HERE(url_file), "", {},
+   "File with the address."},
+  {"app_id", HERE(app_id), "", {},
+   "Of feishu and lark: the App ID (cli_…)."},
+  {"secret", HERE(secret_text), "", {},
+   "The App Secret, the signing secret of a bot or a webhook, Telegram's token, or the password at the mail server; better "
+   "kept in secret_file."},
+  {"secret_file", HERE(secret_file), "", {},
+   "File with the secret."},
+  {"find_by", HERE(find_by), "", {{}, {}, "email|open_id|mobile"},
+   "Of feishu and lark: by what people are found who gave no open_id: email (if nothing is said), or the mobile number or "
+   "open_id in their preferences only."},
+  {"to", HERE(to), "", {},
+   "Who is told by channel:<name>: a chat's id (oc_… of feishu and lark, chat_id of telegram), or e-mail addresses with "
+   "commas between."},
+  {"server", HERE(server), "", {},
+   "Of mail: the server, as host:port; 587 for starttls, 465 for tls."},
+  {"security", HERE(security), "", {{}, {}, "starttls|tls|none"},
+   "Of mail: starttls (if nothing is said) goes on encrypted or not at all; tls is encrypted from the start; none is for "
+   "servers on this machine."},
+  {"user", HERE(user), "", {},
+   "Of mail: who signs in at the server. Empty: nobody."},
+  {"from", HERE(from), "", {},
+   "Of mail: the address that it comes from."},
+  {"language", HERE(language), "", {{}, {}, "zh|en"},
+   "In which language this channel tells, where nobody chose one. Empty: notices.language."},
+  {"allow_private", HERE(allow_private), "", {},
+   "Of webhooks: whether the address may lead into a private network, or be in clear."},
+  {"per_second", HERE(per_second), "", {"0", "1000", {}},
+   "How many are sent in a second at most. 0: four fifths of what the channel's makers allow."},
+  {"per_minute", HERE(per_minute), "", {"0", "60000", {}},
+   "Likewise, in a minute."},
+};
+
+constexpr rule_option rule_table[] = {
+  {"name", HERE(name), "", {},
+   "What the rule is called: 1 to 32 of a-z, 0-9 and -."},
+  {"kinds", HERE(kinds), "", {},
+   "Kinds of notices that it is for, for example key.expiring or node.*; * is all of them. The first rule that fits decides."},
+  {"to", HERE(to), "", {},
+   "Who hears of them: owner, admins, group:<name>, person:<e-mail>, channel:<name>. Empty: nobody."},
+  {"channels", HERE(channels), "", {},
+   "By which channels people among them are told, whatever they chose. Empty: as they wish."},
+};
 #undef HERE
 // clang-format on
 
@@ -302,6 +385,7 @@ constexpr section_row sections[] = {
   {"snapshot", "Snapshots of each node's usage, kept in the data folder."},
   {"restore", "Putting usage back into a node that lost it."},
   {"keys", "Keys of people: how they are made, how many wait in the pool, how they end."},
+  {"accounts", "Accounts with providers: contributing them, and how they are."},
   {"gateway", "The page, the API and the WebSocket."},
   {"compat", "The listener for tools that were made for CLIProxyAPI. Each key has its own place in the queue."},
   {"sign_in", "Who gets in, and for how long."},
@@ -310,12 +394,15 @@ constexpr section_row sections[] = {
   {"retention", "How long single records are kept, and how large all of it may grow."},
   {"backup", "Backups: encrypted, each only what is new since the one before. See keyportal backup."},
   {"prices", "How costs are shown."},
+  {"notices", "Telling people: reminders, alarms, codes by mail."},
   {"log", "What is said while running."},
   {"display", "How times are counted into days."},
   {"shutdown", "Stopping."},
   {"node", "The CLIProxyAPI nodes: one [[node]] each."},
   {"consumer", "Tools with a key, and so a place in the queue, of their own: one [[compat.consumer]] each."},
   {"provider", "Other places where people may sign in: one [[sign_in.provider]] each."},
+  {"channel", "Ways by which people are told: one [[notices.channel]] each."},
+  {"rule", "Who hears of what, where it is not as usual: one [[notices.rule]] each."},
 };
 
 /// Single-character edits between two texts.
@@ -340,6 +427,8 @@ std::span<const option> options() { return table; }
 std::span<const node_option> node_options() { return node_table; }
 std::span<const consumer_option> consumer_options() { return consumer_table; }
 std::span<const provider_option> provider_options() { return provider_table; }
+std::span<const channel_option> channel_options() { return channel_table; }
+std::span<const rule_option> rule_options() { return rule_table; }
 
 std::string_view section_help(std::string_view section) {
   for (const auto& row : sections)
@@ -386,6 +475,16 @@ std::string nearest_key(std::string_view key) {
     const auto provider = key.substr(0, key.rfind('.'));
     for (const auto& row : provider_table)
       consider(fmt::format("{}.{}", provider, row.key));
+  }
+  if (key.starts_with("notices.channel.")) {
+    const auto channel = key.substr(0, key.rfind('.'));
+    for (const auto& row : channel_table)
+      consider(fmt::format("{}.{}", channel, row.key));
+  }
+  if (key.starts_with("notices.rule.")) {
+    const auto rule = key.substr(0, key.rfind('.'));
+    for (const auto& row : rule_table)
+      consider(fmt::format("{}.{}", rule, row.key));
   }
   return best;
 }

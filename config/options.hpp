@@ -12,7 +12,8 @@
 namespace keyportal {
 
 /// A row. `Owner` is `settings`, or `node_settings` for what stands in each [[node]], `consumer_settings` for each
-/// [[compat.consumer]], or `provider_settings` for each [[sign_in.provider]].
+/// [[compat.consumer]], `provider_settings` for each [[sign_in.provider]], `channel_settings` for each
+/// [[notices.channel]], or `rule_settings` for each [[notices.rule]].
 template <typename Owner>
 struct option_row {
   std::string_view key;         ///< "section.name", or "name" at the top of the file or in a list
@@ -25,12 +26,16 @@ using option = option_row<settings>;
 using node_option = option_row<node_settings>;
 using consumer_option = option_row<consumer_settings>;
 using provider_option = option_row<provider_settings>;
+using channel_option = option_row<channel_settings>;
+using rule_option = option_row<rule_settings>;
 
 /// In the order of the file.
 std::span<const option> options();
 std::span<const node_option> node_options();
 std::span<const consumer_option> consumer_options();
 std::span<const provider_option> provider_options();
+std::span<const channel_option> channel_options();
+std::span<const rule_option> rule_options();
 /// A sentence about a section ("" is the top of the file, "node" the nodes).
 std::string_view section_help(std::string_view section);
 

@@ -69,6 +69,39 @@ std::string_view provider_example(std::string_view key) {
   return R"("")";
 }
 
+std::string_view channel_example(std::string_view key) {
+  constexpr std::pair<std::string_view, std::string_view> examples[] = {
+    {"name", R"("mail")"},
+    {"kind", R"("mail")"},
+    {"server", R"("mail.example.com:587")"},
+    {"security", R"("starttls")"},
+    {"user", R"("keyportal")"},
+    {"secret_file", R"("mail.secret")"},
+    {"from", R"("keyportal@example.com")"},
+    {"find_by", R"("email")"},
+    {"language", R"("en")"},
+    {"allow_private", "false"},
+    {"per_second", "0"},
+    {"per_minute", "0"},
+  };
+  for (const auto& [name, example] : examples)
+    if (name == key)
+      return example;
+  return R"("")";
+}
+
+std::string_view rule_example(std::string_view key) {
+  return key == "name" ? R"("nodes")" : key == "kinds" ? R"(["node.*"])" : key == "to" ? R"(["admins"])" : "[]";
+}
+
+/// Nothing is none of the choices of these.
+template <typename Owner>
+bool is_set_or_free(const option_row<Owner>& row, Owner& owner) {
+  const auto place = row.place(owner);
+  const auto* text = std::get_if<std::string*>(&place);
+  return row.limits.choices.empty() || text == nullptr || !(*text)->empty();
+}
+
 template <typename Owner>
 std::string markdown_row(const option_row<Owner>& row, const std::string& fallback, const std::string& variable) {
   Owner scratch;
@@ -124,6 +157,14 @@ std::string reference_markdown() {
                 section_help("provider"), head);
   for (const auto& row : provider_options())
     out += markdown_row(row, "", "");
+  out += fmt::format("\n## [[notices.channel]]\n\n{} `--set\nnotices.channel.<name>.secret_file=…` sets a field of any "
+                     "channel.\n\n{}",
+                     section_help("channel"), head);
+  for (const auto& row : channel_options())
+    out += markdown_row(row, "", "");
+  out += fmt::format("\n## [[notices.rule]]\n\n{}\n\n{}", section_help("rule"), head);
+  for (const auto& row : rule_options())
+    out += markdown_row(row, "", "");
   return out;
 }
 
@@ -164,6 +205,14 @@ std::string example_toml() {
   out += "#[[sign_in.provider]]\n";
   for (const auto& row : provider_options())
     commented(row.help, bounds(row.limits), fmt::format("{} = {}", row.key, provider_example(row.key)));
+  out += "\n\n" + as_comment(section_help("channel"));
+  out += "#[[notices.channel]]\n";
+  for (const auto& row : channel_options())
+    commented(row.help, bounds(row.limits), fmt::format("{} = {}", row.key, channel_example(row.key)));
+  out += "\n\n" + as_comment(section_help("rule"));
+  out += "#[[notices.rule]]\n";
+  for (const auto& row : rule_options())
+    commented(row.help, bounds(row.limits), fmt::format("{} = {}", row.key, rule_example(row.key)));
   return out;
 }
 
@@ -198,6 +247,17 @@ std::string print_toml(const loaded_settings& loaded) {
     for (const auto& row : provider_options())
       if (row.key != "token_encoding" || !provider.token_encoding.empty()) // nothing is none of its choices
         line(fmt::format("sign_in.provider.{}.{}", provider.name, row.key), row.key, row.place(provider));
+  }
+  for (auto& channel : values.notices.channels) {
+    out += "\n[[notices.channel]]\n";
+    for (const auto& row : channel_options())
+      if (is_set_or_free(row, channel))
+        line(fmt::format("notices.channel.{}.{}", channel.name, row.key), row.key, row.place(channel));
+  }
+  for (auto& rule : values.notices.rules) {
+    out += "\n[[notices.rule]]\n";
+    for (const auto& row : rule_options())
+      line(fmt::format("notices.rule.{}.{}", rule.name, row.key), row.key, row.place(rule));
   }
   return out;
 }
@@ -244,11 +304,26 @@ std::string print_json(const loaded_settings& loaded) {
       one[std::string(row.key)] = value_of(row.place(provider));
     providers.push_back(std::move(one));
   }
+  json channels = json::array(), rules = json::array();
+  for (auto& channel : values.notices.channels) {
+    json one = json::object();
+    for (const auto& row : channel_options())
+      one[std::string(row.key)] = value_of(row.place(channel));
+    channels.push_back(std::move(one));
+  }
+  for (auto& rule : values.notices.rules) {
+    json one = json::object();
+    for (const auto& row : rule_options())
+      one[std::string(row.key)] = value_of(row.place(rule));
+    rules.push_back(std::move(one));
+  }
   const json out = {{"file", loaded.file ? json(loaded.file->string()) : json(nullptr)},
                     {"settings", std::move(all)},
                     {"nodes", std::move(nodes)},
                     {"consumers", std::move(consumers)},
                     {"providers", std::move(providers)},
+                    {"channels", std::move(channels)},
+                    {"rules", std::move(rules)},
                     {"origins", loaded.origins}};
   return out.dump(2, ' ', false, json::error_handler_t::replace) + "\n";
 }

@@ -113,13 +113,13 @@ void check_nodes(settings& values, std::vector<finding>& errors, std::vector<fin
 bool is_base_path(std::string_view path) {
   if (path.empty())
     return true;
-  if (path.size() > 256 || path.front() != '/' || path.back() == '/' || !only_of(path, "/._-") || path.find("//") != path.npos
-      || path.find("/.") != path.npos)
+  if (path.size() > 256 || path.front() != '/' || path.back() == '/' || !only_of(path, "/._-")
+      || path.find("//") != path.npos || path.find("/.") != path.npos)
     return false;
   const auto first = path.substr(1, path.find('/', 1) - 1);
-  constexpr std::string_view ours[] = {"api",    "assets",  "ws",       "admin",    "sign-in", "healthz", "readyz",   "metrics",
-                                       "login",  "register", "reset",   "setup",    "my-keys", "account", "accounts", "records",
-                                       "overview", "analysis", "status", "nodes"};
+  constexpr std::string_view ours[] = {"api",      "assets",  "ws",       "admin",    "sign-in", "healthz", "readyz",
+                                       "metrics",  "login",   "register", "reset",    "setup",   "my-keys", "account",
+                                       "accounts", "records", "overview", "analysis", "status",  "nodes"};
   return std::find(std::begin(ours), std::end(ours), first) == std::end(ours);
 }
 
@@ -162,8 +162,9 @@ void check_nats(const settings::nats_settings& nats, std::vector<finding>& error
   } else if (auto wrong = check_nats_url(nats.url); !wrong.empty()) {
     errors.push_back({"nats.url", wrong});
   } else if (is_open_to_listeners(nats.url)) {
-    warnings.push_back({"nats.url", "what is published goes to another host unencrypted; tls:// or a private network keeps it "
-                                    "from others"});
+    warnings.push_back({"nats.url",
+                        "what is published goes to another host unencrypted; tls:// or a private network keeps it "
+                        "from others"});
   }
   if (nats.user.empty() != nats.password.empty())
     errors.push_back({"nats.user", "nats.user and nats.password (or nats.password_file) go together"});
@@ -190,22 +191,29 @@ void check_nats(const settings::nats_settings& nats, std::vector<finding>& error
     errors.push_back({"nats.server_binary", "it needs a name or path"});
 }
 
+/// Times before something, as written; longest first.
+void read_reminders(const std::vector<std::string>& written, std::vector<std::chrono::milliseconds>& out,
+                    const char* option, std::vector<finding>& errors) {
+  out.clear();
+  for (const auto& text : written) {
+    const auto before = parse_duration(text);
+    if (!before || before->count() <= 0 || written.size() > 16) {
+      errors.push_back({option, "each is a time such as 7d or 12h; 16 at most"});
+      break;
+    }
+    out.push_back(*before);
+  }
+  std::sort(out.rbegin(), out.rend());
+}
+
 void check_keys(settings& values, std::vector<finding>& errors) {
   auto& keys = values.keys;
   if (keys.prefix.size() < 2 || keys.prefix.size() > 16 || !only_of(keys.prefix, "-"))
     errors.push_back({"keys.prefix", "it is 2 to 16 of A-Z, a-z, 0-9 and -"});
   if (keys.pool_size != 0 && keys.pool_size < keys.pool_low_water)
     errors.push_back({"keys.pool_size", "it is not below keys.pool_low_water"});
-  keys.reminded.clear();
-  for (const auto& text : keys.reminders) {
-    const auto before = parse_duration(text);
-    if (!before || before->count() <= 0 || keys.reminders.size() > 16) {
-      errors.push_back({"keys.reminders", "each is a time such as 7d or 12h; 16 at most"});
-      break;
-    }
-    keys.reminded.push_back(*before);
-  }
-  std::sort(keys.reminded.rbegin(), keys.reminded.rend());
+  read_reminders(keys.reminders, keys.reminded, "keys.reminders", errors);
+  read_reminders(values.accounts.reminders, values.accounts.reminded, "accounts.reminders", errors);
 }
 
 void check_compat(settings& values, std::vector<finding>& errors, std::vector<finding>& warnings) {
@@ -386,11 +394,13 @@ void check(settings& values, std::vector<finding>& errors, std::vector<finding>&
     if (!file->empty() && !readable(*file))
       errors.push_back({key, fmt::format("there is no file {}", file->string())});
   if (!is_base_path(gateway.base_path))
-    errors.push_back({"gateway.base_path", "it is a path as in /keys: of letters, digits, '-', '_', '.' and '/', with a '/' "
-                                           "before it and none behind, and none of the portal's own (/api, /assets, /ws)"});
+    errors.push_back({"gateway.base_path",
+                      "it is a path as in /keys: of letters, digits, '-', '_', '.' and '/', with a '/' "
+                      "before it and none behind, and none of the portal's own (/api, /assets, /ws)"});
   for (const auto& origin : gateway.frame_ancestors)
     if (!is_origin(origin))
-      errors.push_back({"gateway.frame_ancestors", "each is an origin as in https://intranet.example.com, without a path"});
+      errors.push_back(
+        {"gateway.frame_ancestors", "each is an origin as in https://intranet.example.com, without a path"});
   for (const auto& host : gateway.hosts)
     if (host.empty() || host.size() > 253 || !only_of(host, ".-:[]"))
       errors.push_back({"gateway.hosts", "each is the name of a host, with or without :port"});
@@ -416,6 +426,7 @@ void check(settings& values, std::vector<finding>& errors, std::vector<finding>&
   check_store(values, errors, warnings);
   check_compat(values, errors, warnings);
   check_providers(values, errors);
+  check_notices(values, errors, warnings);
 
   const auto& zone = values.display.time_zone;
   if (!zone.empty()

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "config/notice_settings.hpp"
 #include "config/provider_settings.hpp"
 #include "messages/ids.hpp"
 #include "messages/secret.hpp"
@@ -78,6 +79,14 @@ struct settings {
     std::chrono::milliseconds longest_grace{};
     std::chrono::milliseconds reconcile_interval{};
   } keys;
+
+  struct accounts_settings {
+    std::string contribute;                          ///< "everybody" or "admins"
+    std::chrono::milliseconds refresh_interval{};    ///< of the lists of accounts
+    std::chrono::milliseconds quota_interval{};      ///< of the quota of each account; 0: never asked by itself
+    std::vector<std::string> reminders;              ///< as written
+    std::vector<std::chrono::milliseconds> reminded; ///< of them, longest first
+  } accounts;
 
   struct gateway_settings {
     std::string listen;     ///< as written: address:port
@@ -162,6 +171,8 @@ struct settings {
     int keep_weekly = 0;
   } backup;
 
+  notice_settings notices;
+
   struct prices_settings {
     std::string currency; ///< in which costs are shown
     std::string rate;     ///< of it for one US dollar, as written
@@ -199,6 +210,8 @@ std::string split_listen(std::string_view listen, std::string& address, std::uin
 std::string split_authority(std::string_view authority, std::string& host);
 /// The part of `check` about `sign_in.providers`.
 void check_providers(settings& values, std::vector<finding>& errors);
+/// The part of `check` about `notices`.
+void check_notices(settings& values, std::vector<finding>& errors, std::vector<finding>& warnings);
 /// Whether only this machine reaches the address.
 bool is_loopback(std::string_view address);
 bool is_node_name(std::string_view name);

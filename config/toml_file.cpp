@@ -62,6 +62,10 @@ void add(toml_content& content, const std::string& prefix, const toml::table& ta
       add_list(content, prefix + name, content.consumers, value.as_array(std::nothrow));
     else if (prefix == "sign_in." && name == "provider" && value.is_array())
       add_list(content, prefix + name, content.providers, value.as_array(std::nothrow));
+    else if (prefix == "notices." && name == "channel" && value.is_array())
+      add_list(content, prefix + name, content.channels, value.as_array(std::nothrow));
+    else if (prefix == "notices." && name == "rule" && value.is_array())
+      add_list(content, prefix + name, content.rules, value.as_array(std::nothrow));
     else if (prefix == "gateway." && name == "tls" && value.is_table())
       add(content, "gateway.tls.", value.as_table(std::nothrow));
     else

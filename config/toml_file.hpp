@@ -12,7 +12,8 @@ namespace keyportal {
 
 struct toml_entry {
   std::string key; ///< "name" or "section.name"; "node.<n>.field" in the n-th [[node]], counted from 0;
-                   ///< "compat.consumer.<n>.field" and "sign_in.provider.<n>.field" likewise
+                   ///< "compat.consumer.<n>.field", "sign_in.provider.<n>.field", "notices.channel.<n>.field" and
+                   ///< "notices.rule.<n>.field" likewise
   written_value value;
   std::uint64_t line = 0;
 };
@@ -22,6 +23,8 @@ struct toml_content {
   std::size_t nodes = 0;           ///< how many [[node]] there are
   std::size_t consumers = 0;       ///< how many [[compat.consumer]] there are
   std::size_t providers = 0;       ///< how many [[sign_in.provider]] there are
+  std::size_t channels = 0;        ///< how many [[notices.channel]] there are
+  std::size_t rules = 0;           ///< how many [[notices.rule]] there are
   std::string error;               ///< empty when it could be read; holds nothing of the file's text
   std::uint64_t error_line = 0;    ///< 0: unknown
 };

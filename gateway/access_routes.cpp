@@ -247,7 +247,8 @@ std::string came_back_to(const visit& here) {
 
 /// The page tells what went wrong; in the fragment, which no server is sent.
 void send_back(const visit& here, const caf::error& error) {
-  auto out = redirect(here.self->state.hooks.base_path + "/#sign-in-failed=" + std::string(row_of(code_of(error)).name));
+  auto out =
+    redirect(here.self->state.hooks.base_path + "/#sign-in-failed=" + std::string(row_of(code_of(error)).name));
   out.headers.emplace_back("Set-Cookie", drop_cookie(external_cookie, here.by->cookies, same_site::lax));
   here.answer(std::move(out));
 }

@@ -8,9 +8,8 @@ namespace keyportal::gateway {
 
 const asset* find_asset(std::string_view path) {
   const auto all = assets(); // sorted by path
-  const auto at = std::lower_bound(all.begin(), all.end(), path, [](const asset& one, std::string_view wanted) {
-    return one.path < wanted;
-  });
+  const auto at = std::lower_bound(all.begin(), all.end(), path,
+                                   [](const asset& one, std::string_view wanted) { return one.path < wanted; });
   return at != all.end() && at->path == path ? &*at : nullptr;
 }
 

@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 
 #include "gateway/access_routes.hpp"
+#include "gateway/account_routes.hpp"
 #include "gateway/copies.hpp"
 #include "gateway/export_routes.hpp"
 #include "gateway/handlers.hpp"
@@ -15,6 +16,7 @@
 #include "gateway/problem.hpp"
 #include "gateway/registry_routes.hpp"
 #include "gateway/routes.hpp"
+#include "gateway/notice_routes.hpp"
 #include "gateway/store_routes.hpp"
 #include "gateway/usage_routes.hpp"
 #include "gateway/visit.hpp"
@@ -235,8 +237,12 @@ void handle(const visit& here) {
     note_long_request(here);
   if (is_about_store(about))
     return about_store(here);
+  if (is_about_accounts(about))
+    return about_accounts(here);
   if (is_about_jobs(about))
     return about_jobs(here);
+  if (is_about_notices(about))
+    return about_notices(here);
   if (is_about_original(about))
     return about_original(here);
   if (is_about_access(about))

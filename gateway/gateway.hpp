@@ -20,10 +20,12 @@
 #include "gateway/callers.hpp"
 #include "gateway/server.hpp"
 #include "messages/access.hpp"
+#include "messages/accounts.hpp"
 #include "messages/actors.hpp"
 #include "messages/ledger_check.hpp"
 #include "messages/live.hpp"
 #include "messages/exports.hpp"
+#include "messages/notices.hpp"
 #include "messages/secret.hpp"
 #include "messages/store_care.hpp"
 
@@ -46,6 +48,8 @@ struct gateway_handles {
   /// Null: there is nobody but the holder of the control token and whoever else asks.
   std::shared_ptr<caller_directory> callers = {};
   live_actor live = {};
+  notifier_actor notifier = {};
+  account_keeper_actor accounts = {};
 };
 
 struct gateway_hooks {

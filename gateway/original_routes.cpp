@@ -8,6 +8,8 @@
 #include <fmt/chrono.h>
 #include <nlohmann/json.hpp>
 
+#include "gateway/account_answers.hpp"
+#include "gateway/account_routes.hpp"
 #include "gateway/body_fields.hpp"
 #include "gateway/handlers.hpp"
 #include "messages/registry_json.hpp"
@@ -370,6 +372,66 @@ void query_by_key(const visit& here) {
                         });
 }
 
+// --- accounts with providers -----------------------------------------------------------------
+
+/// "active" or "expired", as it was; what else there is now has its own word.
+std::string_view original_state(account_condition c) {
+  switch (c) {
+    case account_condition::fine:
+    case account_condition::degraded: return "active";
+    case account_condition::login_needed: return "expired";
+    default: return to_text(c);
+  }
+}
+
+void accounts(const visit& here) {
+  here.ask<account_list_ptr>(
+    here.self->state.handles.accounts, list_accounts{}, short_wait, [here](const account_list_ptr& all) {
+      auto items = json::array();
+      for (const auto& a : all->accounts) {
+        const auto known = to_json(a, me(here));
+        json hours = nullptr;
+        if (a.token_ends)
+          hours = std::chrono::floor<std::chrono::minutes>(*a.token_ends - all->at).count() / 60.0;
+        items.push_back({{"id", a.id},
+                         {"email", known["address"]},
+                         {"owner", a.owner_name},
+                         {"provider", a.provider},
+                         {"node", a.node},
+                         {"status", original_state(a.condition)},
+                         {"hours_left", hours}});
+      }
+      here.answer(shown({{"accounts", std::move(items)}}));
+    });
+}
+
+void auth_url(const visit& here) {
+  begin_account_login what;
+  what.provider = asked_for(here, "provider");
+  if (what.provider.empty())
+    what.provider = "claude"; // it knew no other
+  if (what.provider.size() > longest_text)
+    return here.fail(make_error(errc::account_provider_unknown));
+  begin_login(here, std::move(what), [here](const account_login& l) {
+    here.answer(shown({{"auth_url", l.url}, {"user_code", l.user_code}, {"login", l.id}, {"message", l.words}}));
+  });
+}
+
+void take_callback(const visit& here) {
+  fields all(here.exchange->request.body);
+  submit_callback what;
+  what.who = here.who();
+  all.text("callback_url", what.text, true);
+  all.text("login", what.login);
+  all.text("provider", what.provider);
+  if (auto wrong = all.finish())
+    return here.fail(wrong);
+  here.ask<account_login>(
+    here.self->state.handles.accounts, std::move(what), file_wait, [here](const account_login& l) {
+      here.answer(shown({{"success", true}, {"login", l.id}, {"stage", to_text(l.stage)}, {"message", l.words}}));
+    });
+}
+
 void sync_usage(const visit& here) {
   for (const auto& node : here.self->state.handles.nodes)
     if (node.poller)
@@ -398,12 +460,13 @@ void about_original(const visit& here) {
     case topic::original_pool_status: return pool_status(here);
     case topic::original_query_by_key: return query_by_key(here);
     case topic::original_sync_usage: return sync_usage(here);
-    case topic::original_accounts:
-      return not_offered("accounts with providers are looked after in CLIProxyAPI's own page; what each used is at "
-                         "/api/auth-stats");
+    case topic::original_accounts: return accounts(here);
+    case topic::original_auth_url: return auth_url(here);
+    case topic::original_submit_callback: return take_callback(here);
     case topic::original_notices:
-      return not_offered("what happens to keys is told as it happens, on NATS and /ws; before they expire by "
-                         "keys.reminders");
+      return not_offered(
+        "people are told by the channels of [[notices.channel]], before keys expire by keys.reminders; "
+        "an admin reminds them with POST /api/v1/notices/reminders");
     default: return here.fail(make_error(errc::not_found, here.asked.path));
   }
 }

@@ -18,11 +18,13 @@ page_file make_page(const std::string& base_path, const std::vector<std::string>
   const std::string from = "=\"./", to = "=\"" + base_path + "/";
   for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
     text.replace(at, from.size(), to);
-  const std::string base_from = R"(name="base" content="/")", base_to = R"(name="base" content=")" + base_path + R"(/")";
+  const std::string base_from = R"(name="base" content="/")",
+                    base_to = R"(name="base" content=")" + base_path + R"(/")";
   if (const auto at = text.find(base_from); at != std::string::npos)
     text.replace(at, base_from.size(), base_to);
   out.text = std::make_shared<const std::string>(std::move(text));
-  out.etag = base_path.empty() ? std::string(index->etag) : fmt::format("\"{}{}\"", base_path.substr(1), index->etag.substr(1));
+  out.etag =
+    base_path.empty() ? std::string(index->etag) : fmt::format("\"{}{}\"", base_path.substr(1), index->etag.substr(1));
   if (!frame_ancestors.empty())
     out.policy = policy_with_frames(frame_ancestors);
   return out;

@@ -258,16 +258,20 @@ caf::expected<verify_audit> read_audit_mark(std::string_view text) {
   verify_audit out;
   if (text.empty())
     return out;
-  const auto refused = [] { return make_error(errc::bad_request, "last is POSITION:HASH, the hash in 64 hexadecimal digits"); };
+  const auto refused = [] {
+    return make_error(errc::bad_request, "last is POSITION:HASH, the hash in 64 hexadecimal digits");
+  };
   const auto colon = text.find(':');
   if (colon == text.npos || text.size() - colon - 1 != 2 * out.hash.size())
     return refused();
   const auto* const end = text.data() + colon;
-  if (const auto [at, wrong] = std::from_chars(text.data(), end, out.position); wrong != std::errc{} || at != end || out.position == 0)
+  if (const auto [at, wrong] = std::from_chars(text.data(), end, out.position);
+      wrong != std::errc{} || at != end || out.position == 0)
     return refused();
   for (std::size_t i = 0; i < out.hash.size(); ++i) {
     const auto* const digits = end + 1 + 2 * i;
-    if (const auto [at, wrong] = std::from_chars(digits, digits + 2, out.hash[i], 16); wrong != std::errc{} || at != digits + 2)
+    if (const auto [at, wrong] = std::from_chars(digits, digits + 2, out.hash[i], 16);
+        wrong != std::errc{} || at != digits + 2)
       return refused();
   }
   return out;

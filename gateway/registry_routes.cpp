@@ -386,9 +386,10 @@ void prove_audit(const visit& here) {
   const auto mark = read_audit_mark(asked_for(here, "last"));
   if (!mark)
     return here.fail(mark.error());
-  here.relay<audit_verified>(here.self->state.handles.auditor, *mark, long_wait, [](const question&, const audit_verified& to) {
-    return json_answer({{"position", to.position}, {"hash", fmt::format("{:02x}", fmt::join(to.hash, ""))}});
-  });
+  here.relay<audit_verified>(
+    here.self->state.handles.auditor, *mark, long_wait, [](const question&, const audit_verified& to) {
+      return json_answer({{"position", to.position}, {"hash", fmt::format("{:02x}", fmt::join(to.hash, ""))}});
+    });
 }
 
 } // namespace
@@ -449,8 +450,7 @@ void about_registry(const visit& here) {
         here.self->state.handles.ledger, read_reprice{}, short_wait,
         [](const question&, const reprice_state& now) { return json_answer(to_json(now)); });
     case topic::audit: return list_audit(here);
-    case topic::verify_audit:
-      return prove_audit(here);
+    case topic::verify_audit: return prove_audit(here);
     default: return here.fail(make_error(errc::not_found, here.asked.path));
   }
 }

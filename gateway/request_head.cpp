@@ -48,7 +48,8 @@ std::optional<http_response> take_head(const request_header& head, const host_ru
     return problem(make_error(errc::wrong_origin, std::string(view(origin->value()).substr(0, 100))));
   if (!read_target(view(head.target()), into))
     return problem(make_error(errc::bad_request, "the address is malformed"));
-  if (!base.empty() && into.path.starts_with(base) && (into.path.size() == base.size() || into.path[base.size()] == '/'))
+  if (!base.empty() && into.path.starts_with(base)
+      && (into.path.size() == base.size() || into.path[base.size()] == '/'))
     into.path.erase(0, base.size());
   if (into.path.empty())
     into.path = "/";

@@ -41,7 +41,8 @@ constexpr route table[] = {
   {"GET", "/admin/audit", topic::page, access::open, small, "page: who did what"},
   {"GET", "/admin/settings", topic::page, access::open, small, "page: settings"},
   {"GET", "/admin/jobs", topic::page, access::open, small, "page: long work"},
-  {"GET", "/assets/{name}", topic::asset, access::open, small, "scripts and styles of the pages, never another under the same name"},
+  {"GET", "/assets/{name}", topic::asset, access::open, small,
+   "scripts and styles of the pages, never another under the same name"},
   {"GET", "/icon.svg", topic::asset, access::open, small, "its icon"},
   {"GET", "/api", topic::asset, access::inside, small, "the page of this API's documentation"},
   {"GET", "/api.js", topic::asset, access::inside, small, "its script"},
@@ -259,12 +260,54 @@ constexpr route table[] = {
   {"GET", "/api/v1/me/records", topic::my_records, right::own_usage, small,
    "single records of one's keys: as /api/v1/records, but for accounts"},
 
+  {"GET", "/api/v1/accounts", topic::accounts, right::own_accounts, small,
+   "accounts with providers, without what is private (node=, provider=, condition=, mine=true, after=, limit=100)"},
+  {"GET", "/api/v1/accounts/all", topic::accounts_in_full, right::read_accounts, small,
+   "the same with addresses, files and what providers answered"},
+  {"POST", "/api/v1/accounts/mapping", topic::map_accounts, right::write_accounts, piece,
+   "whose accounts are, as user_mapping.json has it: {\"users\":[{\"claude_email\",\"feishu_email\",\"name\"}]}"},
+  {"GET", "/api/v1/accounts/{name}", topic::account_of, right::own_accounts, small, "one of them"},
+  {"DELETE", "/api/v1/accounts/{name}", topic::delete_account, right::write_accounts, small,
+   "deletes it at its node; the provider is not told"},
+  {"GET", "/api/v1/accounts/{name}/quota", topic::account_quota, right::own_accounts, small,
+   "how its windows of quota went"},
+  {"POST", "/api/v1/accounts/{name}/enable", topic::enable_account, right::write_accounts, small, "switches it on"},
+  {"POST", "/api/v1/accounts/{name}/disable", topic::disable_account, right::write_accounts, small,
+   "switches it off; no request goes to it then"},
+  {"POST", "/api/v1/accounts/{name}/test", topic::test_account, right::write_accounts, small,
+   "asks its provider now, once a second at most"},
+  {"GET", "/api/v1/account-providers", topic::account_offers, right::own_accounts, small,
+   "with which providers one can sign in, and at which nodes"},
+  {"POST", "/api/v1/account-logins", topic::begin_login, right::own_accounts, small,
+   "begins a login: {\"provider\",\"node\",\"project\"}; the answer has the address of the provider's page"},
+  {"POST", "/api/v1/account-logins/callback", topic::submit_any_login, right::own_accounts, list,
+   "hands in where the browser ended: {\"text\"}; its state says which login it is of"},
+  {"GET", "/api/v1/account-logins/{name}", topic::login_now, right::own_accounts, small, "how far it is"},
+  {"POST", "/api/v1/account-logins/{name}/callback", topic::submit_login, right::own_accounts, list,
+   "hands in where the browser ended: {\"text\",\"provider\"}"},
+  {"DELETE", "/api/v1/account-logins/{name}", topic::cancel_login, right::own_accounts, small, "cancels it"},
+
   {"POST", "/api/v1/users/{name}/password-code", topic::password_code, right::write_people, small,
    "a code for a new password, shown this once, for whoever cannot get mail"},
   {"GET", "/api/v1/users/{name}/sessions", topic::sessions_of, right::read_people, small, "a person's sessions"},
   {"DELETE", "/api/v1/users/{name}/sessions", topic::end_sessions_of, right::write_people, small, "ends them all"},
   {"DELETE", "/api/v1/users/{name}/totp", topic::drop_totp_of, right::write_people, small,
    "takes off the second factor of somebody who lost it"},
+
+  {"GET", "/api/v1/notices", topic::notices, right::read_people, small,
+   "who was told what, newest first (state=, kind=, channel=, about=, recipient=, before=, limit=100)"},
+  {"GET", "/api/v1/notices/{name}", topic::notice, right::read_people, small, "one notice, with every attempt"},
+  {"POST", "/api/v1/notices/{name}/resend", topic::resend_notice, right::write_settings, small, "sends it once more"},
+  {"POST", "/api/v1/notices/preview", topic::preview_notice, right::read_settings, list,
+   "how a kind looks: {\"kind\",\"language\",\"facts\"}"},
+  {"POST", "/api/v1/notices/reminders", topic::remind, right::write_people, list,
+   "reminds people by hand: {\"kind\":\"reminder.account\",\"users\":[…],\"group\",\"text\"}"},
+  {"GET", "/api/v1/notice-channels", topic::notice_channels, right::read_settings, small,
+   "how each channel does, and which kinds of notices there are"},
+  {"POST", "/api/v1/notice-channels/{name}/test", topic::test_channel, right::write_settings, small,
+   "sends a test by it: {\"address\"}"},
+  {"GET", "/api/v1/me/notices", topic::my_notices, right::own_account, small, "how one wants to be told"},
+  {"PUT", "/api/v1/me/notices", topic::set_my_notices, right::own_account, small, "makes it what is given, as a whole"},
 
   // As the Python Key Portal had them.
   {"GET", "/api/usage", topic::original_usage, right::read_usage, small, "totals and what each key used, by key id"},
@@ -287,10 +330,13 @@ constexpr route table[] = {
    "what the key whose text is given used: {\"key\"}"},
   {"POST", "/api/sync-usage", topic::original_sync_usage, right::read_usage, small,
    "looks at the nodes now; they are looked at all the time anyway"},
-  {"GET", "/api/accounts", topic::original_accounts, right::read_nodes, small, "is told what takes its place"},
-  {"GET", "/api/auth-url", topic::original_accounts, right::read_nodes, small, "likewise"},
-  {"POST", "/api/submit-callback", topic::original_accounts, right::read_nodes, small, "likewise"},
-  {"POST", "/api/send-notification", topic::original_notices, right::read_nodes, small, "likewise"},
+  {"GET", "/api/accounts", topic::original_accounts, right::own_accounts, small,
+   "accounts with owner, state and the hours that their token has left"},
+  {"GET", "/api/auth-url", topic::original_auth_url, right::own_accounts, small,
+   "begins a login with a provider (provider=claude)"},
+  {"POST", "/api/submit-callback", topic::original_submit_callback, right::own_accounts, list,
+   "hands in where the browser ended: {\"callback_url\"}"},
+  {"POST", "/api/send-notification", topic::original_notices, right::read_nodes, small, "is told what takes its place"},
   {"POST", "/api/check-expiry", topic::original_notices, right::read_nodes, small, "likewise"},
 };
 
@@ -476,7 +522,8 @@ std::variant<question, http_response> understand(const http_request& request, co
   std::replace(out.name.begin(), out.name.end(), escaped_slash, '/');
   const bool by_name = out.row->about == topic::users || out.row->about == topic::keys
                        || out.row->about == topic::my_keys || out.row->about == topic::history
-                       || out.row->about == topic::prices || out.row->about == topic::original_keys;
+                       || out.row->about == topic::prices || out.row->about == topic::original_keys
+                       || out.row->about == topic::accounts || out.row->about == topic::accounts_in_full;
   for (const auto& [name, value] : request.query) {
     if (name == "after" && by_name) {
       out.after_name = value;

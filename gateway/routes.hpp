@@ -160,12 +160,42 @@ enum class topic : std::uint8_t {
   original_sync_usage,
   original_accounts,
   original_notices,
+  original_auth_url,
+  original_submit_callback,
+  // who is told what: notice_routes.cpp
+  notices,
+  notice,
+  resend_notice,
+  preview_notice,
+  notice_channels,
+  test_channel,
+  remind,
+  my_notices,
+  set_my_notices,
+  // accounts with providers: account_routes.cpp
+  accounts,
+  accounts_in_full,
+  account_of,
+  account_quota,
+  enable_account,
+  disable_account,
+  delete_account,
+  test_account,
+  map_accounts,
+  account_offers,
+  begin_login,
+  login_now,
+  submit_login,
+  submit_any_login,
+  cancel_login,
 };
+inline bool is_about_accounts(topic about) { return about >= topic::accounts && about <= topic::cancel_login; }
 inline bool is_about_access(topic about) { return about >= topic::session && about <= topic::drop_totp_of; }
 inline bool is_about_oneself(topic about) { return about >= topic::my_keys && about <= topic::my_records; }
 inline bool is_about_original(topic about) {
-  return about >= topic::original_usage && about <= topic::original_notices;
+  return about >= topic::original_usage && about <= topic::original_submit_callback;
 }
+inline bool is_about_notices(topic about) { return about >= topic::notices && about <= topic::set_my_notices; }
 inline bool is_about_jobs(topic about) { return about >= topic::jobs && about <= topic::settings; }
 
 /// Who may ask.

@@ -149,6 +149,23 @@ constexpr error_row rows[] = {
   {errc::sign_in_code_refused, "sign_in_code_refused", "the other place does not take its own code any more; begin signing in anew", 400, final_},
   {errc::identity_not_allowed, "identity_not_allowed", "people of that organisation or e-mail domain may not sign in here; ask an admin", 403, final_},
   {errc::return_to_refused, "return_to_refused", "after signing in one can only go on to a page of Key Portal", 400, final_},
+
+  {errc::account_unknown, "account_unknown", "there is no such account; `keyportal account list` shows all", 404, final_},
+  {errc::account_login_unknown, "account_login_unknown", "there is no such login of yours under way; begin a new one", 404, final_},
+  {errc::account_login_over, "account_login_over", "the time for this login is over; begin a new one and hand the address in within five minutes", 410, final_},
+  {errc::callback_unreadable, "callback_unreadable", "this is not the address at which the browser ended; copy the whole line out of its address bar, from http to the end", 400, final_},
+  {errc::callback_incomplete, "callback_incomplete", "a part of the address is missing; copy the whole line out of the browser's address bar, to its very end", 400, final_},
+  {errc::callback_foreign, "callback_foreign", "this address belongs to another login; hand in the one of the login that was begun last, or begin a new one", 409, final_},
+  {errc::callback_other_provider, "callback_other_provider", "this address is of another provider than the login that was begun; begin a login with that provider, or hand in the right address", 400, final_},
+  {errc::callback_used, "callback_used", "this address was handed in already; wait for what comes of it, or begin a new login", 409, final_},
+  {errc::account_login_declined, "account_login_declined", "the provider says that the login was refused or cancelled; begin a new one and agree there", 409, final_},
+  {errc::account_login_failed, "account_login_failed", "the node could not finish the login; begin a new one, and tell an admin if it happens again", 502, final_},
+  {errc::account_provider_unknown, "account_provider_unknown", "no node offers a login with this provider; the list of providers says which there are", 404, final_},
+  {errc::account_login_busy, "account_login_busy", "somebody else is signing in with this provider at this node; try again in a few minutes", 409, again},
+  {errc::account_not_seen, "account_not_seen", "the node says that the login worked, but shows no account of it; begin a new one, and tell an admin if it happens again", 502, final_},
+  {errc::account_too_old, "account_too_old", "this node's CLIProxyAPI is too old for that; update it, or do it at the node itself", 409, final_},
+  {errc::quota_unknown, "quota_unknown", "the provider told nothing of this account's quota that is understood; it is asked again by itself", 502, again},
+  {errc::contributions_closed, "contributions_closed", "accounts are contributed by admins only here; ask one of them (accounts.contribute)", 403, final_},
 };
 // clang-format on
 

@@ -144,6 +144,23 @@ enum class errc : std::uint8_t {
   sign_in_code_refused = 230,
   identity_not_allowed = 231,
   return_to_refused = 232,
+  // accounts with providers
+  account_unknown = 240,
+  account_login_unknown = 241,
+  account_login_over = 242,
+  callback_unreadable = 243,
+  callback_incomplete = 244,
+  callback_foreign = 245,
+  callback_other_provider = 246,
+  callback_used = 247,
+  account_login_declined = 248,
+  account_login_failed = 249,
+  account_provider_unknown = 250,
+  account_login_busy = 251,
+  account_not_seen = 252,
+  account_too_old = 253,
+  quota_unknown = 254,
+  contributions_closed = 255,
 };
 
 struct error_row {

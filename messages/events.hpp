@@ -26,6 +26,15 @@ enum class event_kind : std::uint8_t {
   account_failed = 9, ///< an upstream refused an account
   drift = 10,         ///< a node's keys are not what they should be, or are again
   open_access = 11,   ///< a node answers requests without a key, or no longer
+  // of accounts with providers
+  account_contributed = 12, ///< somebody gave one, or signed in to it anew
+  account_changed = 13,     ///< an admin switched it on or off
+  account_removed = 14,     ///< it is not at its node any more
+  account_limited = 15,     ///< it rests until some moment, or no longer
+  account_login_needed = 16,
+  account_recovered = 17, ///< it works again
+  account_quota = 18,     ///< a window of its quota is used to 80, 95 or 100 %
+  account_login_due = 19, ///< its token is not renewed any more, and ends soon
   // of keys
   key_assigned = 20,
   key_active = 21, ///< seen to work at all its nodes
@@ -63,8 +72,11 @@ enum class event_kind : std::uint8_t {
   disk_alarm = 83,      ///< the data folder nears or reached its limit, or is below it again
   backup_restored =
     84, ///< this data folder came out of a backup; what came after it was made comes again or is told as missing
-  audit_head = 85, ///< the last entry of the audit log with its hash, once a day: who keeps it can tell a log cut off later
+  audit_head = 85, ///< the audit log's last entry with its hash, daily: a log cut off later can be told by it
 };
+constexpr bool is_of_account(event_kind k) {
+  return k >= event_kind::account_contributed && k < event_kind::key_assigned;
+}
 constexpr bool is_of_key(event_kind k) { return k >= event_kind::key_assigned && k < event_kind::user_registered; }
 constexpr bool is_of_user(event_kind k) { return k >= event_kind::user_registered && k < event_kind::policy_changed; }
 constexpr bool is_of_policy(event_kind k) { return k >= event_kind::policy_changed && k < event_kind::backup_made; }

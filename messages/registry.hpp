@@ -175,8 +175,8 @@ struct client_key {
   key_origin origin = key_origin::made;
   suspension why_suspended = suspension::none;
   bool guessable = false; ///< made elsewhere, of too little chance to be out of reach of guessing: to be rotated
-  user_id owner;     ///< empty: never had one. Stays when the key has ended
-  std::string label; ///< by the owner: which device, which project
+  user_id owner;          ///< empty: never had one. Stays when the key has ended
+  std::string label;      ///< by the owner: which device, which project
   moment created_at{};
   moment changed_at{};
   std::optional<moment> assigned_at;

@@ -8,7 +8,8 @@ namespace {
 
 /// Whose events these are; empty: a node's.
 std::string_view about_of(event_kind kind) {
-  return is_of_key(kind)      ? "key"
+  return is_of_account(kind)  ? "account"
+         : is_of_key(kind)    ? "key"
          : is_of_user(kind)   ? "user"
          : is_of_policy(kind) ? "policy"
          : is_of_store(kind)  ? "store"
@@ -49,6 +50,14 @@ std::string_view name_of(event_kind kind) {
     case event_kind::account_failed: return "account_failed";
     case event_kind::drift: return "drift";
     case event_kind::open_access: return "open_access";
+    case event_kind::account_contributed: return "contributed";
+    case event_kind::account_changed: return "changed";
+    case event_kind::account_removed: return "removed";
+    case event_kind::account_limited: return "limited";
+    case event_kind::account_login_needed: return "login_needed";
+    case event_kind::account_recovered: return "recovered";
+    case event_kind::account_quota: return "quota";
+    case event_kind::account_login_due: return "login_due";
     case event_kind::key_assigned: return "assigned";
     case event_kind::key_active: return "active";
     case event_kind::key_renewed: return "renewed";

@@ -52,6 +52,11 @@ enum class tag : std::uint8_t {
   price = 0x28,
   access_record = 0x29,
   history = 0x2f,
+  notice = 0x34,
+  notice_mark = 0x35, ///< how far notices are decided, and what was told last of what
+  notice_preferences = 0x36,
+  order = 0x37, ///< of the local queue of deliveries
+  account = 0x38,
 };
 
 /// What a dictionary entry names; on disk as well.
@@ -275,6 +280,30 @@ struct config_key {
 };
 
 /// A day that another tool had added up.
+struct notice_key {
+  static constexpr tag of = tag::notice;
+  std::string id; ///< lies in the order of time
+  auto fields() { return std::tie(id); }
+  bool operator==(const notice_key&) const = default;
+};
+struct notice_mark_key {
+  static constexpr tag of = tag::notice_mark;
+  std::string name; ///< "position", or what was told: its kind and what it was about
+  auto fields() { return std::tie(name); }
+  bool operator==(const notice_mark_key&) const = default;
+};
+struct notice_preferences_key {
+  static constexpr tag of = tag::notice_preferences;
+  std::string user;
+  auto fields() { return std::tie(user); }
+  bool operator==(const notice_preferences_key&) const = default;
+};
+struct order_key {
+  static constexpr tag of = tag::order;
+  std::uint64_t number = 0;
+  auto fields() { return std::tie(number); }
+  bool operator==(const order_key&) const = default;
+};
 struct history_key {
   static constexpr tag of = tag::history;
   std::string node;
@@ -284,6 +313,15 @@ struct history_key {
   std::string owner;
   auto fields() { return std::tie(node, day, source, key, owner); }
   bool operator==(const history_key&) const = default;
+};
+
+/// What is kept of accounts with providers: kinds of rows are in account_shelf.hpp.
+struct account_key {
+  static constexpr tag of = tag::account;
+  std::uint8_t kind = 0;
+  std::string id; ///< holds no e-mail address
+  auto fields() { return std::tie(kind, id); }
+  bool operator==(const account_key&) const = default;
 };
 
 // --- to bytes and back --------------------------------------------------------------

@@ -404,9 +404,17 @@ caf::expected<std::vector<config_info>> ledger::configs(const node_name& node) c
   return parts_->configs.list(node);
 }
 
+caf::error ledger::keep_account_rows(const account_rows_change& what) const { return parts_->accounts.keep(what); }
+
+caf::expected<std::vector<account_row>> ledger::account_rows(account_row_kind kind) const {
+  return parts_->accounts.list(kind);
+}
+
 caf::expected<std::string> ledger::read_config(const node_name& node, std::uint64_t number) const {
   return parts_->configs.read(node, number);
 }
+
+std::shared_ptr<notice_shelf> ledger::notices() const { return parts_->told; }
 
 key_id ledger::id_of_key(std::string_view client_key) const { return parts_->dictionary->seal().id_of_key(client_key); }
 

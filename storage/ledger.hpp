@@ -27,6 +27,11 @@ class Env;
 
 namespace keyportal::storage {
 
+class notice_shelf;
+struct account_row;
+struct account_rows_change;
+enum class account_row_kind : std::uint8_t;
+
 struct settings {
   std::filesystem::path folder; ///< made if missing; holds `db/` and the key file `seal.key`
   std::size_t block_cache_bytes = std::size_t{8} << 20;
@@ -151,6 +156,10 @@ public:
   [[nodiscard]] caf::expected<std::vector<config_info>> configs(const node_name& node) const;
   /// `config_unknown` for one that is not there (any more).
   [[nodiscard]] caf::expected<std::string> read_config(const node_name& node, std::uint64_t number) const;
+
+  /// What is kept of accounts with providers (account_shelf.hpp); on disk when it returns.
+  [[nodiscard]] caf::error keep_account_rows(const account_rows_change& what) const;
+  [[nodiscard]] caf::expected<std::vector<account_row>> account_rows(account_row_kind kind) const;
 
   /// 0 for a consumer that the ledger does not know.
   [[nodiscard]] caf::expected<sequence> consumer_position(const std::string& name) const;
@@ -365,6 +374,9 @@ public:
   [[nodiscard]] caf::expected<std::string> read_snapshot(std::uint64_t id) const;
 
   [[nodiscard]] key_id id_of_key(std::string_view client_key) const;
+
+  /// Who was told what (notices.hpp). May outlive the ledger; the database stays open as long.
+  [[nodiscard]] std::shared_ptr<notice_shelf> notices() const;
 
   /// Merges all files into their final form; for measurements and for maintenance. Takes long.
   [[nodiscard]] caf::error compact() const;

@@ -5,12 +5,14 @@
 #include <mutex>
 #include <optional>
 
+#include "storage/account_shelf.hpp"
 #include "storage/commit_plan.hpp"
 #include "storage/configs.hpp"
 #include "storage/database.hpp"
 #include "storage/day_changes.hpp"
 #include "storage/ledger.hpp"
 #include "storage/names.hpp"
+#include "storage/notices.hpp"
 #include "storage/sha256.hpp"
 #include "storage/snapshots.hpp"
 
@@ -36,13 +38,16 @@ caf::error load_events(const database& db, const view& as_of, kept_events& out);
 struct ledger::parts {
   parts(const settings& with, std::shared_ptr<database> opened, const sealer& seal)
     : how(with), db(std::move(opened)), dictionary(std::make_shared<names>(db, seal)),
-      shelf(db, seal, with.snapshots_kept, with.daily_snapshots_kept), configs(db, seal) {}
+      shelf(db, seal, with.snapshots_kept, with.daily_snapshots_kept), configs(db, seal),
+      told(std::make_shared<notice_shelf>(db, seal, with.sync)), accounts(db, seal) {}
 
   settings how;
   std::shared_ptr<database> db;
   std::shared_ptr<names> dictionary;
   mutable snapshot_shelf shelf;
   mutable config_shelf configs;
+  std::shared_ptr<notice_shelf> told;
+  account_shelf accounts;
 
   mutable std::mutex history_mutex; // days are kept by one at a time: it compares with what is there
   mutable std::mutex hashes_mutex;

@@ -331,7 +331,8 @@ bool take_kind(std::string_view& in, event_kind& out) {
   if (!take_byte(in, byte))
     return false;
   out = static_cast<event_kind>(byte);
-  return out <= event_kind::open_access || (out >= event_kind::key_assigned && out <= event_kind::key_renewal_refused)
+  return out <= event_kind::account_login_due
+         || (out >= event_kind::key_assigned && out <= event_kind::key_renewal_refused)
          || (out >= event_kind::user_registered && out <= event_kind::user_refused)
          || (out >= event_kind::policy_changed && out <= event_kind::policy_budget)
          || (out >= event_kind::backup_made && out <= event_kind::audit_head);

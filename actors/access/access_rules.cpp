@@ -7,16 +7,17 @@ namespace keyportal {
 
 namespace {
 
-constexpr right_set own{right::own_account, right::own_tokens, right::own_usage, right::own_keys_read,
-                        right::own_keys_write};
-constexpr right_set reading{right::read_usage,  right::read_people, right::read_keys,     right::read_policies,
-                            right::read_prices, right::read_nodes,  right::read_settings, right::read_audit};
+constexpr right_set own{right::own_account,   right::own_tokens,     right::own_usage,
+                        right::own_keys_read, right::own_keys_write, right::own_accounts};
+constexpr right_set reading{right::read_usage,    right::read_people, right::read_keys,
+                            right::read_policies, right::read_prices, right::read_nodes,
+                            right::read_settings, right::read_audit,  right::read_accounts};
 
 constexpr std::array<std::string_view, right_count> right_names{
   "own.account", "own.tokens",     "own.usage",     "own.keys.read", "own.keys.write", "read.usage",
   "read.people", "read.keys",      "read.policies", "read.prices",   "read.nodes",     "read.settings",
   "read.audit",  "write.people",   "write.roles",   "write.keys",    "write.policies", "write.prices",
-  "write.nodes", "write.settings", "read.secrets"};
+  "write.nodes", "write.settings", "read.secrets",  "own.accounts",  "read.accounts",  "write.accounts"};
 
 struct scope_row {
   token_scope scope;
@@ -26,14 +27,18 @@ struct scope_row {
 };
 constexpr std::array<scope_row, 7> scopes{{
   {token_scope::read_usage, "read:usage", right::own_usage, {right::own_usage, right::read_usage}},
-  {token_scope::read_all, "read:all", right::own_usage, reading | right_set{right::own_usage, right::own_keys_read}},
+  {token_scope::read_all, "read:all", right::own_usage,
+   reading | right_set{right::own_usage, right::own_keys_read, right::own_accounts}},
   {token_scope::write_keys,
    "write:keys",
    right::own_keys_write,
    {right::own_keys_read, right::own_keys_write, right::read_keys, right::write_keys}},
   {token_scope::write_people, "write:people", right::write_people, {right::read_people, right::write_people}},
   {token_scope::write_prices, "write:prices", right::write_prices, {right::read_prices, right::write_prices}},
-  {token_scope::write_nodes, "write:nodes", right::write_nodes, {right::read_nodes, right::write_nodes}},
+  {token_scope::write_nodes,
+   "write:nodes",
+   right::write_nodes,
+   {right::read_nodes, right::write_nodes, right::own_accounts, right::read_accounts, right::write_accounts}},
   {token_scope::admin, "admin", right::write_settings,
    right_set::all().without({right::own_account, right::own_tokens})},
 }};

@@ -35,9 +35,12 @@ enum class right : std::uint8_t {
   write_prices,
   write_nodes, ///< snapshots, restores, a node's config
   write_settings,
-  read_secrets ///< exports with client keys in clear, backups
+  read_secrets,  ///< exports with client keys in clear, backups
+  own_accounts,  ///< contribute accounts with providers, see how all of them are, without what is private
+  read_accounts, ///< all of it: addresses, what providers answered
+  write_accounts ///< switch them on and off, delete them, say whose they are
 };
-inline constexpr std::size_t right_count = 21;
+inline constexpr std::size_t right_count = 24;
 
 /// A set of rights. Plain value.
 class right_set {

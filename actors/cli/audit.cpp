@@ -122,8 +122,9 @@ int verify_audit(const context& here) {
     if (here.asked.json)
       print(here, verified);
     else
-      here.io.out << fmt::format("all {} entries are as they were written, none is missing\nthe last one's hash is {}\n",
-                                 number(verified, {"position"}), text(verified, {"hash"}));
+      here.io.out << fmt::format(
+        "all {} entries are as they were written, none is missing\nthe last one's hash is {}\n",
+        number(verified, {"position"}), text(verified, {"hash"}));
     return exit_done;
   });
 }

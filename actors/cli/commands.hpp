@@ -74,6 +74,19 @@ int show_policy(const context& here);
 int set_policy(const context& here);
 int drop_policy(const context& here);
 
+// accounts.cpp: accounts with providers
+int list_accounts(const context& here);
+int show_account(const context& here);
+int show_account_quota(const context& here);
+int list_account_providers(const context& here);
+int contribute_account(const context& here); ///< exit_failed where the login does not come to its end
+int submit_account(const context& here);
+int enable_account(const context& here);
+int disable_account(const context& here);
+int delete_account(const context& here);
+int test_account(const context& here);
+int import_account_mapping(const context& here);
+
 // audit.cpp
 int list_audit(const context& here);
 int verify_audit(const context& here);
@@ -100,6 +113,14 @@ int restore_backup(const context& here);
 int prune_backups(const context& here);
 int show_retention(const context& here);
 int run_retention(const context& here);
+
+// notices.cpp: who was told what
+int list_notices(const context& here);
+int show_notice(const context& here);
+int resend_notice(const context& here);
+int test_channel(const context& here);
+int preview_notice(const context& here);
+int show_channels(const context& here);
 
 // transfer.cpp: usage in and out
 int export_usage(const context& here);

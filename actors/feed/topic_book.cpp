@@ -22,7 +22,7 @@ constexpr std::size_t most_recent = 1024;
 topic_set topics_of(event_kind kind) {
   if (is_of_store(kind))
     return {live_topic::jobs, live_topic::all};
-  if (is_of_key(kind) || is_of_user(kind) || is_of_policy(kind))
+  if (is_of_account(kind) || is_of_key(kind) || is_of_user(kind) || is_of_policy(kind))
     return {live_topic::all};
   return {live_topic::nodes, live_topic::all};
 }
@@ -255,7 +255,7 @@ topic_book::told topic_book::telling(const node_event& e) {
   auto data = json::parse(e.data, nullptr, false);
   if (is_of_user(e.kind))
     out.owner = e.about;
-  else if (is_of_key(e.kind) && data.is_object())
+  else if ((is_of_key(e.kind) || is_of_account(e.kind)) && data.is_object())
     if (const auto owner = data.find("owner"); owner != data.end() && owner->is_string())
       out.owner = owner->get<std::string>();
   out.frame = make_frame({{"type", "event"},

@@ -57,13 +57,15 @@ caf::expected<audit_verified> verify(const audit_log& log, const verify_audit& a
     return position.error();
   audit_verified out{*position, {}};
   if (asked.position > *position)
-    return make_error(errc::audit_broken, fmt::format("entry {}: is missing, the log ends at {}", asked.position, *position));
+    return make_error(errc::audit_broken,
+                      fmt::format("entry {}: is missing, the log ends at {}", asked.position, *position));
   if (asked.position > 0) {
     const auto hash = log.hash_of(asked.position);
     if (!hash)
       return hash.error();
     if (*hash != asked.hash)
-      return make_error(errc::audit_broken, fmt::format("entry {}: its hash is another one than the one given", asked.position));
+      return make_error(errc::audit_broken,
+                        fmt::format("entry {}: its hash is another one than the one given", asked.position));
   }
   if (*position > 0) {
     const auto hash = log.hash_of(*position);

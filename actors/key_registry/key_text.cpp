@@ -93,7 +93,8 @@ bool is_guessable(std::string_view text) {
     const bool counter = digit && !lower && !upper && !other && part.size() < 12;
     if (word || counter || different.size() * 4 < part.size())
       continue;
-    const double kinds = (digit ? 10 : 0) + (lower ? (beyond_hex ? 26 : 6) : 0) + (upper ? (beyond_hex ? 26 : 6) : 0) + (other ? 10 : 0);
+    const double kinds =
+      (digit ? 10 : 0) + (lower ? (beyond_hex ? 26 : 6) : 0) + (upper ? (beyond_hex ? 26 : 6) : 0) + (other ? 10 : 0);
     bits += static_cast<double>(part.size()) * std::log2(std::max(kinds, 2.0));
   }
   return bits < enough;

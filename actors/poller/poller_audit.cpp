@@ -3,6 +3,7 @@
 #include <optional>
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "actors/cpa/account_book.hpp"
 #include "actors/poller/poller_core.hpp"
@@ -199,7 +200,10 @@ journal_entry poller_core::audit_entry(const verdict& judged, const restart_reco
                c.node_ok, c.node_failed, c.base_ok, c.base_failed);
   const auto tell_incomplete = [&](incomplete_record record, bool is_new) {
     record.node = settings.node;
-    entry.events.push_back({0, event_kind::incomplete, settings.node, look.at, incomplete_body(record)});
+    auto body = nlohmann::json::parse(incomplete_body(record));
+    if (!record.closed_at && queue.connected && queue.mode != queue_mode::subscribe)
+      body["starved"] = true; // it is most likely that somebody else takes them
+    entry.events.push_back({0, event_kind::incomplete, settings.node, look.at, dump(body)});
     log::warn("poller", "incomplete", "{}: {} records of account {} {}", settings.node,
               record.missing_ok + record.missing_failed, record.credential,
               record.closed_at ? "that were missing have come" : "were counted by the node and never arrived");

@@ -7,7 +7,19 @@
 
 namespace keyportal {
 
-enum class stage { gateway, pollers, collectors, keepers, keys, authenticator, registry, ledger, publisher };
+enum class stage {
+  gateway,
+  pollers,
+  collectors,
+  keepers,
+  keys,
+  accounts,
+  authenticator,
+  registry,
+  notifier,
+  ledger,
+  publisher
+};
 
 struct shutdown_stage {
   stage what;
@@ -19,14 +31,16 @@ struct shutdown_stage {
 /// Inputs first, then what works on them, the ledger before the publisher: what it commits last is to be shipped too.
 /// After the last stage the actors end and the database is closed. A stage over its time is left behind by name: all
 /// that matters is durable already.
-inline constexpr std::array<shutdown_stage, 9> shutdown_stages{{
+inline constexpr std::array<shutdown_stage, 11> shutdown_stages{{
   {stage::gateway, "gateway", "no new work from outside", 10},
   {stage::pollers, "pollers", "no new work from the nodes; a poll under way is finished", 15},
   {stage::collectors, "collectors", "no new records from queues; what came is decoded and entered", 10},
-  {stage::keepers, "snapshot keepers", "the last snapshot, while the ledger still takes what it says", 15},
-  {stage::keys, "key keepers", "a write of keys under way is finished", 10},
+  {stage::keepers, "snapshot keepers", "the last snapshot, while the ledger still takes what it says", 10},
+  {stage::keys, "key keepers", "a write of keys under way is finished", 5},
+  {stage::accounts, "account keeper", "what was seen of accounts is on disk", 5},
   {stage::authenticator, "authenticator", "when sessions were used last is on disk", 5},
   {stage::registry, "key registry", "commands that were taken are answered", 5},
+  {stage::notifier, "notifier", "what came of notices under way is on disk; the others wait there", 5},
   {stage::ledger, "ledger", "what waits is committed", 15},
   {stage::publisher, "publisher", "what is committed is shipped, if NATS is there", 15},
 }};

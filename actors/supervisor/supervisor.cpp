@@ -80,6 +80,8 @@ void supervisor_core::start(self_ptr self) {
   self->monitor(shared.backups);
   self->monitor(shared.retention);
   self->monitor(shared.authenticator);
+  self->monitor(shared.notifier);
+  self->monitor(shared.accounts);
   self->monitor(shared.gateway);
   for (const auto& node : around->configured.nodes) {
     nodes.push_back(spawn_node(system, *around, node, shared));
@@ -156,6 +158,8 @@ void supervisor_core::on_down(self_ptr self, const caf::down_msg& down) {
                     : is(shared.backups)       ? "backup keeper"
                     : is(shared.retention)     ? "retention keeper"
                     : is(shared.authenticator) ? "authenticator"
+                    : is(shared.notifier)      ? "notifier"
+                    : is(shared.accounts)      ? "account keeper"
                     : is(shared.gateway)       ? "gateway"
                                                : nullptr;
   if (who)
@@ -223,8 +227,14 @@ void supervisor_core::next_stage(self_ptr self) {
         for (const auto& n : nodes)
           ask_to_drain(self, n.keys, now);
         break;
+      case stage::accounts:
+        for (const auto& client : shared.account_clients)
+          client->stop(); // a question under way is asked again at the next start
+        ask_to_drain(self, shared.accounts, now);
+        break;
       case stage::authenticator: ask_to_drain(self, shared.authenticator, now); break;
       case stage::registry: ask_to_drain(self, shared.registry, now); break;
+      case stage::notifier: ask_to_drain(self, shared.notifier, now); break;
       case stage::ledger: ask_to_drain(self, shared.ledger, now); break;
       case stage::publisher: ask_to_drain(self, shared.publisher, now); break;
     }
@@ -237,6 +247,11 @@ void supervisor_core::next_stage(self_ptr self) {
 void supervisor_core::finish(self_ptr self) {
   for (const auto& n : nodes)
     end_node(n);
+  for (const auto& client : shared.account_clients)
+    client->stop();
+  for (const auto& upstream : shared.account_upstreams)
+    caf::anon_send_exit(upstream, caf::exit_reason::kill);
+  caf::anon_send_exit(shared.accounts, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(shared.gateway, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(shared.auditor, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(shared.analyst, caf::exit_reason::user_shutdown);
@@ -245,6 +260,7 @@ void supervisor_core::finish(self_ptr self) {
   caf::anon_send_exit(shared.backups, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(shared.retention, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(shared.authenticator, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(shared.notifier, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(shared.registry, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(shared.feed, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(shared.publisher, caf::exit_reason::user_shutdown);

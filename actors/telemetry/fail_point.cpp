@@ -10,8 +10,26 @@ namespace {
 
 std::atomic<std::uint64_t> passings_left{0};
 
-constexpr std::string_view names[] = {"",         "received", "kept",    "decoded", "committed", "published", "decided",
-                                      "appended", "ordered",  "written", "seen",    "closed",    "retired",   "copied"};
+constexpr std::string_view names[] = {"",
+                                      "received",
+                                      "kept",
+                                      "decoded",
+                                      "committed",
+                                      "published",
+                                      "decided",
+                                      "appended",
+                                      "ordered",
+                                      "written",
+                                      "seen",
+                                      "closed",
+                                      "retired",
+                                      "copied",
+                                      "decided_notice",
+                                      "queued_notice",
+                                      "taken_notice",
+                                      "begun_notice",
+                                      "sent_notice",
+                                      "noted_notice"};
 
 } // namespace
 

@@ -38,6 +38,9 @@ metrics::metrics()
     restarts_(counters(*registry_, "keyportal_node_restarts_total", "Restarts of the node that were noticed.")),
     restored_(counters(*registry_, "keyportal_restored_records_total", "Records put back into the node.")),
     lacking_(gauges(*registry_, "keyportal_lacking_records", "Records the node lacks after a restore; must be 0.")),
+    accounts_(gauges(*registry_, "keyportal_accounts", "Accounts with providers, by how they are.")),
+    quota_calls_(counters(*registry_, "keyportal_account_quota_calls_total", "Questions for the quota of an account.")),
+    logins_(counters(*registry_, "keyportal_account_logins_total", "Logins with providers that ended.")),
     snapshots_(counters(*registry_, "keyportal_snapshots_total", "Snapshots made.")),
     received_(counters(*registry_, "keyportal_received_payloads_total", "Payloads taken out of the node's queue.")),
     dead_letters_(counters(*registry_, "keyportal_dead_letters_total", "Payloads that could not be decoded.")),
@@ -52,6 +55,10 @@ metrics::metrics()
     http_(counters(*registry_, "keyportal_http_requests_total", "HTTP answers by route and status.")),
     http_seconds_(histograms(*registry_, "keyportal_http_seconds", "Time to answer by route.")),
     compat_(counters(*registry_, "keyportal_compat_requests_total", "Answers to other tools by route and status.")),
+    notices_(counters(*registry_, "keyportal_notices_total", "Attempts to deliver notices, by how they came out.")),
+    notice_failing_(
+      gauges(*registry_, "keyportal_notice_channel_failing", "1 while a channel of notices rests after a failure.")),
+    notice_seconds_(histograms(*registry_, "keyportal_notice_seconds", "From the decision to the channel's yes.")),
     plain_(gauges(*registry_, "keyportal_build_info", "1; the version is in the label.")),
     commit_seconds(histograms(*registry_, "keyportal_commit_seconds", "One durable commit.").Add({}, seconds)),
     commit_writes(histograms(*registry_, "keyportal_commit_writes", "Writes that shared one commit.").Add({}, counts)),
@@ -94,7 +101,9 @@ metrics::metrics()
         .Add({{"result", "ok"}})),
     certificate_bad(
       counters(*registry_, "keyportal_certificate_reloads_total", "Changed certificate files that were looked at.")
-        .Add({{"result", "failed"}})) {
+        .Add({{"result", "failed"}})),
+    notices_waiting(
+      one(gauges(*registry_, "keyportal_notices_waiting", "Notices decided and not yet at their recipients."))) {
   plain_.Add({{"version", KEYPORTAL_VERSION}}).Set(1);
 }
 
@@ -131,6 +140,33 @@ node_key_metrics metrics::keys_of_node(const std::string& node) {
           drift_.Add({{"node", node}}),
           change("works"),
           change("ceases")};
+}
+
+notice_metrics metrics::of_channel(const std::string& channel) {
+  const auto outcome = [&](const char* what) -> prometheus::Counter& {
+    return notices_.Add({{"channel", channel}, {"outcome", what}});
+  };
+  return {outcome("delivered"),
+          outcome("again"),
+          outcome("refused"),
+          outcome("unknown"),
+          notice_failing_.Add({{"channel", channel}}),
+          notice_seconds_.Add({{"channel", channel}}, seconds)};
+}
+
+node_account_metrics metrics::accounts_of_node(const std::string& node) {
+  const auto condition = [&](const char* c) -> prometheus::Gauge& {
+    return accounts_.Add({{"node", node}, {"condition", c}});
+  };
+  const auto quota = [&](const char* r) -> prometheus::Counter& {
+    return quota_calls_.Add({{"node", node}, {"result", r}});
+  };
+  const auto login = [&](const char* r) -> prometheus::Counter& {
+    return logins_.Add({{"node", node}, {"result", r}});
+  };
+  return {condition("fine"), condition("resting"), condition("login_needed"),
+          condition("off"),  quota("ok"),          quota("failed"),
+          login("done"),     login("failed")};
 }
 
 void metrics::http_answered(std::string_view route, int status, double took) {

@@ -44,6 +44,28 @@ struct node_key_metrics {
   prometheus::Histogram& ceases; ///< change="ceases": to being refused
 };
 
+/// Metrics of one channel by which notices go out.
+struct notice_metrics {
+  prometheus::Counter& delivered; ///< keyportal_notices_total{channel,outcome="delivered"}
+  prometheus::Counter& again;     ///< outcome="again": did not get through, and is tried again
+  prometheus::Counter& refused;   ///< outcome="refused": the channel will not take it
+  prometheus::Counter& unknown;   ///< outcome="unknown": sent, and nobody knows what came of it
+  prometheus::Gauge& failing;     ///< keyportal_notice_channel_failing{channel}: 1 while it rests after a failure
+  prometheus::Histogram& seconds; ///< keyportal_notice_seconds{channel}: from the decision to the channel's yes
+};
+
+/// Metrics of one node's accounts with providers.
+struct node_account_metrics {
+  prometheus::Gauge& fine;            ///< keyportal_accounts{node,condition="fine"}, degraded ones included
+  prometheus::Gauge& resting;         ///< condition="resting": until some moment
+  prometheus::Gauge& login_needed;    ///< condition="login_needed", or about to be
+  prometheus::Gauge& off;             ///< condition="off": switched off
+  prometheus::Counter& quota_ok;      ///< keyportal_account_quota_calls_total{node,result="ok"}
+  prometheus::Counter& quota_failed;  ///< result="failed"
+  prometheus::Counter& logins_done;   ///< keyportal_account_logins_total{node,result="done"}
+  prometheus::Counter& logins_failed; ///< result="failed"
+};
+
 /// Thread-safe. Lives as long as the process.
 class metrics {
 public:
@@ -51,6 +73,8 @@ public:
   /// The metrics of `node`; the same ones each time.
   node_metrics of_node(const std::string& node);
   node_key_metrics keys_of_node(const std::string& node);
+  notice_metrics of_channel(const std::string& channel);
+  node_account_metrics accounts_of_node(const std::string& node);
   /// keyportal_http_requests_total{route,status} and keyportal_http_seconds{route}.
   /// keyportal_compat_requests_total{route,status}
   void compat_answered(std::string_view route, int status);
@@ -68,6 +92,9 @@ private:
   prometheus::Family<prometheus::Counter>& restarts_;
   prometheus::Family<prometheus::Counter>& restored_;
   prometheus::Family<prometheus::Gauge>& lacking_;
+  prometheus::Family<prometheus::Gauge>& accounts_;
+  prometheus::Family<prometheus::Counter>& quota_calls_;
+  prometheus::Family<prometheus::Counter>& logins_;
   prometheus::Family<prometheus::Counter>& snapshots_;
   prometheus::Family<prometheus::Counter>& received_;
   prometheus::Family<prometheus::Counter>& dead_letters_;
@@ -81,6 +108,9 @@ private:
   prometheus::Family<prometheus::Counter>& http_;
   prometheus::Family<prometheus::Histogram>& http_seconds_;
   prometheus::Family<prometheus::Counter>& compat_;
+  prometheus::Family<prometheus::Counter>& notices_;
+  prometheus::Family<prometheus::Gauge>& notice_failing_;
+  prometheus::Family<prometheus::Histogram>& notice_seconds_;
   prometheus::Family<prometheus::Gauge>& plain_;
 
   template <class Family>
@@ -120,6 +150,7 @@ public:
   prometheus::Gauge& certificate_ends;   ///< keyportal_certificate_days_left: of the gateway's certificate
   prometheus::Counter& certificate_read; ///< keyportal_certificate_reloads_total{result="ok"}
   prometheus::Counter& certificate_bad;  ///< keyportal_certificate_reloads_total{result="failed"}: the old one stays
+  prometheus::Gauge& notices_waiting;    ///< keyportal_notices_waiting: decided and not yet at their recipients
 };
 
 } // namespace keyportal

@@ -51,6 +51,19 @@ answer server::control(const request& r) {
     }
     return json(R"({"ok":true})");
   }
+  if (call == "GET /accounts")
+    return json(accounts_.record_json());
+  if (call == "POST /account" || call == "POST /logins") {
+    const auto wrong =
+      call == "POST /logins" ? accounts_.control_logins(r) : accounts_.control_account(r, unix_now_ns() / 1'000'000);
+    return wrong.empty() ? json(R"({"ok":true})") : refused(wrong);
+  }
+  if (call == "POST /device") {
+    const auto state = r.query_value("state").value_or("");
+    accounts_.decide_device(state.empty() ? accounts_.newest_device() : state,
+                            r.query_value("what").value_or("approve"));
+    return json(R"({"ok":true})");
+  }
   if (call == "POST /restart") {
     const long down = number_of(r.query_value("down_ms").value_or("0"), -1);
     if (down < 0 || down > 600'000)
@@ -61,6 +74,7 @@ answer server::control(const request& r) {
   answer a = json(
     R"({"error":"unknown call","calls":["GET /state","POST /fault {name,value,count,path}",)"
     R"("POST /fault/clear","POST /records?count=N&patience_ms=N","POST /rate?value=R","POST /restart?down_ms=N&wait=1",)"
+    R"("GET /accounts","POST /account?name=F&…","POST /logins?outcome=…","POST /device?what=approve|deny",)"
     R"("POST /rival?mode=pop|subscribe|off&every_ms=N&count=N"]})",
     404);
   return a;

@@ -1,5 +1,6 @@
 #include "credentials.hpp"
 
+#include "account_room.hpp"
 #include "json.hpp"
 
 #define XXH_INLINE_ALL
@@ -150,39 +151,61 @@ std::string credential_counters::keys_json(const instant& now) const {
   return out + '}';
 }
 
-std::string credential_counters::files_json(const instant& now, const instant& started, const std::string& folder,
-                                            const std::string& name, const std::string& auth_index) const {
-  std::map<std::string, std::string> files; // by name
-  for (const auto& c : all_) {
-    if (!c.file || (!name.empty() && name != c.name) || (!auth_index.empty() && auth_index != c.auth_index))
-      continue;
-    const auto found = tallies_.find(c.name);
-    const tally t = found == tallies_.end() ? tally{} : found->second;
-    const std::string since = to_text(started);
-    const std::string email = json_text(c.source), id = json_text(c.name), kind = json_text(c.group);
-    const bool counted = traits_.counters, recently = traits_.recent_requests;
-    std::string f = "{\"account\":" + email + ",\"account_type\":\"oauth\",\"auth_index\":" + json_text(c.auth_index);
-    f += ",\"created_at\":\"" + since + "\",\"disabled\":false,\"email\":" + email;
-    if (counted)
-      f += ",\"failed\":" + number(t.failed);
-    f += ",\"id\":" + id + ",\"label\":" + email + ",\"modtime\":\"" + since + "\",\"name\":" + id;
-    f += ",\"path\":" + json_text(folder + '/' + c.name) + ",\"provider\":" + kind;
-    if (recently)
-      f += ",\"recent_requests\":" + recent(t, now);
-    f += ",\"runtime_only\":false,\"size\":145,\"source\":\"file\",\"status\":";
-    f += (t.complaint.empty() ? "\"active\"" : "\"error\"");
-    f += ",\"status_message\":" + json_text(t.complaint);
-    if (counted)
-      f += ",\"success\":" + number(t.success);
-    f += ",\"type\":" + kind + ",\"unavailable\":false,\"updated_at\":\"";
-    f += (found == tallies_.end() ? since : to_text(t.changed)) + "\"}";
-    files[c.name] = std::move(f);
-  }
+std::string credential_counters::file_json(const auth_file& of, const instant& now, const instant& started,
+                                           const std::string& folder) const {
+  const auto found = tallies_.find(of.name);
+  const tally t = found == tallies_.end() ? tally{} : found->second;
+  const auto moment = [&now](std::int64_t ms) {
+    return to_text(instant{ms / 1000, static_cast<std::int32_t>(ms % 1000) * 1'000'000, now.offset_seconds});
+  };
+  const bool changed = of.version > 1 || of.changed_ms != of.made_ms || of.shown_from_ms != 0;
+  const std::string made = changed ? moment(of.made_ms) : to_text(started);
+  const std::string since = changed ? moment(of.changed_ms) : to_text(started);
+  const std::string email = json_text(of.email), id = json_text(of.name), kind = json_text(of.provider);
+  const std::string shown =
+    of.provider == "gemini-cli" && !traits_.plan_told ? json_text(of.email + " (" + of.project + ')') : email;
+  const bool counted = traits_.counters, recently = traits_.recent_requests;
+  std::string f = "{\"account\":" + shown + ",\"account_type\":\"oauth\",\"auth_index\":" + json_text(of.auth_index);
+  f += ",\"created_at\":\"" + made + "\",\"disabled\":" + (of.disabled ? "true" : "false") + ",\"email\":" + email;
+  if (counted)
+    f += ",\"failed\":" + number(t.failed);
+  f += ",\"id\":" + id;
+  if (traits_.plan_told && of.provider == "codex" && of.shown_from_ms != 0)
+    f += ",\"id_token\":{\"chatgpt_account_id\":" + json_text(of.account_id) + ",\"plan_type\":" + json_text(of.plan)
+         + '}';
+  f += ",\"label\":" + email + ",\"modtime\":\"" + since + "\",\"name\":" + id;
+  if (traits_.retry_told && of.rests_until_ms != 0)
+    f += ",\"next_retry_after\":\"" + moment(of.rests_until_ms) + '"';
+  if (!of.note.empty())
+    f += ",\"note\":" + json_text(of.note);
+  f += ",\"path\":" + json_text(folder + '/' + of.name) + ",\"provider\":" + kind;
+  if (recently)
+    f += ",\"recent_requests\":" + recent(t, now);
+  const std::string message = of.disabled           ? "disabled via management API"
+                              : !of.message.empty() ? of.message
+                                                    : t.complaint;
+  const std::string status = of.disabled          ? "disabled"
+                             : !of.status.empty() ? of.status
+                             : message.empty()    ? "active"
+                                                  : "error";
+  f += ",\"runtime_only\":false,\"size\":" + number(144 + static_cast<std::int64_t>(of.version));
+  f += ",\"source\":\"file\",\"status\":" + json_text(status) + ",\"status_message\":" + json_text(message);
+  if (counted)
+    f += ",\"success\":" + number(t.success);
+  f += ",\"type\":" + kind + ",\"unavailable\":" + (of.unavailable ? "true" : "false") + ",\"updated_at\":\"";
+  return f + (found == tallies_.end() ? since : to_text(t.changed)) + "\"}";
+}
+
+std::string credential_counters::files_json(const account_room& room, const instant& now, const instant& started,
+                                            const std::string& folder, const std::string& name,
+                                            const std::string& auth_index) const {
   std::string out = "{\"files\":[";
-  for (const auto& [key, text] : files) {
+  for (const auto& f : room.shown(now.seconds * 1000 + now.nanoseconds / 1'000'000)) {
+    if ((!name.empty() && name != f.name) || (!auth_index.empty() && auth_index != f.auth_index))
+      continue;
     if (out.back() == '}')
       out += ',';
-    out += text;
+    out += file_json(f, now, started, folder);
   }
   return out + "]}";
 }

@@ -12,6 +12,9 @@
 
 namespace keyportal::cpa_sim {
 
+class account_room;
+struct auth_file;
+
 /// One account by OAuth (a file) or one upstream key of the config.
 struct credential {
   std::string name;     ///< unique; of a file its name, of a key `base|key`
@@ -41,8 +44,9 @@ public:
   void count(const std::string& name, bool failed, const instant& now, const std::string& complaint = {});
 
   /// Body of `GET /auth-files`; only that name or auth_index, when not empty. `folder`: where the files are said to be.
-  [[nodiscard]] std::string files_json(const instant& now, const instant& started, const std::string& folder,
-                                       const std::string& name, const std::string& auth_index) const;
+  [[nodiscard]] std::string files_json(const account_room& room, const instant& now, const instant& started,
+                                       const std::string& folder, const std::string& name,
+                                       const std::string& auth_index) const;
   /// Body of `GET /api-key-usage`.
   [[nodiscard]] std::string keys_json(const instant& now) const;
 
@@ -57,6 +61,8 @@ private:
     instant changed;
   };
   [[nodiscard]] std::string recent(const tally& t, const instant& now) const;
+  [[nodiscard]] std::string file_json(const auth_file& of, const instant& now, const instant& started,
+                                      const std::string& folder) const;
 
   std::vector<credential> all_;
   traits traits_;

@@ -112,7 +112,7 @@ node::node(const options& o, const zone& place, surroundings around, const confi
     keys_(config.keys, traits_.quick_reload ? std::chrono::milliseconds(3) : o.reload_delay,
           traits_.quick_reload ? std::chrono::milliseconds(0) : o.reload_run, !traits_.quick_reload),
     upstream_(o, traits_, started_.seconds), counters_(credentials_of(o, traits_), traits_),
-    retention_(config.retention), managed_(!o.secret.empty()) {
+    logins_(traits_, o.version, around_.accounts), retention_(config.retention), managed_(!o.secret.empty()) {
   for (const char* name : {"debug", "request-log", "logging-to-file", "quota-exceeded/switch-project",
                            "quota-exceeded/switch-preview-model"}) {
     flags_[name] = false;
@@ -161,6 +161,16 @@ const std::map<std::string, node::action>& node::routes() {
     manage("GET", "routing/strategy", &node::get_strategy);
     manage("GET", "auth-files", &node::get_auth_files);
     manage("GET", "auth-files/models", &node::get_auth_file_models);
+    manage("DELETE", "auth-files", &node::delete_auth_files);
+    manage("GET", "auth-files/download", &node::get_auth_file);
+    manage("PATCH", "auth-files/status", &node::patch_auth_file);
+    manage("PATCH", "auth-files/fields", &node::patch_auth_file);
+    manage("POST", "oauth-callback", &node::post_callback);
+    manage("GET", "get-auth-status", &node::get_login_status);
+    manage("DELETE", "oauth-session", &node::delete_login);
+    manage("POST", "api-call", &node::post_api_call);
+    for (const char* provider : {"anthropic", "codex", "antigravity", "gemini-cli", "kimi", "xai"})
+      manage("GET", std::string(provider) + "-auth-url", &node::get_login);
     manage("GET", "api-key-usage", &node::get_key_usage);
     manage("GET", "config", &node::get_config);
     manage("GET", "config.yaml", &node::get_config_yaml);
@@ -215,6 +225,10 @@ answer node::handle(const request& r, const switches& s) {
     act = nullptr;
   const std::string name = within ? r.path.substr(management_prefix.size()) : "";
   if ((name == "api-key-usage" && !traits_.api_key_usage) || (name == "usage-queue" && !traits_.queue_http)
+      || (name == "api-call" && !traits_.api_call) || (name == "auth-files/status" && !traits_.account_switch)
+      || (name == "auth-files/fields" && !traits_.account_fields) || (name == "oauth-session" && !traits_.login_cancel)
+      || (name == "gemini-cli-auth-url" && !traits_.gemini_login) || (name == "kimi-auth-url" && !traits_.kimi_login)
+      || (name == "xai-auth-url" && !traits_.xai_login)
       || ((name == "usage" || name.starts_with("usage/")) && !traits_.usage)) {
     act = nullptr;
   }
@@ -238,6 +252,12 @@ answer node::handle(const request& r, const switches& s) {
     a.status = 404;
     allow_browsers(a);
     return expose(std::move(a));
+  }
+  if (act == &node::post_callback && traits_.callback_open) { // the state alone protects it
+    const std::lock_guard guard(lock_);
+    answer free = post_callback(r, s);
+    allow_browsers(free);
+    return expose(std::move(free));
   }
   answer a = managed_path ? management(r, s, act) : client(r, s, act);
   allow_browsers(a);

@@ -5,6 +5,7 @@
 #include "config_file.hpp"
 #include "credentials.hpp"
 #include "http.hpp"
+#include "logins.hpp"
 #include "management_auth.hpp"
 #include "options.hpp"
 #include "oracle.hpp"
@@ -44,6 +45,7 @@ struct twist {
 /// What a node shares with its stand-in.
 struct surroundings {
   oracle& memory;
+  account_room& accounts;
   const push_manner& manner;
   /// Of the next record that is pushed, queued or popped (see the paths in faults.hpp); nothing: no such fault.
   std::function<std::optional<twist>(const std::string&)> next_twist;
@@ -126,6 +128,14 @@ private:
   answer get_strategy(const request&, const switches&);
   answer get_auth_files(const request&, const switches&);
   answer get_auth_file_models(const request&, const switches&);
+  answer delete_auth_files(const request&, const switches&);
+  answer get_auth_file(const request&, const switches&);
+  answer patch_auth_file(const request&, const switches&);
+  answer get_login(const request&, const switches&);
+  answer post_callback(const request&, const switches&);
+  answer get_login_status(const request&, const switches&);
+  answer delete_login(const request&, const switches&);
+  answer post_api_call(const request&, const switches&);
   answer get_key_usage(const request&, const switches&);
   answer get_config(const request&, const switches&);
   answer get_config_yaml(const request&, const switches&);
@@ -180,6 +190,7 @@ private:
   api_keys keys_;
   fake_upstream upstream_;
   credential_counters counters_;
+  logins logins_;
   usage_queue queue_;
   std::vector<std::shared_ptr<subscriber>> subscribers_;
   std::uint64_t subscribers_ever_ = 0;

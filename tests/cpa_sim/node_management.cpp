@@ -148,7 +148,7 @@ answer node::get_strategy(const request&, const switches&) { return json(R"({"st
 
 answer node::get_auth_files(const request& r, const switches&) {
   const bool filters = traits_.breakdown;
-  return json(counters_.files_json(wall_now(), started_, "/root/.cli-proxy-api",
+  return json(counters_.files_json(around_.accounts, wall_now(), started_, "/root/.cli-proxy-api",
                                    filters ? r.query_value("name").value_or("") : "",
                                    filters ? r.query_value("auth_index").value_or("") : ""));
 }

@@ -27,6 +27,7 @@ std::int64_t steady_ms() {
 
 server::server(options o)
   : options_(std::move(o)), memory_(options_.oracle_file),
+    accounts_(credentials_of(options_, traits_of(options_.version)), unix_now_ns() / 1'000'000),
     traffic_(options_.seed, credentials_of(options_, traits_of(options_.version)), traits_of(options_.version)),
     rate_(options_.rate), front_({[this](const request& r) { return serve(r); },
                                   traits_of(options_.version).resp
@@ -111,8 +112,8 @@ bool server::begin(std::string& why) {
     config = before->config();
   }
   auto fresh = std::make_shared<node>(
-    options_, place_, surroundings{memory_, manner_, [this](const std::string& when) { return next_twist(when); }},
-    config);
+    options_, place_,
+    surroundings{memory_, accounts_, manner_, [this](const std::string& when) { return next_twist(when); }}, config);
   for (const auto& f : faults_.all()) {
     if (f.name == "cap1000")
       fresh->keep_newest(1000);

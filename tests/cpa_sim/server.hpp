@@ -74,6 +74,9 @@ public:
   bool fault(const cpa_sim::fault& f);
   void clear_faults();
 
+  /// Its accounts, and how logins with providers come out.
+  account_room& accounts() { return accounts_; }
+
   [[nodiscard]] node::numbers numbers() const;
   /// The JSON that `GET /state` of the control port answers.
   [[nodiscard]] std::string state_json() const;
@@ -105,6 +108,7 @@ private:
 
   push_manner manner_;
   oracle memory_;
+  account_room accounts_;
   double owed_ = 0; // traffic not yet made; the worker's own
 
   std::mutex record_lock_; // guards traffic_; held while a batch is recorded

@@ -55,6 +55,18 @@ traits traits_of(const std::string& version) {
   t.token_hash = v == number{7, 2, 111} || from(7, 2, 116);
   t.claude_reasoning = from(7, 2, 117);
   t.auth_index_by_place = from(7, 0, 0);
+  t.gemini_login = !from(7, 2, 20);
+  t.kimi_login = from(6, 8, 0);
+  t.xai_login = from(7, 1, 0);
+  t.xai_device = t.device_details = t.long_sessions = t.login_cancel = from(7, 2, 64);
+  t.completed_kept = from(7, 2, 62);
+  t.callback_open = from(7, 2, 23);
+  t.success_drops_others = from(6, 6, 40) && !from(7, 2, 17);
+  t.api_call = from(6, 6, 63);
+  t.account_switch = from(6, 7, 18);
+  t.account_fields = from(6, 8, 20);
+  t.retry_told = from(6, 8, 31);
+  t.plan_told = from(6, 6, 66);
   t.commit = from(7, 2, 0) ? "a7e3596b7" : "b8bba053f";
   return t;
 }

@@ -58,6 +58,22 @@ struct traits {
   bool token_hash = false;              ///< 7.2.111, and from 7.2.116
   bool claude_reasoning = false;        ///< Claude's reasoning as part of its output, from 7.2.117
   bool auth_index_by_place = false;     ///< from 7.0.0
+  // accounts
+  bool gemini_login = true;    ///< until 7.2.19
+  bool kimi_login = false;     ///< from 6.8.0
+  bool xai_login = false;      ///< from 7.1.0
+  bool xai_device = false;     ///< by a code, from 7.2.64
+  bool device_details = false; ///< user_code and expires_in, from 7.2.64
+  bool completed_kept = false; ///< a login that worked is remembered for a minute, unknown ones are errors; from 7.2.62
+  bool long_sessions = false;  ///< failed ones are remembered for half an hour, from 7.2.64
+  bool login_cancel = false;   ///< DELETE oauth-session, from 7.2.64
+  bool callback_open = false;  ///< oauth-callback without a management key, from 7.2.23
+  bool success_drops_others = false; ///< of the same provider, 6.6.40 to 7.2.16
+  bool api_call = false;             ///< from 6.6.63
+  bool account_switch = false;       ///< PATCH auth-files/status, from 6.7.18
+  bool account_fields = false;       ///< PATCH auth-files/fields, from 6.8.20
+  bool retry_told = false;           ///< next_retry_after, from 6.8.31
+  bool plan_told = false;            ///< id_token of codex, from 6.6.66
   std::string commit = "b8bba053f";
 };
 

@@ -91,8 +91,7 @@ class Original(unittest.TestCase):
             portal = place.portal(place.stand_in())
             browser = Browser(portal)
             browser.look()
-            for method, path in (("GET", "accounts"), ("GET", "auth-url"), ("POST", "submit-callback"),
-                                 ("POST", "send-notification"), ("POST", "check-expiry")):
+            for method, path in (("POST", "send-notification"), ("POST", "check-expiry")):
                 status, told = browser.ask(method, "/api/" + path)
                 self.assertEqual((status, told["code"]), (410, "not_offered"))
                 self.assertTrue(told["detail"])

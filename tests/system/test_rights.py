@@ -9,8 +9,9 @@ from service import Place, call, wait_until
 from test_sign_in_elsewhere import code_now
 
 #: Kept apart from the code that decides, on purpose: which roles have a right.
-READING = {"read.usage", "read.people", "read.keys", "read.policies", "read.prices", "read.nodes", "read.settings", "read.audit"}
-OWN = {"own.account", "own.tokens", "own.usage", "own.keys.read", "own.keys.write"}
+READING = {"read.usage", "read.people", "read.keys", "read.policies", "read.prices", "read.nodes", "read.settings", "read.audit",
+           "read.accounts"}
+OWN = {"own.account", "own.tokens", "own.usage", "own.keys.read", "own.keys.write", "own.accounts"}
 RIGHTS = {
     "nobody": set(),
     "half a sign-in": set(),
@@ -96,12 +97,18 @@ class Rights(unittest.TestCase):
             self.token(ann, "read:usage")
             hers["/api/v1/tokens"] = ann.get("/api/v1/tokens")["items"][0]["name"]
             hers["/api/user-stats"] = "ann@example.com"
+            status, login = ann.ask("POST", "/api/v1/account-logins", {"provider": "claude"})
+            self.assertEqual(status, 201, login)
+            hers["/api/v1/account-logins"] = login["id"]
             asked = set()
             for (method, path), operation in watch.contract.document.operations.items():
                 if not operation.get("x-right", "").startswith("own.") or "{name}" not in path:
                     continue
+                if path.startswith("/api/v1/accounts/"):
+                    continue  # how accounts are is everybody's who signed in
                 start = path.partition("/{name}")[0]
-                body = None if method in ("get", "delete") else {"reason": "more"} if path.endswith("renewal") else {}
+                body = (None if method in ("get", "delete") else {"reason": "more"} if path.endswith("renewal")
+                        else {"text": "http://localhost:54545/callback?code=x&state=y"} if path.endswith("callback") else {})
                 with self.subTest(operation=f"{method.upper()} {path}"):
                     told = [bob.ask(method.upper(), path.format(name=name), body, hostile=True)
                             for name in (hers[start], "nothing")]

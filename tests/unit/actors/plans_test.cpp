@@ -55,8 +55,8 @@ TEST_CASE("Stopping goes from the inputs to the ledger and the publisher within 
     last = plan.deadline();
   }
   CHECK(order
-        == std::vector{stage::gateway, stage::pollers, stage::collectors, stage::keepers, stage::keys,
-                       stage::authenticator, stage::registry, stage::ledger, stage::publisher});
+        == std::vector{stage::gateway, stage::pollers, stage::collectors, stage::keepers, stage::keys, stage::accounts,
+                       stage::authenticator, stage::registry, stage::notifier, stage::ledger, stage::publisher});
   CHECK(last - begin == 10s);
 }
 

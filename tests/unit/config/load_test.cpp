@@ -135,7 +135,8 @@ TEST_CASE("what would go to another host unencrypted is told; on this machine it
   CHECK_FALSE(told("nats://127.0.0.1:4222,nats://localhost:4223"));
 }
 
-TEST_CASE("pages may be below a path of a proxy's and in frames of named origins, and nothing else is taken for either") {
+TEST_CASE(
+  "pages may be below a path of a proxy's and in frames of named origins, and nothing else is taken for either") {
   const auto refused = [](const char* name, std::string value) {
     auto sources = bare();
     sources.overrides = {{name, std::move(value)}};
@@ -143,12 +144,14 @@ TEST_CASE("pages may be below a path of a proxy's and in frames of named origins
   };
   for (const char* good : {"", "/keys", "/team/keys", "/a-b_c.d"})
     CHECK_FALSE(refused("gateway.base_path", good));
-  for (const char* bad : {"keys", "/", "/keys/", "/a//b", "/../a", "/api", "/assets/x", "/admin", "/a b", "/a?b", "/a\"b"}) {
+  for (const char* bad :
+       {"keys", "/", "/keys/", "/a//b", "/../a", "/api", "/assets/x", "/admin", "/a b", "/a?b", "/a\"b"}) {
     CAPTURE(bad);
     CHECK(refused("gateway.base_path", bad));
   }
   CHECK_FALSE(refused("gateway.frame_ancestors", "https://intranet.example.com,http://10.0.0.7:8080"));
-  for (const char* bad : {"*", "https://", "https://a/b", "intranet.example.com", "https://a; script-src *", "'self'"}) {
+  for (const char* bad :
+       {"*", "https://", "https://a/b", "intranet.example.com", "https://a; script-src *", "'self'"}) {
     CAPTURE(bad);
     CHECK(refused("gateway.frame_ancestors", bad));
   }

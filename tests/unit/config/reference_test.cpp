@@ -46,6 +46,7 @@ TEST_CASE("the example loads as it is and with every option switched on, and say
   folder.write("cpa.key", "a-management-key");
   folder.write("keeper.key", "a-key-of-ours-for-keeper");
   folder.write("company.secret", "a-client-secret");
+  folder.write("mail.secret", "a-mail-secret");
   auto sources = bare();
   const auto defaults = load_settings(sources);
   sources.file = folder.write("as_it_is.toml", example_toml());

@@ -135,7 +135,8 @@ TEST_CASE("a replay is of all letters or of those that are named, and of nothing
   }
 }
 
-TEST_CASE("files are served once and then only confirmed; those whose name tells their contents are not asked for again") {
+TEST_CASE(
+  "files are served once and then only confirmed; those whose name tells their contents are not asked for again") {
   for (const auto& one : assets()) {
     if (one.path == "/index.html")
       continue;
@@ -148,7 +149,8 @@ TEST_CASE("files are served once and then only confirmed; those whose name tells
     compressed.takes_gzip = true;
     CHECK(*asset_answer(compressed).body == one.text);
     CHECK(header_in(asset_answer(compressed), "Content-Encoding") == (one.compressed ? "gzip" : ""));
-    CHECK((header_in(full, "Cache-Control").find("immutable") != std::string::npos) == one.path.starts_with("/assets/"));
+    CHECK((header_in(full, "Cache-Control").find("immutable") != std::string::npos)
+          == one.path.starts_with("/assets/"));
     const auto again = asset_answer(page(std::string(one.path), std::string(one.etag)));
     CHECK(again.status == 304);
     CHECK(again.body->empty());
@@ -183,7 +185,8 @@ TEST_CASE("the page is shown below its base path, with addresses that lead there
   CHECK(below.text->find("=\"/assets/") == std::string::npos);
   CHECK(below.etag != plain.etag);
   CHECK(header_in(page_answer(plain, page("/")), "Content-Security-Policy").empty());
-  CHECK(header_in(page_answer(below, page("/")), "Content-Security-Policy").find("https://a.example") != std::string::npos);
+  CHECK(header_in(page_answer(below, page("/")), "Content-Security-Policy").find("https://a.example")
+        != std::string::npos);
   CHECK(page_answer(below, page("/nodes", below.etag)).status == 304);
   CHECK(*page_answer(below, page("/nodes", plain.etag)).body == *below.text);
 }

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "gateway/access_answers.hpp"
+#include "gateway/account_answers.hpp"
 #include "gateway/assets.hpp"
 #include "gateway/handlers.hpp"
 #include "gateway/routes.hpp"
@@ -143,6 +144,9 @@ TEST_CASE("the schemas of openapi.yaml have the fields that are sent") {
   CHECK(properties_of("invitation") == keys_of(to_json(invitation_info{})));
   CHECK(properties_of("identity") == keys_of(to_json(identity_info{})));
   CHECK(properties_of("account") == keys_of(to_json(account_info{})));
+  CHECK(properties_of("provider_account") == keys_of(to_full_json(account_view{}, "")));
+  CHECK(properties_of("account_login") == keys_of(to_json(account_login{})));
+  CHECK(properties_of("account_offer") == keys_of(to_json(account_offer{})));
   CHECK(properties_of("provider") == keys_of(to_json(provider_info{})));
   CHECK(properties_of("signed_in") == keys_of(nlohmann::json::parse(*session_answer({}, nullptr, "").body)));
   CHECK(properties_of("entered") == keys_of(nlohmann::json::parse(*entered_answer({}, "", {}).body)));

@@ -455,7 +455,8 @@ TEST_CASE_METHOD(scene, "the audit is proved, or it is said where it is broken")
   const auto zeros = std::string(62, '0');
   CHECK(get("/api/v1/audit/verify", {{"last", "7:ab" + zeros}}).http.status == 200);
   CHECK(get("/api/v1/audit/verify", {{"last", "7:ac" + zeros}}).code() == "audit_broken");
-  for (const std::string& wrong : std::vector<std::string>{"7", ":ab" + zeros, "0:ab" + zeros, "7:ab", "7:xy" + zeros, "-7:ab" + zeros, "7:ab" + zeros + "0"}) {
+  for (const std::string& wrong : std::vector<std::string>{"7", ":ab" + zeros, "0:ab" + zeros, "7:ab", "7:xy" + zeros,
+                                                           "-7:ab" + zeros, "7:ab" + zeros + "0"}) {
     CAPTURE(wrong);
     CHECK(get("/api/v1/audit/verify", {{"last", wrong}}).code() == "bad_request");
   }

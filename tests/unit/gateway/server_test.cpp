@@ -73,7 +73,11 @@ TEST_CASE("below a base path requests are taken with it and without it") {
   settings.base_path = "/keys";
   bench b(settings);
   client c(b.it->port());
-  for (const auto& [asked, seen] : {std::pair{"/keys/a/b", "/a/b"}, {"/keys", "/"}, {"/keys/", "/"}, {"/a", "/a"}, {"/keysmith", "/keysmith"},
+  for (const auto& [asked, seen] : {std::pair{"/keys/a/b", "/a/b"},
+                                    {"/keys", "/"},
+                                    {"/keys/", "/"},
+                                    {"/a", "/a"},
+                                    {"/keysmith", "/keysmith"},
                                     {"/keys/keys/a", "/keys/a"}}) {
     CAPTURE(asked);
     c.send(get(asked));

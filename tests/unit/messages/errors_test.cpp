@@ -36,5 +36,5 @@ TEST_CASE("CAF's own errors are told as ours") {
 }
 
 TEST_CASE("An unknown number is told as an internal error") {
-  CHECK(row_of(static_cast<errc>(255)).code == errc::internal);
+  CHECK(row_of(static_cast<errc>(19)).code == errc::internal);
 }

@@ -61,12 +61,14 @@ TEST_CASE("People see only the ends of a key") {
 }
 
 TEST_CASE("Keys of elsewhere that could be guessed are told from those that could not") {
-  for (const char* text : {"usr_pool_0001_a1b2c3d4e5f6", "alice-2024-secret", "password123", "00000000-0000-0000-0000-000000000000",
-                           "sk-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "team-key-20240101", "0123456789abcdef"}) {
+  for (const char* text :
+       {"usr_pool_0001_a1b2c3d4e5f6", "alice-2024-secret", "password123", "00000000-0000-0000-0000-000000000000",
+        "sk-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "team-key-20240101", "0123456789abcdef"}) {
     CAPTURE(text);
     CHECK(is_guessable(text));
   }
-  for (const char* text : {"sk-proj-8fK2mQ9xT4vB7nR1wE6yU3iO5pA0sDfGhJkLzXcVbNm", "sk-4f9a1c0e7b2d8a6f3e5c9b1d7a0f2e4c", "3q2n8v5c7x1z9l4k6j0h2g8f5d3s7a1p"}) {
+  for (const char* text : {"sk-proj-8fK2mQ9xT4vB7nR1wE6yU3iO5pA0sDfGhJkLzXcVbNm", "sk-4f9a1c0e7b2d8a6f3e5c9b1d7a0f2e4c",
+                           "3q2n8v5c7x1z9l4k6j0h2g8f5d3s7a1p"}) {
     CAPTURE(text);
     CHECK_FALSE(is_guessable(text));
   }
