@@ -32,6 +32,7 @@ constexpr route table[] = {
   {"GET", "/records", topic::page, access::open, small, "page: single requests"},
   {"GET", "/overview", topic::page, access::open, small, "page: what was used, at a glance"},
   {"GET", "/analysis", topic::page, access::open, small, "page: what was used, by anything"},
+  {"GET", "/accounts", topic::page, access::open, small, "page: accounts with providers"},
   {"GET", "/status", topic::page, access::open, small, "page: how nodes and accounts are"},
   {"GET", "/nodes", topic::page, access::open, small, "page: the nodes, for admins"},
   {"GET", "/admin/users", topic::page, access::open, small, "page: people"},
