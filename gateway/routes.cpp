@@ -39,6 +39,7 @@ constexpr route table[] = {
   {"GET", "/admin/keys", topic::page, access::open, small, "page: keys and their pool"},
   {"GET", "/admin/policies", topic::page, access::open, small, "page: policies"},
   {"GET", "/admin/prices", topic::page, access::open, small, "page: prices"},
+  {"GET", "/admin/notices", topic::page, access::open, small, "page: who was told what"},
   {"GET", "/admin/audit", topic::page, access::open, small, "page: who did what"},
   {"GET", "/admin/settings", topic::page, access::open, small, "page: settings"},
   {"GET", "/admin/jobs", topic::page, access::open, small, "page: long work"},
