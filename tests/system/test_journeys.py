@@ -41,6 +41,10 @@ class Journeys(unittest.TestCase):
     def test_an_admin_watches_a_restart_and_its_restoration(self):
         self.go("restart", {"preload": 300}, {})
 
+    def test_an_account_is_contributed_and_looked_after(self):
+        self.go("account", {"more": ["--version", "7.2.140", "--no-accounts"]},
+                {"accounts.refresh_interval": '"1s"', "accounts.quota_interval": '"2s"'})
+
     def test_a_key_near_its_end_is_renewed_and_another_one_ends(self):
         self.go("renewal", self.NEW, {})
 

@@ -105,6 +105,45 @@ const journeys = {
     if ((await page.content()).includes(key)) fault('the key stands in a page where nobody asked for it');
   },
 
+  async account() {
+    // 400 and 409 are what the server says to an address that is none, or another login's.
+    const page = await signedIn('user', '/accounts', (status) => [400, 401, 409].includes(status));
+    await seen(page.getByText('There is no such account.'));
+    await page.getByRole('button', { name: 'Contribute an account' }).first().click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Provider').selectOption('claude');
+    await shoot(page, 'journey-account-begins');
+    await dialog.getByRole('button', { name: 'Begin' }).click();
+    const link = dialog.getByRole('link', { name: /^Open / });
+    await seen(link);
+    const asked = new URL(await link.getAttribute('href'));
+    if ((await link.getAttribute('rel')) !== 'noopener noreferrer') fault('the page of the provider could reach back');
+    const field = dialog.getByLabel('Address at which the browser ended');
+    const handIn = async (text) => { await field.fill(text); await dialog.getByRole('button', { name: 'Hand it in' }).click(); };
+    await handIn('https://example.com/somewhere/else');
+    await seen(dialog.locator('.note').filter({ hasText: /address/ }));
+    await handIn(`${asked.searchParams.get('redirect_uri')}?code=x&state=of-another-login`);
+    await seen(dialog.locator('.note').filter({ hasText: /another|other/ }));
+    await shoot(page, 'journey-account-wrong-address');
+    await handIn(`${asked.searchParams.get('redirect_uri')}?code=journey-code&state=${asked.searchParams.get('state')}`);
+    await seen(dialog.getByText('Thank you!'));
+    await shoot(page, 'journey-account-thanks');
+    await dialog.getByRole('button', { name: 'Close' }).last().click();
+    await seen(page.getByRole('cell', { name: 'You', exact: true }));
+    if ((await page.content()).includes('journey-code') || (await page.content()).includes('person1@')) fault('the page shows what it should not');
+
+    const admin = await signedIn('admin', '/accounts');
+    await seen(admin.getByText('person1@example.com'));
+    await admin.getByRole('cell', { name: /person1@/ }).first().click();
+    const drawer = admin.getByRole('dialog');
+    await drawer.getByRole('button', { name: 'Switch off' }).click();
+    await seen(drawer.getByText('Switched off', { exact: true }));
+    await seen(page.getByText('Switched off', { exact: true }));
+    await shoot(admin, 'journey-account-off');
+    await drawer.getByRole('button', { name: 'Switch on' }).click();
+    await seen(drawer.getByText('Works', { exact: true }));
+  },
+
   async restart() {
     const page = await signedIn('admin', '/status');
     await seen(page.getByText('No restart was noticed so far.'));
