@@ -50,7 +50,7 @@ export function AccountDrawer({ account, title, onClose, onAgain }: { account: A
         </dl>
         <div>
           <h3>{t('use')}</h3>
-          <table className="plain-table">
+          <table className="account-uses">
             <thead><tr><th scope="col">{t('span')}</th><th scope="col">{t('ok')}</th><th scope="col">{t('failed')}</th><th scope="col">{t('tokens')}</th></tr></thead>
             <tbody>{spans.map((span) => <tr key={span}><th scope="row">{span}</th><td><Num value={account.used[span].ok} /></td><td><Num value={account.used[span].failed} /></td><td><Num value={account.used[span].tokens} short /></td></tr>)}</tbody>
           </table>

@@ -18,8 +18,8 @@ export function Quota({ windows, whole = false }: { windows: readonly Schemas['q
             <span className="nums">{Math.round(one.used)} %</span>
             {whole && (
               <span className="soft account-window-more">
-                {one.begins_anew && <>{t('begins_anew')} <Ago at={one.begins_anew} />. </>}
-                {one.forecast.at && <>{one.forecast.sure ? t('used_up') : t('used_up_perhaps')} <Ago at={one.forecast.at} />.</>}
+                {one.begins_anew && <>{t('begins_anew')} <Ago at={one.begins_anew} /> </>}
+                {one.forecast.at && <>{one.forecast.sure ? t('used_up') : t('used_up_perhaps')} <Ago at={one.forecast.at} /></>}
               </span>
             )}
           </div>
