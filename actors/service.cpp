@@ -260,6 +260,8 @@ int run_service(const settings& s, const std::string& shown_settings) {
     .proxies = networks_of(s.gateway.trusted_proxies),
     .inside = networks_of(s.gateway.inside),
     .anonymous_inside = s.sign_in.anonymous == "inside" ? right_set{right::read_nodes} : right_set{},
+    .registration = s.sign_in.registration,
+    .passwords = s.sign_in.password,
     .settings_text = shown_settings,
     .preview_prices =
       [now = around->now](const std::vector<price>& there, const std::string& format, const std::string& list,

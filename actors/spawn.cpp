@@ -206,18 +206,27 @@ account_keeper_settings account_settings(const surroundings& around) {
 
 /// Its connections are its own, two of each node: a provider that is slow holds no login up.
 void spawn_accounts(caf::actor_system& system, const surroundings& around, shared_actors& a) {
+  for (const auto& node : around.configured.nodes)
+    a.key_watches.emplace(node.name, std::make_shared<cpa::key_watch>());
   account_keeper_peers peers{{}, a.ledger, a.registry, a.analyst};
   for (const auto& node : around.configured.nodes) {
     const auto connect = [&] {
-      a.account_clients.push_back(std::make_shared<cpa::account_client>(
-        cpa::account_client_settings{.node = node.name, .url = node.url, .management_key = node.management_key}));
+      a.account_clients.push_back(
+        std::make_shared<cpa::account_client>(cpa::account_client_settings{.node = node.name,
+                                                                           .url = node.url,
+                                                                           .management_key = node.management_key,
+                                                                           .watch = a.key_watches.at(node.name)}));
       a.account_upstreams.push_back(spawn_account_upstream(system, a.account_clients.back()));
       return a.account_upstreams.back();
     };
     auto calls = connect(), questions = connect();
     peers.nodes.push_back({node.name, std::move(calls), std::move(questions)});
   }
-  a.accounts = spawn_account_keeper(system, own_thread, account_settings(around), std::move(peers), *around.numbers);
+  auto how = account_settings(around);
+  how.answers = [watches = a.key_watches](const node_name& node) {
+    return watches.at(node)->is() == cpa::key_watch::state::taken;
+  };
+  a.accounts = spawn_account_keeper(system, own_thread, std::move(how), std::move(peers), *around.numbers);
 }
 
 } // namespace
@@ -296,12 +305,12 @@ node_actors spawn_node(caf::actor_system& system, const surroundings& around, co
   const auto& s = around.configured;
   node_actors a;
   a.name = node.name;
-  a.client =
-    std::make_shared<cpa::management_client>(cpa::client_settings{.node = node.name,
-                                                                  .url = node.url,
-                                                                  .management_key = node.management_key,
-                                                                  .timeout = s.poll.timeout,
-                                                                  .max_answer_bytes = s.poll.max_answer_bytes});
+  a.client = std::make_shared<cpa::management_client>(cpa::client_settings{.node = node.name,
+                                                                           .url = node.url,
+                                                                           .management_key = node.management_key,
+                                                                           .timeout = s.poll.timeout,
+                                                                           .max_answer_bytes = s.poll.max_answer_bytes,
+                                                                           .watch = shared.key_watches.at(node.name)});
   a.upstream = system.spawn<caf::detached>(upstream, a.client);
   a.detector = system.spawn(restart_detector);
   a.keeper = spawn_snapshot_keeper(system, own_thread,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -73,6 +74,7 @@ struct shared_actors {
   retention_actor retention;
   authenticator_actor authenticator;
   account_keeper_actor accounts;
+  std::map<node_name, std::shared_ptr<cpa::key_watch>> key_watches;  ///< of every node
   std::vector<std::shared_ptr<cpa::account_client>> account_clients; ///< two of each node, with
   std::vector<account_upstream_actor> account_upstreams;             ///< an actor each
   std::shared_ptr<caller_directory> callers;

@@ -415,6 +415,10 @@ void about_access(const visit& here) {
     case topic::invite:
       return ask_read(here, read_invitation(body), made(here, "text", "invitation", &access_done::invitations));
     case topic::end_invitation: return ask(here, end_invitation{name}, done_with(here));
+    case topic::ways_in: {
+      const auto& hooks = here.self->state.hooks;
+      return here.answer(json_answer({{"registration", hooks.registration}, {"passwords", hooks.passwords}}));
+    }
     case topic::providers: return ask(here, list_providers{}, listed(here, &access_done::providers));
     case topic::begin_external: return start_external(here);
     case topic::finish_external: return end_external(here);

@@ -74,6 +74,9 @@ struct gateway_hooks {
   std::vector<network> proxies = {}, inside = {};
   /// What anybody may who reaches it from there.
   right_set anonymous_inside = {};
+  /// Who may make an account by himself (`sign_in.registration`), and whether people have passwords kept here.
+  std::string registration = "closed";
+  bool passwords = true;
   /// What is in force, as a JSON object without secrets; empty: nothing is told of it.
   std::string settings_text = {};
   /// What taking a published price list would change, as JSON; see `preview_prices`. Unset: nobody can tell.

@@ -124,6 +124,7 @@ enum class topic : std::uint8_t {
   invitations,
   invite,
   end_invitation,
+  ways_in,
   providers,
   begin_external,
   finish_external,

@@ -156,7 +156,7 @@ void account_keeper_core::act(self_ptr self) {
     return;
   const auto now = settings.now();
   for (auto& [node, part] : nodes)
-    if (!part.looking
+    if (!part.looking && (!settings.answers || settings.answers(node))
         && (!part.looked_at || now - *part.looked_at >= settings.refresh_interval || now < *part.looked_at))
       look(self, node);
   follow_logins(self);

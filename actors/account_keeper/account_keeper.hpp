@@ -22,6 +22,7 @@ struct account_keeper_settings {
   std::chrono::milliseconds quota_interval{300'000}; ///< 0: only when somebody asks
   std::vector<std::chrono::milliseconds> reminders;  ///< longest first
   bool everybody = true;                             ///< may contribute; else admins only
+  std::function<bool(const node_name&)> answers;     ///< whether the node lets us in; not set: always
   std::function<moment()> now;
   std::function<std::string()> draw; ///< a name nobody can guess
   /// "a" and 26 characters, the same for the same text.

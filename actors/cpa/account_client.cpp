@@ -16,6 +16,7 @@ namespace {
 
 using nlohmann::json;
 
+constexpr std::chrono::seconds first_look{5};
 constexpr std::size_t small_answer = std::size_t{1} << 18;
 constexpr std::size_t large_answer = std::size_t{16} << 20;
 const std::string prefix = "/v0/management/";
@@ -97,16 +98,28 @@ struct account_client::impl {
 
   account_client_settings settings;
   node_http http;
+  std::atomic<bool> stopped = false;
 
   caf::expected<http_reply> call(const std::string& path, const char* method = nullptr,
                                  const std::string* body = nullptr, std::size_t limit = small_answer,
                                  std::chrono::milliseconds timeout = {}) {
-    return http.ask({.path = prefix + path,
-                     .body = body,
-                     .method = method,
-                     .bearer = &settings.management_key,
-                     .timeout = timeout.count() > 0 ? timeout : settings.timeout,
-                     .limit = limit});
+    if (settings.watch) {
+      const auto key = settings.watch->wait(first_look, stopped); // at the start the poller is about to try it
+      if (key != key_watch::state::taken)
+        return make_error(stopped                            ? errc::shutting_down
+                          : key == key_watch::state::refused ? errc::node_wrong_key
+                                                             : errc::node_unreachable,
+                          settings.node);
+    }
+    auto out = http.ask({.path = prefix + path,
+                         .body = body,
+                         .method = method,
+                         .bearer = &settings.management_key,
+                         .timeout = timeout.count() > 0 ? timeout : settings.timeout,
+                         .limit = limit});
+    if (out && settings.watch)
+      settings.watch->saw(out->status);
+    return out;
   }
 
   /// What every management call may be answered; statuses in `fine` are the caller's.
@@ -124,7 +137,10 @@ struct account_client::impl {
 account_client::account_client(account_client_settings settings) : impl_(std::make_unique<impl>(std::move(settings))) {}
 account_client::~account_client() = default;
 void account_client::close() { impl_->http.close(); }
-void account_client::stop() { impl_->http.stop(); }
+void account_client::stop() {
+  impl_->stopped = true;
+  impl_->http.stop();
+}
 
 caf::expected<auth_files_answer> account_client::files() {
   auto reply = impl_->call("auth-files", nullptr, nullptr, large_answer);

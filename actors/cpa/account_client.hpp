@@ -10,6 +10,7 @@
 
 #include <caf/expected.hpp>
 
+#include "actors/cpa/key_watch.hpp"
 #include "actors/cpa/account_files.hpp"
 #include "messages/ids.hpp"
 #include "messages/secret.hpp"
@@ -22,6 +23,8 @@ struct account_client_settings {
   secret management_key;
   std::chrono::milliseconds timeout{15'000};
   std::chrono::milliseconds provider_timeout{65'000}; ///< CPA itself waits for a provider up to 60 s
+  /// Nothing is asked before the key was taken, nor while it is refused; null: always.
+  std::shared_ptr<key_watch> watch = {};
 };
 
 struct auth_files_answer {

@@ -30,7 +30,10 @@ struct management_client::impl {
 
   caf::expected<http_reply> call(const std::string& path, const std::string* body, std::size_t limit,
                                  std::size_t room = 0, const char* method = nullptr) {
-    return http.ask({path, body, method, &settings.management_key, settings.timeout, limit, room});
+    auto out = http.ask({path, body, method, &settings.management_key, settings.timeout, limit, room});
+    if (out && settings.watch)
+      settings.watch->saw(out->status);
+    return out;
   }
 
   /// A management call that must be answered with 200.

@@ -8,6 +8,7 @@
 
 #include <caf/expected.hpp>
 
+#include "actors/cpa/key_watch.hpp"
 #include "messages/actors.hpp"
 
 namespace keyportal::cpa {
@@ -19,6 +20,7 @@ struct client_settings {
   std::chrono::milliseconds timeout{30'000}; ///< for a whole management call
   std::chrono::milliseconds probe_timeout{2'000};
   std::size_t max_answer_bytes = 256U << 20;
+  std::shared_ptr<key_watch> watch = {}; ///< is told how the key fares; may be null
 };
 
 /// One connection to one node. Calls block; one thread at a time. `stop` may be called from any thread: the call under

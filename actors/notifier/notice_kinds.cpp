@@ -161,7 +161,7 @@ constexpr notice_kind table[] = {
    {"通知通道 {channel} 无法送达", "通知通道 {channel} 无法送达,通知会等待它恢复。\n原因:{problem}", "查看"},
    {"The channel {channel} delivers nothing", "Notices by the channel {channel} do not get through; they wait until it works again.\nWhy: {problem}", "Look at it"}},
   // --- by hand, tests, codes ---
-  {"reminder.account", "", "", who::asked, weighs::warning, 0s, "", "login",
+  {"reminder.account", "", "", who::asked, weighs::warning, 0s, "", "accounts?contribute=1",
    {"请贡献一个账号", "{person},共享账号不够用了,请登录一个账号加入共享池。\n{text}", "登录账号"},
    {"Please contribute an account", "{person}, the shared accounts are running short. Please sign one in.\n{text}", "Sign one in"}},
   {"reminder.renew", "", "", who::asked, weighs::warning, 0s, "", "my-keys",

@@ -169,6 +169,7 @@ class SignIn(unittest.TestCase):
                 status, told = stranger.ask("POST", "/api/v1/password/reset", {"email": email})
                 self.assertEqual((status, told["code"]), (403, "mail_off"), told)
             self.assertEqual(stranger.get("/api/v1/sign-in/providers")["items"], [])
+            self.assertEqual(stranger.get("/api/v1/sign-in"), {"registration": "invitation", "passwords": True})
             self.assertEqual(stranger.ask("GET", "/sign-in/company")[1]["code"], "provider_unknown")
             self.assertEqual(stranger.ask("GET", "/sign-in/company/callback?code=c&state=s")[0], 303)
             portal.stop()

@@ -3,17 +3,14 @@
 // KEYPORTAL_URL: where the program is reached, with its base path. KEYPORTAL_PEOPLE: {"admin":{"email","password"},…}.
 // KEYPORTAL_ALL=1: every language, theme and size for each page; else each page once in turn with another of them.
 // KEYPORTAL_ONLY: only these paths, with commas between.
-// KEYPORTAL_SHOTS: a folder for screenshots. Says one JSON line a fault, and last {"pages":N,"faults":M}.
+// Says one JSON line a fault, and last {"pages":N,"faults":M}.
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { chromium } from 'playwright-core';
+import { base, open, watch } from './watched.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const base = process.env.KEYPORTAL_URL.replace(/\/$/, '');
-const origin = new URL(base).origin;
 const people = JSON.parse(process.env.KEYPORTAL_PEOPLE);
-const shots = process.env.KEYPORTAL_SHOTS;
 const axe = readFileSync(join(here, '../node_modules/axe-core/axe.min.js'), 'utf8');
 const only = process.env.KEYPORTAL_ONLY?.split(',');
 const paths = [...readFileSync(join(here, '../src/routes.tsx'), 'utf8').matchAll(/\{ path: '([^']+)'/g)].map((one) => one[1]).filter((one) => !only || only.includes(one));
@@ -23,7 +20,7 @@ let faults = 0;
 let pages = 0;
 const fault = (where, what) => { faults += 1; console.log(JSON.stringify({ where, what: String(what).slice(0, 600) })); };
 
-const browser = await chromium.launch({ executablePath: process.env.KEYPORTAL_CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
+const browser = await open();
 
 async function stateOf(person) {
   const context = await browser.newContext();
@@ -37,22 +34,23 @@ async function stateOf(person) {
   return state;
 }
 
+/// Whether the page came to show what it has to show. Not page.waitForFunction: it needs eval, which the server does not allow.
+async function loaded(page) {
+  for (const end = Date.now() + 30_000; Date.now() < end; await page.waitForTimeout(50))
+    if (await page.evaluate(() => !document.querySelector('.loading'))) return true;
+  return false;
+}
+
 async function look(who, storageState, path, { language, theme, size: [width, height] }) {
   const where = `${who} ${path} ${language} ${theme} ${width}`;
   const context = await browser.newContext({ storageState, viewport: { width, height }, locale: language });
   await context.addInitScript(([l, t]) => { localStorage.setItem('kp.language', l); localStorage.setItem('kp.theme', t); }, [language, theme]);
   const page = await context.newPage();
-  page.on('pageerror', (error) => fault(where, error.message));
-  page.on('console', (message) => {
-    // What is refused is told by the page; Chromium says so besides.
-    if (message.type() === 'error' && !/status of 40[13]/.test(message.text())) fault(where, message.text());
-  });
-  page.on('request', (request) => { if (!request.url().startsWith(origin) && !request.url().startsWith('blob:') && !request.url().startsWith(origin.replace('http', 'ws'))) fault(where, `asks ${request.url()}`); });
-  page.on('response', (response) => { if (response.status() >= 400 && ![401, 403].includes(response.status())) fault(where, `${response.status()} for ${response.url()}`); });
+  watch(page, (what) => fault(where, what));
   try {
     await page.goto(base + path, { waitUntil: 'load' });
     await page.locator('main').getByText(/\S/).first().waitFor({ timeout: 30_000 });
-    await page.waitForFunction(() => !document.querySelector('.loading'), null, { timeout: 30_000 }).catch(() => fault(where, 'goes on loading'));
+    if (!(await loaded(page))) fault(where, 'goes on loading');
     await page.waitForTimeout(300); // charts draw themselves
     if (!(await page.title())) fault(where, 'has no title');
     const text = await page.locator('body').innerText();
@@ -64,7 +62,6 @@ async function look(who, storageState, path, { language, theme, size: [width, he
     const found = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }));
     for (const one of found.violations)
       if (one.impact === 'serious' || one.impact === 'critical') fault(where, `${one.id}: ${one.nodes.slice(0, 3).map((node) => `${node.target} ${node.any[0]?.message ?? ''}`).join('; ')}`);
-    if (shots && who === 'admin') await page.screenshot({ path: join(shots, `${path.slice(1).replace(/\//g, '-') || 'home'}-${language}-${theme}-${width}.png`) });
   } catch (error) {
     fault(where, error.message);
   }

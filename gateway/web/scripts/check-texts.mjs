@@ -30,7 +30,7 @@ const bases = (map) => new Map([...map].map(([key, text]) => [plural(key), text]
 for (const name of new Set([...en.keys(), ...zh.keys()])) {
   const one = bases(en.get(name) ?? new Map());
   const other = bases(zh.get(name) ?? new Map());
-  // What went wrong is said in English by the server itself.
+  // What went wrong is said in English by the server itself: see below.
   if (name === 'errors') continue;
   for (const key of one.keys()) if (!other.has(key)) faults.push(`zh-CN/${name}.json lacks ${key}`);
   for (const key of other.keys()) if (!one.has(key)) faults.push(`en/${name}.json lacks ${key}`);
@@ -38,6 +38,21 @@ for (const name of new Set([...en.keys(), ...zh.keys()])) {
     if (other.has(key) && places(text) !== places(other.get(key)))
       faults.push(`${name}: ${key} has {{${places(text)}}} in en and {{${places(other.get(key))}}} in zh-CN`);
 }
+
+// Every code of the contract has a sentence in Chinese, and no sentence is of a code that is no more.
+const contract = readFileSync(fileURLToPath(new URL('../../openapi.yaml', import.meta.url)), 'utf8');
+const codes = new Set([...contract.matchAll(/^ +- \{const: (\w+), description: "\d{3}: /gm)].map((m) => m[1]));
+const ofThePages = ['unexpected', 'offline', 'unreachable'];
+if (codes.size < 100) faults.push('the codes of errors were not found in gateway/openapi.yaml');
+for (const code of [...codes, ...ofThePages])
+  if (!zh.get('errors').has(code)) faults.push(`zh-CN/errors.json lacks ${code}`);
+// What the server says of a command line helps nobody who looks at a page.
+for (const [, code, sentence] of contract.matchAll(/^ +- \{const: (\w+), description: "\d{3}: (.*)"\}/gm))
+  if (sentence.includes('`keyportal') && !en.get('errors').has(code)) faults.push(`en/errors.json lacks ${code}, which the server answers with a command line`);
+for (const language of [en, zh])
+  for (const code of language.get('errors').keys())
+    if (!codes.has(code) && !ofThePages.includes(code)) faults.push(`errors.json has ${code}, which nothing answers`);
+for (const code of ofThePages) if (!en.get('errors').has(code)) faults.push(`en/errors.json lacks ${code}`);
 
 const known = (space, key) => bases(en.get(space) ?? new Map()).has(plural(key));
 const walk = (folder) =>

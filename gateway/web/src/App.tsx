@@ -4,6 +4,7 @@ import { basePath } from './api/base';
 import { ApiError } from './api/error';
 import { LiveProvider } from './api/live_provider';
 import { SessionProvider } from './api/session';
+import { LanguageProvider } from './i18n/language';
 import { Pages } from './shell/Pages';
 import { Fault } from './shell/Fault';
 import { Toasts } from './ui/Toast';
@@ -23,14 +24,16 @@ export function App() {
   return (
     <QueryClientProvider client={queries}>
       <Router base={basePath()}>
-        <Fault>
-          <SessionProvider>
-            <LiveProvider>
-              <Pages />
-              <Toasts />
-            </LiveProvider>
-          </SessionProvider>
-        </Fault>
+        <LanguageProvider>
+          <Fault>
+            <SessionProvider>
+              <LiveProvider>
+                <Pages />
+                <Toasts />
+              </LiveProvider>
+            </SessionProvider>
+          </Fault>
+        </LanguageProvider>
       </Router>
     </QueryClientProvider>
   );

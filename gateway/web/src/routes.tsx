@@ -34,6 +34,7 @@ export const routes: readonly RouteRow[] = [
   { path: '/overview', page: page('overview', () => import('./pages/overview/OverviewPage')), right: ['read.usage', 'own.usage'], menu: { section: 'look', label: 'overview', icon: 'overview' } },
   { path: '/analysis', page: page(['analysis', 'records'], () => import('./pages/analysis/AnalysisPage')), right: ['read.usage', 'own.usage'], menu: { section: 'look', label: 'analysis', icon: 'analysis' } },
   { path: '/records', page: page('records', () => import('./pages/records/RecordsPage')), right: ['read.usage', 'own.usage'], menu: { section: 'look', label: 'records', icon: 'records' } },
+  { path: '/accounts', page: page('accounts', () => import('./pages/accounts/AccountsPage')), right: ['own.accounts'], menu: { section: 'look', label: 'accounts', icon: 'accounts' } },
   { path: '/status', page: page('status', () => import('./pages/status/StatusPage')), right: ['read.nodes'], menu: { section: 'look', label: 'status', icon: 'status' } },
   { path: '/nodes', page: page(['nodes', 'status'], () => import('./pages/nodes/NodesPage')), right: ['read.settings'], menu: { section: 'manage', label: 'nodes', icon: 'nodes' } },
 
@@ -46,6 +47,7 @@ export const routes: readonly RouteRow[] = [
   { path: '/admin/keys', page: page('admin-keys', () => import('./pages/admin-keys/KeysPage')), right: ['read.keys'], menu: { section: 'manage', label: 'keys', icon: 'key' } },
   { path: '/admin/policies', page: page('admin-policies', () => import('./pages/admin-policies/PoliciesPage')), right: ['read.policies'], menu: { section: 'manage', label: 'policies', icon: 'policies' } },
   { path: '/admin/prices', page: page('admin-prices', () => import('./pages/admin-prices/PricesPage')), right: ['read.prices'], menu: { section: 'manage', label: 'prices', icon: 'prices' } },
+  { path: '/admin/notices', page: page('admin-notices', () => import('./pages/admin-notices/NoticesPage')), right: ['read.people'], menu: { section: 'manage', label: 'notices', icon: 'mail' } },
   { path: '/admin/audit', page: page('admin-audit', () => import('./pages/admin-audit/AuditPage')), right: ['read.audit'], menu: { section: 'manage', label: 'audit', icon: 'audit' } },
   { path: '/admin/jobs', page: page('admin-jobs', () => import('./pages/admin-jobs/JobsPage')), right: ['read.settings'], menu: { section: 'manage', label: 'jobs', icon: 'jobs' } },
   { path: '/admin/settings', page: page('admin-settings', () => import('./pages/admin-settings/SettingsPage')), right: ['read.settings'], menu: { section: 'manage', label: 'settings', icon: 'settings' } },

@@ -118,8 +118,8 @@ TEST_CASE("what is open to nobody in particular is on a list") {
   CHECK(open
         == std::set<std::string>{"GET /healthz", "GET /readyz", "GET /api/v1/session", "POST /api/v1/session",
                                  "POST /api/v1/registration", "POST /api/v1/password/reset",
-                                 "POST /api/v1/password/set", "GET /api/v1/sign-in/providers", "GET /sign-in/{name}",
-                                 "GET /sign-in/{name}/callback", "POST /api/query-by-key"});
+                                 "POST /api/v1/password/set", "GET /api/v1/sign-in", "GET /api/v1/sign-in/providers",
+                                 "GET /sign-in/{name}", "GET /sign-in/{name}/callback", "POST /api/query-by-key"});
 }
 
 TEST_CASE("whatever changes something takes no session without its CSRF token") {

@@ -3,13 +3,18 @@ import type { Frame, Node, Schemas } from './types';
 
 type Summary = Schemas['summary'];
 
-const laterMs = 3000;
+/// What comes together is asked for together; after that not again for a while.
+const soonMs = 20;
+const apartMs = 3000;
+
+/// What a key, a person or a group may use changes with each of them.
+const budgets = ['/api/v1/me/keys/{name}/budgets', '/api/v1/keys/{name}/budgets'];
 
 /// Which answers an event makes old, by the second-last but one word of its subject.
 const touched: Record<string, readonly string[]> = {
-  key: ['/api/v1/keys', '/api/v1/keys/{name}', '/api/v1/me/keys', '/api/v1/me/keys/{name}', '/api/v1/pool'],
-  user: ['/api/v1/users', '/api/v1/users/{name}'],
-  policy: ['/api/v1/policies'],
+  key: [...budgets, '/api/v1/keys', '/api/v1/keys/{name}', '/api/v1/me/keys', '/api/v1/me/keys/{name}', '/api/v1/pool'],
+  user: [...budgets, '/api/v1/users', '/api/v1/users/{name}'],
+  policy: [...budgets, '/api/v1/policies'],
   pool: ['/api/v1/pool'],
   price: ['/api/v1/prices', '/api/v1/prices/unpriced'],
   node: ['/api/v1/nodes/{node}/restarts', '/api/v1/nodes/{node}/gaps', '/api/v1/nodes/{node}/incompletes',
@@ -17,10 +22,11 @@ const touched: Record<string, readonly string[]> = {
   backup: ['/api/v1/backups'],
 };
 
-/// Puts what live frames tell into what the pages show; what they only hint at is asked anew, at most every few seconds.
+/// Puts what live frames tell into what the pages show; what they only hint at is asked anew, at once, then at most every few seconds.
 export class LiveData {
   private readonly waiting = new Set<string>();
   private timer: ReturnType<typeof setTimeout> | null = null;
+  private asked = -Infinity;
 
   constructor(private readonly queries: QueryClient) {}
 
@@ -39,7 +45,7 @@ export class LiveData {
         this.old('/api/v1/usage', '/api/v1/records', '/api/v1/summary');
         break;
       case 'own_usage':
-        this.old('/api/v1/me/usage', '/api/v1/me/records', '/api/v1/me/keys/{name}/budgets');
+        this.old('/api/v1/me/usage', '/api/v1/me/records', ...budgets);
         break;
       case 'job':
         this.old('/api/v1/jobs', '/api/v1/ledger/check', '/api/v1/prices/reprice', '/api/v1/backups', '/api/v1/retention');
@@ -69,9 +75,10 @@ export class LiveData {
     paths.forEach((path) => this.waiting.add(path));
     this.timer ??= setTimeout(() => {
       this.timer = null;
+      this.asked = Date.now();
       const now = [...this.waiting];
       this.waiting.clear();
       for (const path of now) void this.queries.invalidateQueries({ queryKey: [path] });
-    }, laterMs);
+    }, Math.max(soonMs, this.asked + apartMs - Date.now()));
   }
 }

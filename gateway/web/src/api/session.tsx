@@ -6,9 +6,9 @@ import type { ApiError } from './error';
 import type { Session } from './types';
 
 export type Right =
-  | 'own.account' | 'own.tokens' | 'own.usage' | 'own.keys.read' | 'own.keys.write'
+  | 'own.account' | 'own.accounts' | 'own.tokens' | 'own.usage' | 'own.keys.read' | 'own.keys.write'
   | 'read.usage' | 'read.people' | 'read.keys' | 'read.policies' | 'read.prices' | 'read.nodes' | 'read.settings'
-  | 'read.audit' | 'read.secrets'
+  | 'read.audit' | 'read.secrets' | 'read.accounts' | 'write.accounts'
   | 'write.people' | 'write.roles' | 'write.keys' | 'write.policies' | 'write.prices' | 'write.nodes' | 'write.settings';
 
 interface Known {

@@ -74,3 +74,11 @@ export function changeOf(now: number | null | undefined, before: number | null |
 export function nameIn(report: { names: Record<string, string> } | undefined, id: string): string {
   return report?.names[id] || id || '–';
 }
+
+/// Where the buckets of a chart begin. The first one is of the time that was asked for only; it is drawn as wide as the others,
+/// or all would become as narrow as it is.
+export function evenStarts(starts: readonly string[]): string[] {
+  const [first, second, third] = starts.map(Date.parse);
+  if (first === undefined || second === undefined || third === undefined || second - first >= (third - second) * 0.9) return [...starts];
+  return [new Date(second - (third - second)).toISOString(), ...starts.slice(1)];
+}

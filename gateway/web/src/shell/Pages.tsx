@@ -1,9 +1,11 @@
 import { Suspense, useEffect } from 'react';
+import { useTranslation } from 'react-i18next';
 import { Redirect, Route, Switch, useLocation, useSearch } from 'wouter';
 import { useSession } from '../api/session';
 import { notFound as NotFound, routes } from '../routes';
 import type { RouteRow } from '../routes';
-import { ErrorState, Loading, NoRight } from '../ui/States';
+import { Empty, ErrorState, Loading } from '../ui/States';
+import { Page } from '../ui/Page';
 import { Fault } from './Fault';
 import { Shell } from './Shell';
 import { mayOpen } from './may_open';
@@ -31,9 +33,14 @@ function Guarded({ row }: { row: RouteRow }) {
   const search = useSearch();
   if (!session) return error ? <ErrorState error={error} onRetry={() => void refresh()} /> : <Loading rows={4} />;
   if (!mayOpen(row, session)) {
-    if (signedIn) return <NoRight />;
+    if (signedIn) return <NoRightPage />;
     return <Redirect replace to={`/login?return_to=${encodeURIComponent(search ? `${path}?${search}` : path)}`} />;
   }
-  const Page = row.page;
-  return <Fault at={path}><Suspense fallback={<Loading rows={4} />}><Page /></Suspense></Fault>;
+  const Content = row.page;
+  return <Fault at={path}><Suspense fallback={<Loading rows={4} />}><Content /></Suspense></Fault>;
+}
+
+function NoRightPage() {
+  const { t } = useTranslation();
+  return <Page title={t('no_right_title')}><Empty icon="lock" title={t('no_right_text')} /></Page>;
 }

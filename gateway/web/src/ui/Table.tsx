@@ -1,10 +1,11 @@
-import { useMemo, useRef } from 'react';
+import { memo, useMemo, useRef } from 'react';
 import type { KeyboardEvent, ReactNode } from 'react';
-import { flexRender, getCoreRowModel, getSortedRowModel, useReactTable } from '@tanstack/react-table';
+import { getCoreRowModel, getSortedRowModel, useReactTable } from '@tanstack/react-table';
 import type { ColumnDef, OnChangeFn, SortingState, VisibilityState } from '@tanstack/react-table';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { classes } from './classes';
 import { Icon } from './Icon';
+import { observeTall, roomAround, tallOf } from './tall';
 import './Table.css';
 
 export interface Column<T> {
@@ -44,6 +45,38 @@ export interface TableProps<T> {
 }
 
 const rowHeight = 40;
+const noRows: never[] = [];
+
+interface RowProps<T> {
+  row: T;
+  id: string;
+  columns: readonly Column<T>[];
+  onRow: ((row: T) => void) | undefined;
+  /// Whether it is; undefined where none can be.
+  chosen: boolean | undefined;
+  /// Among all, where not all are drawn.
+  place: number | undefined;
+}
+
+function RowOf<T>({ row, columns, onRow, chosen, place }: RowProps<T>) {
+  const keys = (event: KeyboardEvent<HTMLTableRowElement>): void => {
+    if (event.target !== event.currentTarget) return;
+    const next = event.key === 'ArrowDown' ? event.currentTarget.nextElementSibling
+      : event.key === 'ArrowUp' ? event.currentTarget.previousElementSibling : null;
+    if (event.key === 'Enter' || event.key === ' ') onRow?.(row);
+    else if (!(next instanceof HTMLElement)) return;
+    else next.focus();
+    event.preventDefault();
+  };
+  return (
+    <tr aria-rowindex={place} tabIndex={onRow ? 0 : undefined} className={classes(onRow && 'table-pick', chosen && 'table-chosen')}
+      aria-selected={chosen} onClick={onRow && (() => { if (!getSelection()?.toString()) onRow(row); })} onKeyDown={onRow && keys}>
+      {columns.map((one) => <td key={one.key} className={one.number ? 'table-number nums' : undefined}>{one.cell(row)}</td>)}
+    </tr>
+  );
+}
+/// Drawn again only when something of it is another: scrolling draws what comes into sight and no more.
+const TableRow = memo(RowOf) as typeof RowOf;
 
 export function Table<T>(props: TableProps<T>) {
   const { label, rows, columns, rowKey, onRow, chosen, hidden, sorting, onSorting, sortedOutside, virtual, empty, foot } = props;
@@ -67,8 +100,10 @@ export function Table<T>(props: TableProps<T>) {
     const [first] = typeof update === 'function' ? update(state.sorting ?? []) : update;
     onSorting?.(first ? { key: first.id, down: first.desc } : null);
   };
+  // Many rows that nobody sorts here are not made into something else first.
+  const asTheyAre = !!virtual && !columns.some((one) => one.sort);
   const table = useReactTable({
-    data: rows as T[],
+    data: asTheyAre ? noRows : (rows as T[]),
     columns: defs,
     state,
     getRowId: rowKey,
@@ -77,35 +112,31 @@ export function Table<T>(props: TableProps<T>) {
     getCoreRowModel: getCoreRowModel(),
     getSortedRowModel: getSortedRowModel(),
   });
-  const shown = table.getRowModel().rows;
+  const sorted = table.getRowModel().rows;
+  const shown = useMemo(() => (asTheyAre ? rows : sorted.map((one) => one.original)), [asTheyAre, rows, sorted]);
   const byKey = useMemo(() => new Map(columns.map((one) => [one.key, one])), [columns]);
-  const virtualizer = useVirtualizer({
+  const visible = useMemo(() => columns.filter((one) => !hidden?.includes(one.key)), [columns, hidden?.join()]); // eslint-disable-line
+  const tall = useRef(tallOf(0, rowHeight, 0));
+  tall.current = tallOf(virtual ? shown.length : 0, rowHeight, box.current?.clientHeight ?? 0);
+  const observe = useMemo(() => observeTall(() => tall.current), []);
+  const virtualizer = useVirtualizer<HTMLDivElement, Element>({
     count: shown.length,
     enabled: !!virtual,
     getScrollElement: () => box.current,
+    observeElementOffset: observe,
     estimateSize: () => rowHeight,
-    overscan: 12,
+    overscan: 6,
   });
   const drawn = virtual ? virtualizer.getVirtualItems() : null;
-  const before = drawn?.[0]?.start ?? 0;
-  const after = drawn?.length ? virtualizer.getTotalSize() - drawn[drawn.length - 1]!.end : 0;
-  const visible = table.getVisibleLeafColumns();
-  const least = visible.reduce((sum, one) => sum + (byKey.get(one.id)?.width ?? (virtual ? 160 : 0)), 0);
+  const { before, after } = drawn?.length
+    ? roomAround(tall.current, (virtualizer.scrollOffset ?? 0) / tall.current.scale, drawn[0]!.start, drawn[drawn.length - 1]!.end)
+    : { before: 0, after: 0 };
+  const least = visible.reduce((sum, one) => sum + (one.width ?? (virtual ? 160 : 0)), 0);
 
   const onScroll = (): void => {
     const at = box.current;
     if (at && props.onEnd && at.scrollHeight - at.scrollTop - at.clientHeight < rowHeight * 10) props.onEnd();
   };
-  const keys = (event: KeyboardEvent<HTMLTableRowElement>, row: T): void => {
-    if (event.target !== event.currentTarget) return;
-    const next = event.key === 'ArrowDown' ? event.currentTarget.nextElementSibling
-      : event.key === 'ArrowUp' ? event.currentTarget.previousElementSibling : null;
-    if (event.key === 'Enter' || event.key === ' ') onRow?.(row);
-    else if (!(next instanceof HTMLElement)) return;
-    else next.focus();
-    event.preventDefault();
-  };
-
   if (rows.length === 0 && empty) return <>{empty}</>;
   return (
     <div className={classes('table-box', virtual && 'table-virtual')} ref={box} onScroll={onScroll}
@@ -136,19 +167,11 @@ export function Table<T>(props: TableProps<T>) {
           {before > 0 && <tr aria-hidden="true" className="table-gap" style={{ height: before }}><td colSpan={visible.length} /></tr>}
           {(drawn ?? shown.map((_, index) => ({ index }))).map(({ index }) => {
             const row = shown[index];
-            if (!row) return null;
+            if (row === undefined) return null;
+            const id = rowKey(row);
             return (
-              <tr key={row.id} aria-rowindex={virtual ? index + 2 : undefined} tabIndex={onRow ? 0 : undefined}
-                className={classes(onRow && 'table-pick', chosen === row.id && 'table-chosen')}
-                aria-selected={onRow && chosen !== undefined ? chosen === row.id : undefined}
-                onClick={onRow && (() => { if (!getSelection()?.toString()) onRow(row.original); })}
-                onKeyDown={onRow && ((event) => keys(event, row.original))}>
-                {row.getVisibleCells().map((cell) => (
-                  <td key={cell.id} className={byKey.get(cell.column.id)?.number ? 'table-number nums' : undefined}>
-                    {flexRender(cell.column.columnDef.cell, cell.getContext())}
-                  </td>
-                ))}
-              </tr>
+              <TableRow key={id} id={id} row={row} columns={visible} onRow={onRow} place={virtual ? index + 2 : undefined}
+                chosen={onRow && chosen !== undefined ? chosen === id : undefined} />
             );
           })}
           {after > 0 && <tr aria-hidden="true" className="table-gap" style={{ height: after }}><td colSpan={visible.length} /></tr>}

@@ -2,6 +2,7 @@ import { render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { describe, expect, it, vi } from 'vitest';
 import { Confirm, Num, Table } from '.';
+import { roomAround, tallOf } from './tall';
 import { durationText, moneyText, shortText } from './figures';
 
 const columns = [
@@ -29,6 +30,24 @@ describe('Table', () => {
   it('says what to do when there is nothing', () => {
     render(<Table label="things" rows={[]} columns={columns as never} rowKey={() => ''} empty={<p>None yet</p>} />);
     expect(screen.getByText('None yet')).toBeVisible();
+  });
+});
+
+describe('a list that is higher than a page can be', () => {
+  it('is scrolled through from its first row to its last', () => {
+    const tall = tallOf(1_000_000, 40, 600);
+    expect(tall.height).toBe(15_000_000);
+    const end = tall.height - 600; // as far as one can scroll
+    expect(end * tall.scale).toBeCloseTo(40_000_000 - 600);
+    const last = roomAround(tall, end, 40_000_000 - 800, 40_000_000);
+    expect(last.before).toBeCloseTo(tall.height - 800);
+    expect(last.after).toBeCloseTo(0);
+    expect(roomAround(tall, 0, 0, 1000)).toEqual({ before: 0, after: 14_999_000 });
+  });
+  it('is as it is where it fits', () => {
+    const tall = tallOf(1000, 40, 600);
+    expect(tall).toEqual({ height: 40_000, scale: 1 });
+    expect(roomAround(tall, 5000, 4800, 5800)).toEqual({ before: 4800, after: 34_200 });
   });
 });
 

@@ -6,6 +6,7 @@ import { Factor } from './Factor';
 import { Identities } from './Identities';
 import { Password } from './Password';
 import { Sessions } from './Sessions';
+import { Told } from './Told';
 import { Tokens } from './Tokens';
 
 /// How one signs in, where one is signed in, and one's tokens for programs.
@@ -38,6 +39,7 @@ export default function AccountPage() {
             )}
           </Loaded>
         )}
+        {may('own.account') && <Told />}
         {may('own.account') && <Sessions />}
         {may('own.tokens') && <Tokens />}
       </div>

@@ -47,7 +47,7 @@ export default function AuditPage() {
   const who = (id: string): string => people.get(id)?.name ?? id;
   const columns = useMemo<Column<Entry>[]>(() => [
     { key: 'position', title: t('number'), number: true, width: 90, cell: (one) => one.position },
-    { key: 'at', title: t('time'), width: 190, cell: (one) => <Moment at={one.at} /> },
+    { key: 'at', title: t('time'), width: 230, cell: (one) => <Moment at={one.at} /> },
     { key: 'who', title: t('who'), width: 170, cell: (one) => who(one.who) },
     { key: 'from', title: t('from'), width: 140, cell: (one) => <span className="faint">{one.from}</span> },
     { key: 'what', title: t('what'), width: 190, cell: (one) => <Badge>{one.what}</Badge> },

@@ -59,7 +59,7 @@ export default function JobsPage() {
             </div>
           )}</Loaded>
         </Card>
-        <Card title={t('backups')} actions={<div className="row">{button('backup')}{button('full')}{button('verify')}{button('prune', true)}</div>}>
+        <Card title={t('backups')} actions={<div className="row">{backups.data?.state.configured && <>{button('backup')}{button('full')}{button('verify')}{button('prune', true)}</>}</div>}>
           <Loaded of={backups} rows={3}>{(data) => (
             <div className="stack">
               {!data.state.configured && <Note tone="warn">{t('no_backups_configured')}</Note>}

@@ -69,7 +69,7 @@ function Renewal({ of }: { of: Key }) {
     <Note>
       <div className="stack-small">
         <p><strong>{seconds ? t('renewal_asks', { count: Math.round(seconds / day) }) : t('renewal_asks_policy')}</strong> <Ago at={of.renewal!.asked_at} /></p>
-        {of.renewal!.reason && <p>„{of.renewal!.reason}“</p>}
+        {of.renewal!.reason && <p>“{of.renewal!.reason}”</p>}
         {may('write.keys') && <>
           <TextArea label={t('answer')} rows={2} value={reason} onChange={(event) => setReason(event.target.value)} />
           <div className="row"><Button kind="main" size="small" busy={answer.isPending} onClick={() => answer.mutate(true, { onSuccess: () => toast(t('approved')) })}>{t('approve')}</Button><Button size="small" onClick={() => answer.mutate(false, { onSuccess: () => toast(t('refused')) })}>{t('refuse')}</Button></div>

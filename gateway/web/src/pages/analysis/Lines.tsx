@@ -1,5 +1,6 @@
 import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
+import { evenStarts } from '../../api/usage';
 import type { Report, Row } from '../../api/usage';
 import { Chart } from '../../ui';
 import type { ChartOption } from '../../ui';
@@ -13,6 +14,7 @@ export function Lines({ report, metric, name }: { report: Report; metric: Metric
   const option = useMemo<ChartOption>(() => {
     const adds = metric === 'requests' || metric === 'tokens' || metric === 'cost' || metric === 'failed';
     const rows = report.other ? [...report.rows, report.other] : report.rows;
+    const starts = evenStarts(report.starts);
     return {
       legend: { type: 'scroll' },
       grid: { top: 40, left: 8, right: 8, bottom: 8, containLabel: true },
@@ -22,7 +24,7 @@ export function Lines({ report, metric, name }: { report: Report; metric: Metric
       series: rows.map((row) => ({
         type: adds ? 'bar' : 'line', stack: adds ? 'all' : undefined, showSymbol: false, connectNulls: true, barMaxWidth: 28,
         name: row === report.other ? t('others', { count: report.others }) : name(row),
-        data: (row.buckets ?? []).map((one, at) => [report.starts[at], valueOf(metric, one)]),
+        data: (row.buckets ?? []).map((one, at) => [starts[at], valueOf(metric, one)]),
       })),
     };
   }, [report, metric, name, words, t]);

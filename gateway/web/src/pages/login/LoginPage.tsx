@@ -33,7 +33,7 @@ export default function LoginPage() {
   const elsewhere = providers.data?.items ?? [];
   const search = goal === '/' ? '' : `?return_to=${encodeURIComponent(goal)}`;
   return (
-    <Bare title={t('title')} foot={<>{t('new_here')} <Link href={`/register${search}`}>{t('register')}</Link></>}>
+    <Bare title={t('title')} foot={<>{t('new_here')} <Link href={`/register${search}`}>{t('register')}</Link> · <Link href={`/login?return_to=${encodeURIComponent('/accounts?contribute=1')}`}>{t('contribute')}</Link></>}>
       {failed && <Note tone="bad">{sentenceOf(new ApiError(failed, 400, t('elsewhere_failed')), t)}</Note>}
       {given.has('return_to') && !failed && <Note>{t('needed')}</Note>}
       {elsewhere.length > 0 && (

@@ -48,7 +48,7 @@ export function KeyCard({ keyOf, usage, onShown }: { keyOf: Key; usage: Row | un
           </dl>
           <div className="my-keys-course">
             <Sparkline label={t('course')} values={usage?.buckets?.map((one) => one.requests) ?? []} height={36} />
-            <p className="soft">{usage ? <><Num value={usage.requests} short /> {t('requests')} · <Num value={usage.tokens.total} short /> {t('tokens')} · <Money value={usage.cost_usd} /></> : t('unused')}</p>
+            <p className="soft">{usage ? <><Num value={usage.requests} short /> {t('requests', { count: usage.requests })} · <Num value={usage.tokens.total} short /> {t('tokens')} · <Money value={usage.cost_usd} /></> : t('unused')}</p>
             <Link href={`/records?range=30d&key=${keyOf.id}`}>{t('see_records')}</Link>
           </div>
         </div>

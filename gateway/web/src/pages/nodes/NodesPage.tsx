@@ -16,7 +16,7 @@ export default function NodesPage() {
   const state = useCondition();
   const collecting = useCollecting();
   const columns = useMemo<Column<Node>[]>(() => [
-    { key: 'node', title: t('node'), sort: (one) => one.node, cell: (one) => <><strong>{one.node}</strong><br /><span className="faint wrap-any">{one.condition.url}</span></> },
+    { key: 'node', title: t('node'), width: 240, sort: (one) => one.node, cell: (one) => <><strong>{one.node}</strong><br /><span className="faint wrap-any">{one.condition.url}</span></> },
     { key: 'state', title: t('condition'), width: 150, cell: (one) => <Badge dot tone={state(one.condition).tone}>{state(one.condition).text}</Badge> },
     { key: 'version', title: t('version'), width: 100, cell: (one) => one.condition.version || '–' },
     { key: 'mode', title: t('mode'), width: 200, cell: (one) => collecting(one.condition) },

@@ -1,5 +1,6 @@
 import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
+import { evenStarts } from '../../api/usage';
 import type { Report } from '../../api/usage';
 import { Chart, momentText, shortText, wholeText } from '../../ui';
 import type { ChartOption } from '../../ui';
@@ -15,6 +16,7 @@ export function TokenChart({ report }: { report: Report }) {
     { name: t('output'), of: (one: (typeof buckets)[number]) => one.token_parts.output },
     { name: t('reasoning'), of: (one: (typeof buckets)[number]) => one.token_parts.reasoning },
   ], [t]);
+  const starts = useMemo(() => evenStarts(report.starts), [report.starts]);
   const option = useMemo<ChartOption>(() => ({
     legend: { type: 'scroll' },
     grid: { top: 40, left: 8, right: 8, bottom: 8, containLabel: true },
@@ -25,10 +27,10 @@ export function TokenChart({ report }: { report: Report }) {
       { type: 'value', splitLine: { show: false }, axisLabel: { formatter: (value: number) => shortText(value, i18n.language) } },
     ],
     series: [
-      ...kinds.map((kind) => ({ type: 'bar', name: kind.name, stack: 'tokens', barMaxWidth: 28, data: buckets.map((one, at) => [report.starts[at], kind.of(one)]) })),
-      { type: 'line', name: t('requests'), yAxisIndex: 1, showSymbol: false, data: buckets.map((one, at) => [report.starts[at], one.requests]) },
+      ...kinds.map((kind) => ({ type: 'bar', name: kind.name, stack: 'tokens', barMaxWidth: 28, data: buckets.map((one, at) => [starts[at], kind.of(one)]) })),
+      { type: 'line', name: t('requests'), yAxisIndex: 1, showSymbol: false, data: buckets.map((one, at) => [starts[at], one.requests]) },
     ],
-  }), [kinds, buckets, report.starts, i18n.language, t]);
+  }), [kinds, buckets, starts, i18n.language, t]);
   return (
     <>
       <Chart label={t('tokens_and_requests')} option={option} height={300} />

@@ -11,7 +11,7 @@ import { Filters } from './Filters';
 import { filterNames, filtersIn } from './filters';
 import { RecordDrawer } from './RecordDrawer';
 import type { RecordRow, Names } from './columns';
-import { useTail } from './useTail';
+import { mergeNewest, useTail } from './useTail';
 import './records.css';
 
 interface RecordPage { items: RecordRow[]; next: string | null; names: Names; gaps: unknown[]; position: number }
@@ -51,7 +51,7 @@ export default function RecordsPage() {
   const all = useMemo(() => {
     const there = new Set(rows.map((one) => one.id)); // what the tail brought may be in a page that was asked for since
     const fresh = values.order === 'newest' ? tail.taken.filter((one) => !there.has(one.id)) : [];
-    return fresh.length ? [...fresh, ...rows] : rows;
+    return fresh.length ? mergeNewest(fresh, rows) : rows;
   }, [tail.taken, rows, values.order]);
   const titles = useColumnTitles();
   const columns = useMemo(() => columnsOf(titles, { ...names, ...tail.names }, range.zone, i18n.language), [titles, names, tail.names, range.zone, i18n.language]);

@@ -1,10 +1,14 @@
 import { useTranslation } from 'react-i18next';
 import { Button, Input, Note, TextArea } from '../../ui';
-import type { Registration, Values } from './registration';
+import type { Registration, RegistrationMode, Values } from './registration';
 
-export function RegisterForm({ registration }: { registration: Registration }) {
+/// `mode`: who may register here; not known while it is asked.
+export function RegisterForm({ registration, mode }: { registration: Registration; mode?: RegistrationMode }) {
   const { t } = useTranslation('register');
-  const { values, set, busy, fault, faultAt, reasonNeeded, send } = registration;
+  const { values, set, busy, fault, faultAt, send } = registration;
+  const invited = values.invitation.trim() !== '';
+  const invitationNeeded = mode === 'invitation' || mode === 'closed';
+  const reasonNeeded = registration.reasonNeeded || (mode === 'approval' && !invited);
   const faultOf = (name: keyof Values): string | undefined => (faultAt === name ? fault : undefined);
   return (
     <form className="stack" onSubmit={(event) => { event.preventDefault(); void send(); }}>
@@ -17,10 +21,12 @@ export function RegisterForm({ registration }: { registration: Registration }) {
         <Input label={t('password')} hint={t('password_hint')} type="password" autoComplete="new-password" required
           value={values.password} fault={faultOf('password')} onChange={(event) => set({ password: event.target.value })} />
       )}
-      <Input label={t('invitation')} hint={t('invitation_hint')} autoComplete="off" spellCheck={false} type="password"
+      <Input label={invitationNeeded ? t('invitation_needed') : t('invitation')} required={invitationNeeded} hint={t('invitation_hint')} autoComplete="off" spellCheck={false} type="password"
         value={values.invitation} fault={faultOf('invitation')} onChange={(event) => set({ invitation: event.target.value })} />
-      <TextArea label={reasonNeeded ? t('reason') : t('reason_free')} hint={t('reason_hint')} required={reasonNeeded} maxLength={1000}
-        value={values.reason} fault={faultOf('reason')} onChange={(event) => set({ reason: event.target.value })} />
+      {reasonNeeded && (
+        <TextArea label={t('reason')} hint={t('reason_hint')} required maxLength={500}
+          value={values.reason} fault={faultOf('reason')} onChange={(event) => set({ reason: event.target.value })} />
+      )}
       <Button kind="main" type="submit" busy={busy}>{t('register')}</Button>
     </form>
   );

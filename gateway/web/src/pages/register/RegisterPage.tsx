@@ -2,6 +2,7 @@ import { useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, Redirect, useSearch } from 'wouter';
 import { safeReturn } from '../../api/base';
+import { useApi } from '../../api/hooks';
 import { useSession } from '../../api/session';
 import { Bare } from '../../shell/Bare';
 import { Note } from '../../ui';
@@ -26,6 +27,7 @@ export default function RegisterPage() {
     external: given.get('external') === 'true',
     invitation,
   });
+  const mode = useApi('/api/v1/sign-in').data?.registration;
   const goal = safeReturn(given.get('return_to'));
   const stage = given.get('state') === 'waits' ? 'waits' : registration.stage;
   const home = <Link href="/login">{t('to_sign_in')}</Link>;
@@ -57,7 +59,11 @@ export default function RegisterPage() {
   return (
     <Bare title={t('title')} note={registration.values.external ? t('external_note') : undefined}
       foot={<>{t('known_here')} {home}</>}>
-      <RegisterForm registration={registration} />
+      {mode === 'closed' && <Note tone="warn">{t('mode.closed')}</Note>}
+      {mode === 'domain' && <Note>{t('mode.domain')}</Note>}
+      {mode === 'invitation' && !registration.values.invitation && <Note>{t('mode.invitation')}</Note>}
+      {mode === 'approval' && <Note>{t('mode.approval')}</Note>}
+      <RegisterForm registration={registration} mode={mode} />
     </Bare>
   );
 }

@@ -2,6 +2,7 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { api } from '../../api/client';
 import { ApiError, sentenceOf } from '../../api/error';
+import type { Answer } from '../../api/types';
 import { useSession } from '../../api/session';
 
 export interface Values {
@@ -15,6 +16,7 @@ export interface Values {
   external: boolean;
 }
 
+export type RegistrationMode = Answer<'/api/v1/sign-in', 'get'>['registration'];
 export type Stage = 'form' | 'code' | 'waits' | 'done';
 
 export interface Registration {

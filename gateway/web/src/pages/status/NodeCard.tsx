@@ -12,7 +12,7 @@ export function NodeCard({ node }: { node: Node }) {
   return (
     <Card title={node.node} actions={<Badge dot tone={state.tone}>{state.text}</Badge>}>
       <div className="stack">
-        {condition.problem && <Note tone="bad">{condition.problem}</Note>}
+        {condition.problem && <Note tone={condition.state === 'up' ? 'warn' : 'bad'}>{condition.problem}</Note>}
         <dl className="facts">
           <dt>{t('since')}</dt><dd><Ago at={condition.since} /></dd>
           <dt>{t('version')}</dt><dd>{condition.version || t('version_unknown')}</dd>

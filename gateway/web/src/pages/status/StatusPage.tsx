@@ -49,7 +49,8 @@ function Parts({ summary }: { summary: Schemas['summary'] }) {
   const incompletes = useOfNodes<Incomplete>('/api/v1/nodes/{node}/incompletes', names, (one) => one.from);
   const down = summary.nodes.filter((one) => one.condition.state !== 'up');
   const open = incompletes.filter((one) => !one.closed_at);
-  const fine = down.length === 0 && open.length === 0 && summary.alarms.length === 0;
+  const problems = summary.nodes.filter((one) => one.condition.problem);
+  const fine = down.length === 0 && problems.length === 0 && open.length === 0 && summary.alarms.length === 0;
   return (
     <div className="stack">
       {summary.nodes.length > 0 && (
