@@ -309,6 +309,7 @@ private:
     auto& nats = out_.values.nats;
     take_secret_file("nats.password", nats.password, nats.password_file);
     take_secret_file("nats.token", nats.token, nats.token_file);
+    take_secret_file("cluster.key", out_.values.cluster.key, out_.values.cluster.key_file);
     auto& compat = out_.values.compat;
     take_secret_file("compat.management_key", compat.management_key, compat.management_key_file);
     for (auto& one : compat.consumers)

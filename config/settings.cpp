@@ -376,8 +376,26 @@ std::string check_node_url(std::string& url) {
   return {};
 }
 
+void check_cluster(const settings& values, std::vector<finding>& errors) {
+  const auto& c = values.cluster;
+  if (c.name.empty() || c.name.size() > 32
+      || c.name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") != std::string::npos)
+    errors.push_back({"cluster.name", "it is 1 to 32 of a-z, 0-9 and -"});
+  for (const auto& role : c.roles)
+    if (role != "collect" && role != "serve" && role != "notify")
+      errors.push_back({"cluster.roles", "each is collect, serve or notify"});
+  if (!c.enabled)
+    return;
+  if (c.key.reveal().size() < 16)
+    errors.push_back(
+      {"cluster.key", "all processes of a cluster share a key of at least 16 characters: set it, or cluster.key_file"});
+  if (values.nats.url.empty())
+    errors.push_back({"nats.url", "processes of a cluster meet at NATS servers of their own: set nats.url"});
+}
+
 void check(settings& values, std::vector<finding>& errors, std::vector<finding>& warnings) {
   check_nodes(values, errors, warnings);
+  check_cluster(values, errors);
   check_nats(values.nats, errors, warnings);
 
   auto& gateway = values.gateway;

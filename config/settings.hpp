@@ -178,6 +178,19 @@ struct settings {
     std::string rate;     ///< of it for one US dollar, as written
   } prices;
 
+  struct cluster_settings {
+    bool enabled = false;
+    std::string name; ///< 1 to 32 of [a-z0-9-]
+    secret key;       ///< what all processes of the cluster share; given as such or read from `key_file`
+    std::filesystem::path key_file;
+    std::vector<std::string> roles;         ///< "collect", "serve", "notify"
+    int replicas = 0;                       ///< of the streams; 0: as many as the NATS servers allow, 3 at most
+    std::string address;                    ///< how others call this process; empty: host name
+    std::chrono::milliseconds lease{};      ///< so long after its last sign of life a process counts as gone
+    std::chrono::milliseconds checkpoint{}; ///< how often one is given to those who join
+    std::uint64_t stream_records = 0;       ///< messages that the stream keeps at least, behind the newest checkpoint
+  } cluster;
+
   struct log_settings {
     std::string level;
     std::string format;

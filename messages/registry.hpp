@@ -301,6 +301,8 @@ struct put_access {
   std::vector<access_record> put = {}; ///< new, or in the place of those with the same id
   std::vector<std::string> drop = {};  ///< ids; those that are not there are no error
   std::optional<add_user> person = {}; ///< who is made by this; owns what in `put` has no owner
+  /// Decided upon the log up to here; where it goes on, the answer is registry_conflict. Not set: upon whatever is there.
+  std::optional<log_position> upon = {};
 };
 /// Asks an admin to let a key end later.
 struct ask_renewal {

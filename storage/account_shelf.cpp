@@ -29,7 +29,7 @@ caf::error account_shelf::keep(const account_rows_change& what) const {
   for (const auto& row : what.drop)
     if (fits(row))
       batch.Delete(db_->handle(where), encode_key(account_key{static_cast<std::uint8_t>(row.kind), row.id}));
-  return db_->write(batch, true);
+  return db_->write_shared(batch, true);
 }
 
 caf::expected<std::vector<account_row>> account_shelf::list(account_row_kind kind) const {

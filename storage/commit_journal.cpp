@@ -265,4 +265,30 @@ caf::error commit_plan::add(const consumer_progress& write) {
   return {};
 }
 
+// --- what several processes share ------------------------------------------------------------
+
+caf::error commit_plan::add(const shared_progress& write) {
+  put(family::meta, shared_key{}, write);
+  results_.push_back(empty_result());
+  return {};
+}
+
+// Whoever writes to the shared log has the installation's key; all the same only rows of these kinds are taken.
+caf::error commit_plan::add(const shared_rows& write) {
+  for (const auto& row : write.rows) {
+    const auto kind = row.key.empty() ? tag::schema : static_cast<tag>(row.key.front());
+    const bool notices = kind == tag::notice || kind == tag::notice_mark || kind == tag::notice_preferences;
+    if (!notices && kind != tag::account)
+      return make_error(errc::bad_request, "a row of another kind");
+    auto* in = db_->handle(notices ? family::meta : family::registry);
+    if (row.value)
+      batch_.Put(in, row.key, *row.value);
+    else
+      batch_.Delete(in, row.key);
+    changed_ = true;
+  }
+  results_.push_back(empty_result());
+  return {};
+}
+
 } // namespace keyportal::storage

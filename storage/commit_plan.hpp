@@ -53,6 +53,8 @@ public:
   [[nodiscard]] caf::error add(const received& write);
   [[nodiscard]] caf::error add(const consumer_progress& write);
   [[nodiscard]] caf::error add(const append_entry& write);
+  [[nodiscard]] caf::error add(const shared_progress& write);
+  [[nodiscard]] caf::error add(const shared_rows& write);
   /// Adds the rows that sum up all writes. The batch is complete then.
   [[nodiscard]] caf::error close();
   rocksdb::WriteBatch& batch() { return batch_; }

@@ -209,6 +209,33 @@ caf::error database::write(rocksdb::WriteBatch& batch, bool sync) {
   return to_error(db_->Write(options, &batch));
 }
 
+namespace {
+
+/// Rows of one batch, whatever family they are of.
+class row_list : public rocksdb::WriteBatch::Handler {
+public:
+  rocksdb::Status PutCF(std::uint32_t, const rocksdb::Slice& key, const rocksdb::Slice& value) override {
+    out.rows.push_back({key.ToString(), value.ToString()});
+    return rocksdb::Status::OK();
+  }
+  rocksdb::Status DeleteCF(std::uint32_t, const rocksdb::Slice& key) override {
+    out.rows.push_back({key.ToString(), std::nullopt});
+    return rocksdb::Status::OK();
+  }
+  shared_rows out;
+};
+
+} // namespace
+
+caf::error database::write_shared(rocksdb::WriteBatch& batch, bool sync) {
+  if (!take_rows_)
+    return write(batch, sync);
+  row_list list;
+  if (auto failed = to_error(batch.Iterate(&list)))
+    return failed;
+  return take_rows_(std::move(list.out));
+}
+
 caf::error database::each(family where, const std::string& prefix, const std::string& from, const visitor& visit,
                           const rocksdb::Snapshot* as_of, bool newest_first) const {
   const auto end = prefix_end(prefix);

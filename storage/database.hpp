@@ -14,6 +14,8 @@
 #include <rocksdb/db.h>
 #include <rocksdb/write_batch.h>
 
+#include "storage/shared.hpp"
+
 namespace keyportal::storage {
 
 /// The order of the families in `database`; their names are in database.cpp and on disk.
@@ -50,6 +52,10 @@ public:
   /// All or nothing. `sync`: on disk when this returns without an error.
   [[nodiscard]] caf::error write(rocksdb::WriteBatch& batch, bool sync);
 
+  /// What others should have as well: to whoever takes it, else like `write`.
+  [[nodiscard]] caf::error write_shared(rocksdb::WriteBatch& batch, bool sync);
+  void share_rows(std::function<caf::error(shared_rows)> take) { take_rows_ = std::move(take); }
+
   /// Calls `visit(key, value)` for the rows that begin with `prefix`, from `from` on (empty: from the first), in
   /// order, until it returns an error or sets `stop`. A row visited lives only during the call.
   using visitor = std::function<caf::error(std::string_view key, std::string_view value, bool& stop)>;
@@ -65,6 +71,7 @@ private:
   database() = default;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> handles_;
+  std::function<caf::error(shared_rows)> take_rows_;
 };
 
 /// A consistent view, released at the end of its life. Must not outlive the database.

@@ -178,6 +178,30 @@ bool decode(std::string_view in, consumer_value& out) {
   return take_version_1(in) && get_varint(in, out.seq) && in.empty();
 }
 
+std::string encode(const shared_progress& value) {
+  auto out = begin();
+  put_varint(out, value.sequence);
+  put_text(out, value.cluster);
+  put_varint(out, value.fences.size());
+  for (const auto& [duty, fence] : value.fences) {
+    put_text(out, duty);
+    put_varint(out, fence);
+  }
+  return out;
+}
+
+bool decode(std::string_view in, shared_progress& out) {
+  std::uint64_t count = 0;
+  if (!take_version_1(in) || !get_varint(in, out.sequence) || !get_text(in, out.cluster) || !get_varint(in, count)
+      || count > in.size())
+    return false;
+  out.fences.resize(count);
+  for (auto& [duty, fence] : out.fences)
+    if (!get_text(in, duty) || !get_varint(in, fence))
+      return false;
+  return in.empty();
+}
+
 std::string encode(const event_horizon_value& value) {
   auto out = begin();
   put_varint(out, value.seq);

@@ -57,6 +57,7 @@ enum class tag : std::uint8_t {
   notice_preferences = 0x36,
   order = 0x37, ///< of the local queue of deliveries
   account = 0x38,
+  shared = 0x39, ///< how far the log of several processes was followed
 };
 
 /// What a dictionary entry names; on disk as well.
@@ -164,6 +165,11 @@ struct consumer_key {
   std::uint32_t name = 0;
   auto fields() { return std::tie(name); }
   bool operator==(const consumer_key&) const = default;
+};
+struct shared_key {
+  static constexpr tag of = tag::shared;
+  auto fields() { return std::tie(); }
+  bool operator==(const shared_key&) const = default;
 };
 /// That this key is there is what makes a record known: nothing else has to be looked up to count each once.
 struct record_key {

@@ -20,6 +20,7 @@
 #include "messages/actors.hpp"
 #include "messages/pricing.hpp"
 #include "storage/cells.hpp"
+#include "storage/shared.hpp"
 
 namespace rocksdb {
 class Env;
@@ -50,7 +51,8 @@ public:
   static caf::expected<std::unique_ptr<ledger>> open(const settings& how);
   ~ledger();
 
-  using write = std::variant<collection, journal_entry, received, consumer_progress, append_entry>;
+  using write =
+    std::variant<collection, journal_entry, received, consumer_progress, append_entry, shared_progress, shared_rows>;
   /// All of them or none, in one batch and one sync; results in the same order. Records already there, or twice among
   /// `writes`, change nothing; a record that came by `/usage` or a file and by the queue (ids with the same first
   /// 8 bytes, of one node and moment, one of the two without facts) is one record. Events without a moment happened at
@@ -160,6 +162,12 @@ public:
   /// What is kept of accounts with providers (account_shelf.hpp); on disk when it returns.
   [[nodiscard]] caf::error keep_account_rows(const account_rows_change& what) const;
   [[nodiscard]] caf::expected<std::vector<account_row>> account_rows(account_row_kind kind) const;
+
+  /// From now on rows of notices and accounts are given to `take` in place of being written: they come back as
+  /// `shared_rows`. Before any thread uses them.
+  void share_rows(std::function<caf::error(shared_rows)> take);
+  /// Not set: this ledger never followed a shared log.
+  [[nodiscard]] caf::expected<std::optional<shared_progress>> shared() const;
 
   /// 0 for a consumer that the ledger does not know.
   [[nodiscard]] caf::expected<sequence> consumer_position(const std::string& name) const;

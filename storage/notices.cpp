@@ -79,7 +79,7 @@ caf::error notice_shelf::commit(const notice_changes& what) const {
   for (const auto& [name, at] : what.marks)
     batch.Put(rows, encode_key(notice_mark_key{std::string(told_prefix) + name}),
               number_value(static_cast<std::uint64_t>(unix_ns(at))));
-  return batch.Count() == 0 ? caf::error{} : db_->write(batch, sync_);
+  return batch.Count() == 0 ? caf::error{} : db_->write_shared(batch, sync_);
 }
 
 caf::expected<notice_shelf::progress> notice_shelf::load_progress() const {
@@ -209,7 +209,7 @@ caf::error notice_shelf::put(const notice_preferences& what) const {
   rocksdb::WriteBatch batch;
   batch.Put(db_->handle(where), encode_key(notice_preferences_key{what.user}),
             value_parts::begin() + dump_stored(what));
-  return db_->write(batch, sync_);
+  return db_->write_shared(batch, sync_);
 }
 
 caf::expected<std::string> notice_shelf::seal_text(std::string_view text, const notice_id& id) const {

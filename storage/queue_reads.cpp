@@ -133,6 +133,22 @@ caf::expected<audit_memory> ledger::recall_audit(const node_name& node) const {
   return out;
 }
 
+// --- what several processes share ----------------------------------------------------------
+
+caf::expected<std::optional<shared_progress>> ledger::shared() const {
+  const auto row = parts_->db->get(family::meta, encode_key(shared_key{}));
+  if (!row)
+    return row.error();
+  if (!*row)
+    return std::optional<shared_progress>{};
+  shared_progress value;
+  if (!decode(**row, value))
+    return damaged("shared");
+  return std::optional{std::move(value)};
+}
+
+void ledger::share_rows(std::function<caf::error(shared_rows)> take) { parts_->db->share_rows(std::move(take)); }
+
 // --- consumers ------------------------------------------------------------------------------
 
 caf::expected<sequence> ledger::consumer_position(const std::string& name) const {

@@ -14,6 +14,7 @@
 #include "messages/records.hpp"
 #include "messages/registry.hpp"
 #include "storage/keys.hpp"
+#include "storage/shared.hpp"
 
 namespace keyportal::storage {
 
@@ -249,6 +250,7 @@ struct history_value {
 };
 
 std::string encode(const position_value& value);
+std::string encode(const shared_progress& value);
 std::string encode(const record_value& value);
 std::string encode(const outbox_value& value);
 std::string encode(const arrivals_value& value);
@@ -277,6 +279,7 @@ std::string encode(const config_value& value);
 std::string encode(const history_value& value);
 
 [[nodiscard]] bool decode(std::string_view in, position_value& out);
+[[nodiscard]] bool decode(std::string_view in, shared_progress& out);
 [[nodiscard]] bool decode(std::string_view in, record_value& out);
 [[nodiscard]] bool decode(std::string_view in, outbox_value& out);
 [[nodiscard]] bool decode(std::string_view in, arrivals_value& out);

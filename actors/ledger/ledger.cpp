@@ -23,7 +23,7 @@ namespace keyportal {
 namespace {
 
 using ledger_impl =
-  mendable_ledger_actor::extend<caf::reacts_to<flush>, caf::reacts_to<totals_tick>, caf::reacts_to<reprice_next>>;
+  writer_actor::extend<caf::reacts_to<flush>, caf::reacts_to<totals_tick>, caf::reacts_to<reprice_next>>;
 struct ledger_state_holder;
 using self_ptr = ledger_impl::stateful_pointer<ledger_state_holder>;
 
@@ -49,8 +49,12 @@ struct ledger_core {
   struct waiting {
     std::vector<storage::ledger::write> writes;
     std::function<void(caf::expected<committed>)> answer; ///< null for our own events
+    bool is_shared = false;                               ///< of the log of several processes: not without those before
   };
   std::vector<waiting> queue;
+  bool alone = true;
+  std::size_t single = 0;    ///< so many are committed one by one
+  std::uint64_t applied = 0; ///< of the shared log, with what waits
   bool flush_sent = false;
   bool tick_sent = false;
   std::vector<listener_actor> listeners;
@@ -61,6 +65,9 @@ struct ledger_core {
 
   template <class Answer>
   caf::result<Answer> add(self_ptr self, std::vector<storage::ledger::write> writes);
+  caf::result<committed> apply(self_ptr self, apply_shared& what);
+  void forget_applied();
+  void drop_shared(const caf::error& why);
   void commit_waiting(self_ptr self);
   void tell_totals(self_ptr self);
   void wake(self_ptr self);
@@ -174,6 +181,30 @@ caf::result<Answer> ledger_core::add(self_ptr self, std::vector<storage::ledger:
   return promise;
 }
 
+caf::result<committed> ledger_core::apply(self_ptr self, apply_shared& what) {
+  if (what.after != applied)
+    return make_error(errc::registry_conflict, "the shared log");
+  applied = what.progress.sequence;
+  what.writes.emplace_back(std::move(what.progress));
+  auto answer = add<committed>(self, std::move(what.writes));
+  queue.back().is_shared = true;
+  return answer;
+}
+
+/// What was to come behind a message that did not get to the disk is not taken: it comes again.
+void ledger_core::drop_shared(const caf::error& why) {
+  for (auto& w : queue)
+    if (w.is_shared)
+      w.answer(why);
+  std::erase_if(queue, [](const waiting& w) { return w.is_shared; });
+  forget_applied();
+}
+
+void ledger_core::forget_applied() {
+  const auto there = store->shared();
+  applied = there && *there ? (*there)->sequence : 0;
+}
+
 void ledger_core::wake(self_ptr self) {
   if (!flush_sent) {
     flush_sent = true;
@@ -188,7 +219,9 @@ void ledger_core::commit_waiting(self_ptr self) {
   auto batch = std::move(queue);
   queue.clear();
   std::size_t taken = 0;
-  for (std::size_t bytes = 0; taken < std::min(batch.size(), most_writes) && bytes < enough_received_bytes; ++taken)
+  const auto most = single > 0 ? 1 : std::min(batch.size(), most_writes);
+  single -= single > 0 ? 1 : 0;
+  for (std::size_t bytes = 0; taken < most && bytes < enough_received_bytes; ++taken)
     for (const auto& write : batch[taken].writes)
       if (const auto* what = std::get_if<received>(&write); what != nullptr && what->payloads)
         bytes += what->payloads->bytes.size();
@@ -206,12 +239,24 @@ void ledger_core::commit_waiting(self_ptr self) {
   auto done = store->commit(writes, now());
   numbers->commit_seconds.Observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
   numbers->commit_writes.Observe(static_cast<double>(writes.size()));
+  if (!done && code_of(done.error()) == errc::bad_request && batch.size() > 1) {
+    // Whoever asked for what makes no sense is told so, and nobody else suffers for it.
+    auto next = writes.begin();
+    for (auto& w : batch)
+      for (auto& write : w.writes)
+        write = std::move(*next++);
+    single = batch.size();
+    queue.insert(queue.begin(), std::make_move_iterator(batch.begin()), std::make_move_iterator(batch.end()));
+    return wake(self);
+  }
   if (!done) {
     numbers->commits_failed.Increment();
     log::error("ledger", "commit-failed", "{}", render(done.error()));
     for (auto& w : batch)
       if (w.answer)
         w.answer(done.error());
+    if (code_of(done.error()) != errc::bad_request)
+      drop_shared(done.error());
     if (code_of(done.error()) == errc::storage_stuck)
       self->quit(done.error()); // and with it the service: opening anew is what helps
     return;
@@ -235,7 +280,7 @@ void ledger_core::commit_waiting(self_ptr self) {
       for (const auto& [node, sums] : answer.sums)
         pace.changed(node, sums);
     }
-    if (!answer.records->empty() || !answer.events->empty())
+    if (!answer.records->empty() || !answer.events->empty() || answer.appended > 0)
       for (const auto& who : listeners)
         self->send(who, answer);
     if (w.answer)
@@ -246,6 +291,8 @@ void ledger_core::commit_waiting(self_ptr self) {
 
 /// Totals travel as events of their own, so that a subscriber has them without adding up.
 void ledger_core::tell_totals(self_ptr self) {
+  if (!alone)
+    return;
   const auto due = pace.due(self->clock().now());
   if (!due.empty()) {
     journal_entry entry;
@@ -338,7 +385,8 @@ caf::result<Answer> ledger_add(self_ptr self, Write& write) {
   return self->state.core->add<Answer>(self, std::move(writes));
 }
 
-/// Copies as records: with the texts of keys that are known, and with ids as details of `/usage`.
+} // namespace
+
 caf::expected<collection> collected(const storage::ledger& store, copy_records& m) {
   std::unordered_set<std::string> hashes;
   for (const auto& group : m.groups)
@@ -367,8 +415,10 @@ caf::expected<collection> collected(const storage::ledger& store, copy_records& 
   return out;
 }
 
+namespace {
+
 ledger_impl::behavior_type ledger_behavior(self_ptr self, bool own_thread, std::shared_ptr<storage::ledger> store,
-                                           std::function<moment()> now, metrics* numbers) {
+                                           std::function<moment()> now, metrics* numbers, bool alone) {
   self->state.core = std::make_unique<ledger_core>();
   auto* core = self->state.core.get();
   if (own_thread) {
@@ -376,6 +426,8 @@ ledger_impl::behavior_type ledger_behavior(self_ptr self, bool own_thread, std::
     self->attach_functor([reader = core->reader] { caf::anon_send_exit(reader, caf::exit_reason::user_shutdown); });
   }
   core->store = std::move(store);
+  core->alone = alone;
+  core->forget_applied();
   core->now = std::move(now);
   core->numbers = numbers;
   return {
@@ -409,6 +461,7 @@ ledger_impl::behavior_type ledger_behavior(self_ptr self, bool own_thread, std::
     [core](const read_ledger_state&) -> caf::result<ledger_state> { return core->store->state(); },
     [core](const add_listener& m) { core->listeners.push_back(m.who); },
     [self](append_entry& m) { return ledger_add<appended>(self, m); },
+    [core, self](apply_shared& m) { return core->apply(self, m); },
     [core, self](const read_entries& m) { return read<std::vector<registry_entry>>(self, *core, m); },
     [core, self](const load_registry& m) { return read<std::shared_ptr<const registry_image>>(self, *core, m); },
     [core](const keep_config& m) { return pass(core->store->keep_config(m)); },
@@ -458,11 +511,11 @@ ledger_impl::behavior_type ledger_behavior(self_ptr self, bool own_thread, std::
 
 } // namespace
 
-mendable_ledger_actor spawn_ledger(caf::actor_system& system, bool own_thread, std::shared_ptr<storage::ledger> store,
-                                   std::function<moment()> now, metrics& numbers) {
+writer_actor spawn_ledger(caf::actor_system& system, bool own_thread, std::shared_ptr<storage::ledger> store,
+                          std::function<moment()> now, metrics& numbers, bool alone) {
   return own_thread
-           ? system.spawn<caf::detached>(ledger_behavior, own_thread, std::move(store), std::move(now), &numbers)
-           : system.spawn(ledger_behavior, own_thread, std::move(store), std::move(now), &numbers);
+           ? system.spawn<caf::detached>(ledger_behavior, own_thread, std::move(store), std::move(now), &numbers, alone)
+           : system.spawn(ledger_behavior, own_thread, std::move(store), std::move(now), &numbers, alone);
 }
 
 } // namespace keyportal
