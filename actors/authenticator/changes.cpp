@@ -71,10 +71,23 @@ void authenticator_core::next_change() {
       continue;
     }
     changing_ = true;
+    if (settings_.shared)
+      decided->upon = book_.position();
     // The book may have people whom the log did not say to have asked: nobody, who is the system.
     port_.ask_registry(
       {{one.who.empty() ? "system" : one.who, one.from.empty() ? "local" : one.from, {}}, std::move(*decided)},
-      [this, then = std::move(one.then)](caf::expected<command_done> done) {
+      [this, then = one.then, again = one](caf::expected<command_done> done) {
+        if (!done && settings_.shared && code_of(done.error()) == errc::registry_conflict) {
+          // Somebody else was faster: what he did is learnt first, and then decided anew.
+          const auto next = book_.position() + 1;
+          awaited_.position = next;
+          awaited_.then = [this, again] {
+            changing_ = false;
+            changes_.push_front(again);
+            next_change();
+          };
+          return follow(next);
+        }
         if (!done) {
           changing_ = false;
           then(std::move(done));

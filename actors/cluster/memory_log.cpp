@@ -1,120 +1,111 @@
 #include <algorithm>
 #include <condition_variable>
+#include <deque>
 #include <mutex>
+#include <set>
 #include <thread>
-#include <unordered_map>
 
-#include "actors/cluster/stream_log.hpp"
+#include "actors/cluster/shared_log.hpp"
 
 namespace keyportal::cluster {
-
-bool is_entry_id(std::string_view id) {
-  return !id.empty() && id.size() <= 128 && std::all_of(id.begin(), id.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_'
-           || c == '.' || c == '/';
-  });
-}
-
-caf::error unfit(std::string_view id, std::string_view bytes) {
-  if (!is_entry_id(id))
-    return make_error(errc::bad_request, "the id of an entry of the stream");
-  if (bytes.size() > longest_stream_entry)
-    return make_error(errc::body_too_large, "an entry of the stream");
-  return {};
-}
-
-class memory_stream {
-public:
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::vector<stream_entry> entries;
-  std::unordered_map<std::string, stream_position> ids;
-
-  std::vector<stream_entry> behind(stream_position after, std::size_t limit) const { // with the mutex
-    if (after >= entries.size())
-      return {};
-    const auto from = entries.begin() + static_cast<std::ptrdiff_t>(after);
-    return {from, from + static_cast<std::ptrdiff_t>(std::min<std::size_t>(limit, entries.size() - after))};
-  }
-};
-
 namespace {
 
-class memory_follower : public stream_follower {
+class log_in_memory;
+
+class follower_in_memory : public shared_log {
 public:
-  memory_follower(std::shared_ptr<memory_stream> stream, stream_position after, follow_callbacks told)
-    : stream_(std::move(stream)), thread_([this, after, calls = std::move(told)] { work(after, calls); }) {}
-  ~memory_follower() override {
-    {
-      const std::lock_guard guard(stream_->mutex);
-      stopped_ = true;
-    }
-    stream_->changed.notify_all();
-    thread_.join();
-  }
+  follower_in_memory(std::shared_ptr<log_in_memory> log, std::uint64_t after, log_callbacks told);
+  ~follower_in_memory() override;
+  void publish(const std::string& id, const std::string& bytes) override;
 
 private:
-  void work(stream_position after, const follow_callbacks& told) {
-    if (told.on_link)
-      told.on_link({});
-    for (;;) {
-      std::vector<stream_entry> page;
-      {
-        std::unique_lock lock(stream_->mutex);
-        stream_->changed.wait(lock, [&] { return stopped_ || stream_->entries.size() > after; });
-        if (stopped_)
-          return;
-        page = stream_->behind(after, 512);
-      }
-      after = page.back().position;
-      told.on_entries(std::move(page));
-    }
-  }
-
-  std::shared_ptr<memory_stream> stream_;
-  bool stopped_ = false;
+  void work();
+  std::shared_ptr<log_in_memory> log_;
+  std::uint64_t after_;
+  log_callbacks told_;
+  bool stopped_ = false; ///< under the log's mutex
   std::thread thread_;
 };
 
-class memory_log : public stream_log {
+class log_in_memory : public memory_log {
 public:
-  explicit memory_log(std::shared_ptr<memory_stream> stream) : stream_(std::move(stream)) {}
-
-  append_result append(stream_position expected, std::string_view id, std::string_view bytes) override {
-    if (auto wrong = unfit(id, bytes))
-      return {append_result::kind::failed, 0, std::move(wrong)};
-    const std::lock_guard guard(stream_->mutex);
-    const auto end = stream_->entries.size();
-    if (const auto there = stream_->ids.find(std::string(id)); there != stream_->ids.end())
-      return {append_result::kind::done, there->second};
-    if (expected != end)
-      return {append_result::kind::conflict, end};
-    stream_->entries.push_back({end + 1, std::string(id), std::string(bytes)});
-    stream_->ids.emplace(id, end + 1);
-    stream_->changed.notify_all();
-    return {append_result::kind::done, end + 1};
+  std::unique_ptr<shared_log> open(std::uint64_t after, log_callbacks told) override {
+    return std::make_unique<follower_in_memory>(std::static_pointer_cast<log_in_memory>(shared_from_this()), after,
+                                                std::move(told));
   }
-  caf::expected<stream_position> end() override {
-    const std::lock_guard guard(stream_->mutex);
-    return stream_position{stream_->entries.size()};
+  void lose(std::size_t count) override {
+    const std::lock_guard guard(mutex);
+    losing = count;
   }
-  caf::expected<std::vector<stream_entry>> read(stream_position after, std::size_t limit) override {
-    const std::lock_guard guard(stream_->mutex);
-    return stream_->behind(after, limit);
+  void hold(bool is_held) override {
+    const std::lock_guard guard(mutex);
+    held = is_held;
+    changed.notify_all();
   }
-  std::unique_ptr<stream_follower> follow(stream_position after, follow_callbacks told) override {
-    return std::make_unique<memory_follower>(stream_, after, std::move(told));
+  std::uint64_t size() const override {
+    const std::lock_guard guard(mutex);
+    return messages.size();
   }
 
-private:
-  std::shared_ptr<memory_stream> stream_;
+  mutable std::mutex mutex;
+  std::condition_variable changed;
+  std::deque<log_message> messages;
+  std::set<std::string> ids;
+  std::size_t losing = 0;
+  bool held = false;
 };
+
+follower_in_memory::follower_in_memory(std::shared_ptr<log_in_memory> log, std::uint64_t after, log_callbacks told)
+  : log_(std::move(log)), after_(after), told_(std::move(told)), thread_([this] { work(); }) {}
+
+follower_in_memory::~follower_in_memory() {
+  {
+    const std::lock_guard guard(log_->mutex);
+    stopped_ = true;
+    log_->changed.notify_all();
+  }
+  thread_.join();
+}
+
+void follower_in_memory::publish(const std::string& id, const std::string& bytes) {
+  const std::lock_guard guard(log_->mutex);
+  if (log_->losing > 0) {
+    --log_->losing;
+    return;
+  }
+  if (!log_->held && log_->ids.insert(id).second) {
+    log_->messages.push_back({log_->messages.size() + 1, id, bytes});
+    log_->changed.notify_all();
+  }
+}
+
+void follower_in_memory::work() {
+  std::unique_lock lock(log_->mutex);
+  bool linked = false;
+  while (!stopped_) {
+    if (linked == log_->held) {
+      linked = !log_->held;
+      const auto end = log_->messages.size();
+      lock.unlock();
+      told_.on_link(linked ? caf::error{} : make_error(errc::cluster_no_quorum), end);
+      lock.lock();
+      continue;
+    }
+    if (log_->held || after_ >= log_->messages.size()) {
+      log_->changed.wait(lock);
+      continue;
+    }
+    const auto first = log_->messages.begin() + static_cast<std::ptrdiff_t>(after_);
+    std::vector<log_message> page(first, log_->messages.end());
+    after_ = page.back().sequence;
+    lock.unlock();
+    told_.on_messages(std::move(page));
+    lock.lock();
+  }
+}
 
 } // namespace
 
-std::shared_ptr<memory_stream> make_memory_stream() { return std::make_shared<memory_stream>(); }
-std::unique_ptr<stream_log> open_log(std::shared_ptr<memory_stream> stream) {
-  return std::make_unique<memory_log>(std::move(stream));
-}
+std::shared_ptr<memory_log> make_memory_log() { return std::make_shared<log_in_memory>(); }
 
 } // namespace keyportal::cluster

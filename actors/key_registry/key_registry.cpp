@@ -14,23 +14,29 @@ namespace keyportal {
 namespace {
 struct registry_tick {};
 struct budget_tick {};
+struct follow_again {
+  std::shared_ptr<const std::function<void()>> then;
+};
 } // namespace
 } // namespace keyportal
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyportal::registry_tick)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyportal::budget_tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyportal::follow_again)
 
 namespace keyportal {
 namespace {
 
 using namespace std::chrono_literals;
-using registry_impl = key_registry_actor::extend<caf::reacts_to<registry_tick>, caf::reacts_to<budget_tick>>;
+using registry_impl = key_registry_actor::extend<caf::reacts_to<registry_tick>, caf::reacts_to<budget_tick>,
+                                                 caf::reacts_to<follow_again>>;
 struct registry_holder;
 using self_ptr = registry_impl::stateful_pointer<registry_holder>;
 using promise = caf::typed_response_promise<command_done>;
 
 constexpr auto tick = 1s;
 constexpr auto soon = 50ms;
-constexpr std::size_t orders_at_once = 10'000;
+constexpr std::size_t most_waiting = 10'000; ///< commands, where they are done one by one
+constexpr int most_tries = 50;
 
 struct registry_core {
   registry_core(key_registry_settings s, key_vault vault, ledger_actor l, metrics& m)
@@ -58,6 +64,20 @@ struct registry_core {
   };
   std::deque<waiting> queue;
   log_position durable = 0;
+
+  // Where others append to the same log: one command at a time, upon all that is in it.
+  struct asked {
+    registry_command what;
+    promise answer;
+    int tries = 0;
+  };
+  std::deque<asked> backlog;
+  bool busy = false;         ///< an entry is on its way, or entries of others are being read
+  log_position others = 0;   ///< the log is known to have so much
+  void work_shared(self_ptr self);
+  void append_shared(self_ptr self, asked one, registry_book::decision decided);
+  void follow(self_ptr self, std::function<void()> then);
+  void take_in(self_ptr self, const registry_entry& entry);
 
   void work(self_ptr self, const registry_command& what, promise answer);
   void append(self_ptr self, const registry_book::decision& decided);
@@ -88,6 +108,12 @@ void registry_core::work(self_ptr self, const registry_command& what, promise an
   };
   if (draining)
     return refuse(make_error(errc::shutting_down));
+  if (settings.shared) {
+    if (backlog.size() >= most_waiting)
+      return refuse(make_error(errc::cluster_no_quorum));
+    backlog.push_back({what, std::move(answer)});
+    return work_shared(self);
+  }
   if (reloading)
     return refuse(make_error(errc::storage_failed, "the registry is being read anew"));
   if (const auto& command = what.by.command; !command.empty()) {
@@ -124,6 +150,90 @@ void registry_core::append(self_ptr self, const registry_book::decision& decided
         if (then == life)
           give_up(self, why);
       });
+}
+
+// --- one log of several processes -------------------------------------------------------------
+
+void registry_core::work_shared(self_ptr self) {
+  while (!busy && !backlog.empty()) {
+    auto one = std::move(backlog.front());
+    backlog.pop_front();
+    if (const auto& command = one.what.by.command; !command.empty()) {
+      if (const auto before = book.position_of(command); before > 0) {
+        replay(self, {before, std::move(one.answer), {}, nullptr, std::move(one.what)});
+        continue;
+      }
+    }
+    auto decided = book.decide(one.what, settings.now());
+    if (!decided) {
+      if (one.answer.pending())
+        one.answer.deliver(std::move(decided.error()));
+    } else if (!decided->entry) {
+      if (one.answer.pending())
+        one.answer.deliver(std::move(decided->done));
+    } else
+      append_shared(self, std::move(one), std::move(*decided));
+  }
+  show_numbers();
+  if (draining && !busy && backlog.empty() && drain_promise.pending())
+    drain_promise.deliver(drained{});
+}
+
+void registry_core::append_shared(self_ptr self, asked one, registry_book::decision decided) {
+  busy = true;
+  fail_point(fail_at::decided);
+  const auto question = std::make_shared<asked>(std::move(one));
+  const auto answer = std::make_shared<command_done>(std::move(decided.done));
+  self->request(ledger, caf::infinite, append_entry{decided.entry->position - 1, decided.entry, decided.events, {}})
+    .then(
+      [this, self, question, answer, entry = decided.entry](const appended& done) {
+        if (done.position == book.position() + 1)
+          take_in(self, *entry);
+        follow(self, [question, answer] {
+          if (question->answer.pending())
+            question->answer.deliver(std::move(*answer));
+        });
+      },
+      [this, self, question](const caf::error& why) {
+        if (code_of(why) == errc::registry_conflict && ++question->tries < most_tries) {
+          others = std::max(others, book.position() + 1);
+          return follow(self, [this, question] { backlog.push_front(std::move(*question)); });
+        }
+        if (question->answer.pending())
+          question->answer.deliver(why);
+        follow(self, [] {});
+      });
+}
+
+/// Takes in what others appended, as far as it is known to be there; then goes on.
+void registry_core::follow(self_ptr self, std::function<void()> then) {
+  busy = true;
+  if (others <= book.position()) {
+    then();
+    busy = false;
+    return work_shared(self);
+  }
+  self->request(ledger, caf::infinite, read_entries{book.position(), 1000})
+    .then(
+      [this, self, then](const std::vector<registry_entry>& entries) {
+        for (const auto& entry : entries)
+          if (entry.position == book.position() + 1)
+            take_in(self, entry);
+        if (entries.empty()) // not there yet, whoever said so
+          others = book.position();
+        follow(self, then);
+      },
+      [this, self, then](const caf::error& why) {
+        log::warn("key-registry", "follow", "{}", render(why));
+        self->delayed_send(self, soon, follow_again{std::make_shared<const std::function<void()>>(then)});
+      });
+}
+
+void registry_core::take_in(self_ptr self, const registry_entry& entry) {
+  book.apply(entry);
+  note(entry);
+  durable = entry.position;
+  tell_keepers(self, entry);
 }
 
 /// Answers what is on disk.
@@ -272,12 +382,16 @@ void registry_core::note(const registry_entry& entry) {
 }
 
 void registry_core::pass(self_ptr self) {
+  if (settings.sees_to_time && !settings.sees_to_time())
+    return;
   if (const auto due = book.due_at(); due && *due <= settings.now())
     by_ourselves(self, pass_time{});
   judge_budgets(self);
 }
 
 void registry_core::judge_budgets(self_ptr self) {
+  if (settings.sees_to_time && !settings.sees_to_time())
+    return;
   const auto now = settings.now();
   auto crossed = budgets.judge(now);
   if (!crossed.keys.empty() || !crossed.users.empty() || !crossed.groups.empty() || !crossed.suspend.empty()
@@ -353,6 +467,11 @@ registry_impl::behavior_type key_registry(self_ptr self, key_registry_settings s
       core->introduce(self, m);
     },
     [core, self](const committed& m) {
+      if (core->settings.shared && m.appended > core->others) {
+        core->others = m.appended;
+        if (!core->busy)
+          core->follow(self, [] {});
+      }
       const auto at = core->settings.now();
       for (const auto& record : *m.records)
         core->budgets.add(record.key, moment{std::chrono::nanoseconds{record.at.unix_ns}}, 1, record.tokens.total, at,
@@ -367,9 +486,13 @@ registry_impl::behavior_type key_registry(self_ptr self, key_registry_settings s
     [core, self](const drain&) -> caf::result<drained> {
       core->draining = true;
       core->drain_promise = self->make_response_promise<drained>();
-      core->advance(self);
+      if (core->settings.shared)
+        core->work_shared(self);
+      else
+        core->advance(self);
       return core->drain_promise;
     },
+    [core, self](const follow_again& m) { core->follow(self, *m.then); },
     [core, self](const budget_tick&) {
       core->judging = false;
       if (!core->draining && !core->reloading)

@@ -24,6 +24,9 @@ struct key_registry_settings {
   registry_rules rules;
   secret sentinel; ///< a key that nobody holds; always at every node, so that none is ever open
   std::function<moment()> now;
+  /// Others append to the same log: each entry is decided upon all that are in it, and decided anew where somebody was faster.
+  bool shared = false;
+  std::function<bool()> sees_to_time = {}; ///< whether it is this process that does what is due; unset: always
 };
 struct key_registry_start {
   std::shared_ptr<registry_image> image;      ///< its rows are moved out

@@ -855,6 +855,8 @@ caf::error registry_book::draft::work(const drop_prices& what) {
 caf::error registry_book::draft::work(const put_access& what) {
   if (what.what.empty() || what.put.size() + what.drop.size() > most_access_records)
     return make_error(errc::bad_request, "access");
+  if (what.upon && *what.upon < book_.position_)
+    return make_error(errc::registry_conflict);
   user_id made;
   if (what.person) {
     if (auto failed = work(*what.person))

@@ -13,15 +13,13 @@ namespace {
 
 using namespace std::chrono_literals;
 using namespace cluster;
-using clock = std::chrono::steady_clock;
 
 constexpr int stream_not_found = 10059;
 constexpr int stream_name_in_use = 10058;
-constexpr auto most_waited = 1900ms;
-
-std::chrono::milliseconds left_until(clock::time_point end) {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(end - clock::now());
-}
+constexpr int no_suitable_peers = 10005;
+constexpr int not_enough_peers = 10074; // more replicas than servers
+constexpr auto known_again = 10min;
+constexpr std::size_t most_at_once = 256;
 
 caf::error api_error(natsStatus status, jsErrCode code, const std::string& doing) {
   if (static_cast<int>(code) == 0)
@@ -35,8 +33,6 @@ caf::error api_error(natsStatus status, jsErrCode code, const std::string& doing
 std::string objection(const jsStreamConfig& config, const log_settings& how) {
   if (config.SubjectsLen != 1 || config.Subjects[0] != how.subject)
     return "it takes other subjects";
-  if (!config.DenyDelete || !config.DenyPurge || config.AllowRollup)
-    return "messages can be deleted from it";
   if (config.MaxAge > 0 || config.MaxMsgs > 0 || config.MaxBytes > 0 || config.MaxMsgsPerSubject > 0)
     return "its limits let messages go";
   if (config.Retention != js_LimitsPolicy || config.Storage != js_FileStorage)
@@ -44,112 +40,71 @@ std::string objection(const jsStreamConfig& config, const log_settings& how) {
   return {};
 }
 
-caf::error ensure_log(jsCtx* js, const log_settings& how) {
+caf::error make_log(jsCtx* js, const log_settings& how, int replicas, jsErrCode& code) {
+  const char* subjects[] = {how.subject.c_str()};
+  jsStreamConfig config;
+  jsStreamConfig_Init(&config);
+  config.Name = how.stream.c_str();
+  config.Subjects = subjects;
+  config.SubjectsLen = 1;
+  config.Storage = js_FileStorage;
+  config.Retention = js_LimitsPolicy;
+  config.Discard = js_DiscardNew;
+  config.Duplicates = std::chrono::nanoseconds{known_again}.count();
+  config.DenyDelete = true;
+  config.Replicas = replicas;
+  code = {};
+  const auto status = js_AddStream(nullptr, js, &config, nullptr, &code);
+  return status == NATS_OK ? caf::error{} : api_error(status, code, "making the stream " + how.stream);
+}
+
+caf::error ensure_log(jsCtx* js, const log_settings& how, log_reach& reach) {
   for (int attempt = 0;; ++attempt) {
     stream_info info;
     auto code = jsErrCode{};
-    auto status = js_GetStreamInfo(out(info), js, how.stream.c_str(), nullptr, &code);
+    const auto status = js_GetStreamInfo(out(info), js, how.stream.c_str(), nullptr, &code);
     if (status == NATS_OK) {
       const auto wrong = objection(*info->Config, how);
-      return wrong.empty()
-               ? caf::error{}
-               : make_error(errc::nats_refused, fmt::format("the stream {} cannot be a log: {}", how.stream, wrong));
+      if (!wrong.empty())
+        return make_error(errc::nats_refused, fmt::format("the stream {} cannot be a log: {}", how.stream, wrong));
+      reach = {info->State.LastSeq == 0 ? 0 : info->State.FirstSeq, info->State.LastSeq};
+      return {};
     }
     if (status != NATS_NOT_FOUND && static_cast<int>(code) != stream_not_found)
       return api_error(status, code, "looking at the stream " + how.stream);
-    const char* subjects[] = {how.subject.c_str()};
-    jsStreamConfig config;
-    jsStreamConfig_Init(&config);
-    config.Name = how.stream.c_str();
-    config.Subjects = subjects;
-    config.SubjectsLen = 1;
-    config.Storage = js_FileStorage;
-    config.Retention = js_LimitsPolicy;
-    config.Discard = js_DiscardNew;
-    config.Duplicates = std::chrono::nanoseconds{2min}.count();
-    config.DenyDelete = true;
-    config.DenyPurge = true;
-    config.Replicas = how.replicas;
-    code = {};
-    status = js_AddStream(nullptr, js, &config, nullptr, &code);
-    if (status == NATS_OK)
-      return {};
-    if (static_cast<int>(code) != stream_name_in_use || attempt == 2) // another process was faster: look again
-      return api_error(status, code, "making the stream " + how.stream);
+    auto failed = make_log(js, how, how.replicas == 0 ? 3 : how.replicas, code);
+    if (failed && how.replicas == 0
+        && (static_cast<int>(code) == not_enough_peers || static_cast<int>(code) == no_suitable_peers))
+      failed = make_log(js, how, 1, code);
+    if (failed && (static_cast<int>(code) != stream_name_in_use || attempt == 2)) // another process was faster: look again
+      return failed;
   }
 }
 
-/// Reads on from a position, page by page.
-class cursor {
+class jetstream_log : public shared_log {
 public:
-  caf::error open(session& over, const log_settings& how, stream_position after) {
-    jsSubOptions wanted;
-    jsSubOptions_Init(&wanted);
-    wanted.Stream = how.stream.c_str();
-    wanted.Config.DeliverPolicy = js_DeliverByStartSequence;
-    wanted.Config.OptStartSeq = after + 1;
-    wanted.Config.AckPolicy = js_AckNone;
-    wanted.Config.MemoryStorage = true;
-    wanted.Config.Replicas = 1;
-    wanted.Config.InactiveThreshold = std::chrono::nanoseconds{30s}.count();
-    auto code = jsErrCode{};
-    last_ = after;
-    const auto status =
-      js_PullSubscribe(out(from_), over.js.get(), how.subject.c_str(), nullptr, nullptr, &wanted, &code);
-    return status == NATS_OK ? caf::error{} : api_error(status, code, "reading the stream " + how.stream);
-  }
-  void close() { from_.reset(); }
-
-  /// NATS_TIMEOUT where nothing came in time. An entry that is not the next one is an error: the log has a hole.
-  caf::error next(std::size_t most, std::chrono::milliseconds within, std::vector<stream_entry>& page,
-                  natsStatus& how) {
-    natsMsgList list{};
-    auto code = jsErrCode{};
-    how = natsSubscription_Fetch(&list, from_.get(), static_cast<int>(most), within.count(), &code);
-    if (how == NATS_TIMEOUT)
-      return {};
-    if (how != NATS_OK)
-      return api_error(how, code, "reading the log");
-    caf::error problem;
-    for (int i = 0; i < list.Count && !problem; ++i) {
-      metadata meta;
-      const auto told = natsMsg_GetMetaData(out(meta), list.Msgs[i]);
-      if (told != NATS_OK || meta->Sequence.Stream != last_ + 1) {
-        problem =
-          make_error(errc::nats_unavailable, fmt::format("the log has no entry {} where one was due", last_ + 1));
-        break;
-      }
-      const char* id = nullptr;
-      if (natsMsgHeader_Get(list.Msgs[i], "Nats-Msg-Id", &id) != NATS_OK || id == nullptr)
-        id = "";
-      page.push_back(
-        {++last_, id,
-         std::string(natsMsg_GetData(list.Msgs[i]), static_cast<std::size_t>(natsMsg_GetDataLength(list.Msgs[i])))});
-      pending_ = meta->NumPending;
-    }
-    natsMsgList_Destroy(&list);
-    return problem;
-  }
-  [[nodiscard]] stream_position last() const { return last_; }
-  [[nodiscard]] std::uint64_t pending() const { return pending_; }
-
-private:
-  subscription from_;
-  stream_position last_ = 0;
-  std::uint64_t pending_ = 0;
-};
-
-class follower : public stream_follower {
-public:
-  follower(log_settings how, stream_position after, follow_callbacks told)
+  jetstream_log(log_settings how, std::uint64_t after, log_callbacks told)
     : how_(std::move(how)), after_(after), told_(std::move(told)), thread_([this] { work(); }) {}
-  ~follower() override {
+  ~jetstream_log() override {
     {
       const std::lock_guard guard(mutex_);
       stopped_ = true;
     }
     changed_.notify_all();
     thread_.join();
+  }
+
+  void publish(const std::string& id, const std::string& bytes) override {
+    raw_message message;
+    auto status =
+      natsMsg_Create(out(message), how_.subject.c_str(), nullptr, bytes.data(), static_cast<int>(bytes.size()));
+    if (status == NATS_OK)
+      status = natsMsgHeader_Set(message.get(), "Nats-Msg-Id", id.c_str());
+    if (status == NATS_OK)
+      status = natsMsgHeader_Set(message.get(), "Nats-Expected-Stream", how_.stream.c_str());
+    const std::lock_guard guard(use_);
+    if (status == NATS_OK && sending_.is_open())
+      natsConnection_PublishMsg(sending_.link.get(), message.get()); // lost or not: it comes back, or is sent again
   }
 
 private:
@@ -159,186 +114,173 @@ private:
   }
 
   void work() {
-    session over;
-    cursor from;
     do {
-      auto problem = open_session(over, how_.server, 500ms);
-      if (!problem)
-        problem = ensure_log(over.js.get(), how_);
-      if (!problem)
-        problem = from.open(over, how_, after_);
-      if (!problem) {
-        if (told_.on_link)
-          told_.on_link({});
-        problem = read_on(over, from);
+      session over;
+      auto problem = follow(over);
+      {
+        const std::lock_guard guard(use_);
+        sending_.close();
       }
-      if (problem && told_.on_link)
-        told_.on_link(problem);
-      from.close();
+      from_.reset();
       over.close();
+      if (problem)
+        told_.on_link(problem, 0);
     } while (rested(200ms));
   }
 
-  caf::error read_on(session& over, cursor& from) {
-    // Whether our reader still lives at the server is asked for where nothing comes: it may have died with its server.
+  caf::error follow(session& over) {
+    log_reach reach;
+    if (auto failed = open_session(over, how_.server, 700ms))
+      return failed;
+    if (auto failed = ensure_log(over.js.get(), how_, reach))
+      return failed;
+    if (reach.last < after_)
+      return make_error(errc::cluster_foreign,
+                        fmt::format("the stream {} ends at {}, before what was read of it ({})", how_.stream, reach.last,
+                                    after_));
+    if (reach.first > after_ + 1)
+      return make_error(errc::cluster_trimmed, fmt::format("the stream {} begins at {}", how_.stream, reach.first));
+    if (auto failed = begin_reading(over))
+      return failed;
+    {
+      session fresh;
+      if (auto failed = open_session(fresh, how_.server, 700ms))
+        return failed;
+      const std::lock_guard guard(use_);
+      sending_ = std::move(fresh);
+    }
+    told_.on_link({}, reach.last);
+    return read_on(over);
+  }
+
+  caf::error begin_reading(session& over) {
+    jsSubOptions wanted;
+    jsSubOptions_Init(&wanted);
+    wanted.Stream = how_.stream.c_str();
+    wanted.Config.DeliverPolicy = js_DeliverByStartSequence;
+    wanted.Config.OptStartSeq = after_ + 1;
+    wanted.Config.AckPolicy = js_AckNone;
+    wanted.Config.MaxDeliver = 1;
+    wanted.Config.MemoryStorage = true;
+    wanted.Config.Replicas = 1;
+    wanted.Config.FlowControl = true;
+    wanted.Config.Heartbeat = std::chrono::nanoseconds{500ms}.count();
+    auto code = jsErrCode{};
+    const auto status = js_SubscribeSync(out(from_), over.js.get(), how_.subject.c_str(), nullptr, &wanted, &code);
+    told_here_ = 0;
+    return status == NATS_OK ? caf::error{} : api_error(status, code, "reading the stream " + how_.stream);
+  }
+
+  /// A reader of the server counts what it sends: what is missing is seen by that, for the log has holes of its own.
+  caf::error take(natsMsg* message, std::vector<log_message>& page) {
+    metadata meta;
+    const auto told = natsMsg_GetMetaData(out(meta), message);
+    if (told != NATS_OK || meta->Sequence.Consumer != ++told_here_ || meta->Sequence.Stream <= after_)
+      return make_error(errc::nats_unavailable, "a message of the log was lost on its way");
+    const char* id = nullptr;
+    if (natsMsgHeader_Get(message, "Nats-Msg-Id", &id) != NATS_OK || id == nullptr)
+      id = "";
+    after_ = meta->Sequence.Stream;
+    page.push_back(
+      {after_, id, std::string(natsMsg_GetData(message), static_cast<std::size_t>(natsMsg_GetDataLength(message)))});
+    return {};
+  }
+
+  caf::error read_on(session& over) {
+    int quiet = 0;
     while (rested(0ms)) {
-      std::vector<stream_entry> page;
-      natsStatus status = NATS_OK;
-      auto problem = from.next(1024, 500ms, page, status);
+      std::vector<log_message> page;
+      caf::error problem;
+      auto status = NATS_OK;
+      do {
+        raw_message message;
+        status = natsSubscription_NextMsg(out(message), from_.get(), page.empty() ? 250 : 0);
+        if (status == NATS_OK)
+          problem = take(message.get(), page);
+      } while (status == NATS_OK && !problem && page.size() < most_at_once);
       if (!page.empty()) {
-        after_ = page.back().position;
-        told_.on_entries(std::move(page));
-        quiet_ = 0;
+        quiet = 0;
+        told_.on_messages(std::move(page));
       }
       if (problem)
         return problem;
+      if (status != NATS_OK && status != NATS_TIMEOUT)
+        return to_error(status, "reading the log");
       if (!over.is_open())
         return make_error(errc::nats_unavailable, "the connection was closed");
-      if (status == NATS_TIMEOUT && ++quiet_ % 2 == 0) {
-        stream_info info;
-        auto code = jsErrCode{};
-        const auto asked = js_GetStreamInfo(out(info), over.js.get(), how_.stream.c_str(), nullptr, &code);
-        if (asked != NATS_OK)
-          return api_error(asked, code, "looking at the stream " + how_.stream);
-        if (info->State.LastSeq > after_)
-          return make_error(errc::nats_unavailable, "the reader at the server is gone");
-        if (info->State.LastSeq < after_) // told, not hidden: what was followed is not in the stream any more
-          return make_error(errc::nats_refused, fmt::format("the stream {} ends at {}, before what was read of it ({})",
-                                                            how_.stream, info->State.LastSeq, after_));
-      }
+      if (status == NATS_TIMEOUT && ++quiet % 4 == 0)
+        if (auto failed = look(over))
+          return failed;
     }
     return {};
   }
 
+  /// Where nothing comes, whether there is anything, and whether the log has a majority of its servers.
+  caf::error look(session& over) {
+    stream_info info;
+    auto code = jsErrCode{};
+    const auto asked = js_GetStreamInfo(out(info), over.js.get(), how_.stream.c_str(), nullptr, &code);
+    if (asked != NATS_OK)
+      return api_error(asked, code, "looking at the stream " + how_.stream);
+    if (info->State.LastSeq < after_) // told, not hidden: what was followed is not in the stream any more
+      return make_error(errc::cluster_foreign, fmt::format("the stream {} ends at {}, before what was read of it ({})",
+                                                           how_.stream, info->State.LastSeq, after_));
+    std::uint64_t waiting = 0;
+    int messages = 0;
+    if (natsSubscription_GetPending(from_.get(), &messages, nullptr) == NATS_OK)
+      waiting = static_cast<std::uint64_t>(messages);
+    if (info->State.LastSeq > after_ && waiting == 0)
+      return make_error(errc::nats_unavailable, "the reader at the server is gone");
+    return {};
+  }
+
   log_settings how_;
-  stream_position after_;
-  follow_callbacks told_;
-  int quiet_ = 0;
+  std::uint64_t after_;
+  log_callbacks told_;
+  subscription from_;
+  std::uint64_t told_here_ = 0;
+  std::mutex use_; ///< who publishes, against who connects anew
+  session sending_;
   std::mutex mutex_;
   std::condition_variable changed_;
   bool stopped_ = false;
   std::thread thread_;
 };
 
-class jetstream_log : public stream_log {
-public:
-  explicit jetstream_log(log_settings how) : how_(std::move(how)) {}
-
-  append_result append(stream_position expected, std::string_view id, std::string_view bytes) override {
-    if (auto wrong = unfit(id, bytes))
-      return {append_result::kind::failed, 0, std::move(wrong)};
-    const auto end = clock::now() + most_waited;
-    const std::lock_guard guard(use_);
-    for (;;) {
-      if (auto failed = ready())
-        return {append_result::kind::failed, 0, std::move(failed)};
-      const auto got = publish_exactly(over_.link.get(), how_.subject, bytes,
-                                       {{"Nats-Msg-Id", std::string(id)},
-                                        {"Nats-Expected-Last-Sequence", std::to_string(expected)},
-                                        {"Nats-Expected-Stream", how_.stream}},
-                                       std::max(200ms, left_until(end)));
-      switch (got.what) {
-        case publish_answer::kind::stored: return {append_result::kind::done, got.sequence};
-        case publish_answer::kind::unexpected: return after_conflict(expected, id);
-        case publish_answer::kind::refused:
-          return {append_result::kind::failed, 0, make_error(errc::nats_refused, how_.stream + ": " + got.text)};
-        case publish_answer::kind::unknown:
-          over_.close(); // a late answer or a late message of it would be a puzzle
-          return {append_result::kind::unknown, 0, make_error(errc::nats_unavailable, how_.stream + ": " + got.text)};
-        case publish_answer::kind::absent: // a new leader is being found
-          if (left_until(end) < 300ms)
-            return {append_result::kind::failed, 0, make_error(errc::nats_unavailable, how_.stream + ": " + got.text)};
-          std::this_thread::sleep_for(100ms);
-      }
-    }
-  }
-
-  caf::expected<stream_position> end() override {
-    const std::lock_guard guard(use_);
-    if (auto failed = ready())
-      return failed;
-    return end_now();
-  }
-
-  caf::expected<std::vector<stream_entry>> read(stream_position after, std::size_t limit) override {
-    const auto until = clock::now() + most_waited;
-    const std::lock_guard guard(use_);
-    if (auto failed = ready())
-      return failed;
-    const auto last = end_now();
-    if (!last)
-      return last.error();
-    std::vector<stream_entry> out;
-    if (limit == 0 || after >= *last)
-      return out;
-    cursor from;
-    if (auto failed = from.open(over_, how_, after))
-      return failed;
-    limit = static_cast<std::size_t>(std::min<std::uint64_t>(limit, *last - after));
-    while (out.size() < limit && left_until(until) > 0ms) {
-      auto status = NATS_OK;
-      if (auto failed = from.next(std::min<std::size_t>(1024, limit - out.size()), left_until(until), out, status))
-        return failed;
-    }
-    if (out.empty())
-      return make_error(errc::nats_unavailable, "nothing of the log came in time");
-    return out;
-  }
-
-  std::unique_ptr<stream_follower> follow(stream_position after, follow_callbacks told) override {
-    return std::make_unique<follower>(how_, after, std::move(told));
-  }
-
-private:
-  caf::error ready() {
-    if (over_.is_open())
-      return {};
-    if (auto failed = open_session(over_, how_.server, 500ms))
-      return failed;
-    if (ensured_)
-      return {};
-    if (auto failed = ensure_log(over_.js.get(), how_)) {
-      over_.close();
-      return failed;
-    }
-    ensured_ = true;
-    return {};
-  }
-
-  caf::expected<stream_position> end_now() {
-    stream_info info;
-    auto code = jsErrCode{};
-    const auto status = js_GetStreamInfo(out(info), over_.js.get(), how_.stream.c_str(), nullptr, &code);
-    if (status != NATS_OK)
-      return api_error(status, code, "looking at the stream " + how_.stream);
-    return stream_position{info->State.LastSeq};
-  }
-
-  /// Our own entry may be what is in the way, appended by an attempt whose answer was lost.
-  append_result after_conflict(stream_position expected, std::string_view id) {
-    raw_message there;
-    auto code = jsErrCode{};
-    const auto status = js_GetMsg(out(there), over_.js.get(), how_.stream.c_str(), expected + 1, nullptr, &code);
-    const char* whose = nullptr;
-    if (status == NATS_OK && natsMsgHeader_Get(there.get(), "Nats-Msg-Id", &whose) == NATS_OK && whose != nullptr
-        && id == whose)
-      return {append_result::kind::done, expected + 1};
-    const auto last = end_now();
-    if (status != NATS_OK && (!last || *last > expected)) // there is one, and we could not see whose
-      return {append_result::kind::unknown, 0, api_error(status, code, "looking for what is in the log")};
-    return {append_result::kind::conflict, last ? *last : 0};
-  }
-
-  log_settings how_;
-  std::mutex use_;
-  session over_;
-  bool ensured_ = false;
-};
+caf::error with_stream(const log_settings& how, session& over, log_reach& reach) {
+  if (auto failed = open_session(over, how.server, 1500ms))
+    return failed;
+  return ensure_log(over.js.get(), how, reach);
+}
 
 } // namespace
 
-std::unique_ptr<stream_log> make_jetstream_log(log_settings how) {
-  return std::make_unique<jetstream_log>(std::move(how));
+std::unique_ptr<shared_log> make_jetstream_log(log_settings how, std::uint64_t after, log_callbacks told) {
+  return std::make_unique<jetstream_log>(std::move(how), after, std::move(told));
+}
+
+caf::expected<log_reach> reach_of_log(const log_settings& how) {
+  session over;
+  log_reach reach;
+  if (auto failed = with_stream(how, over, reach))
+    return failed;
+  return reach;
+}
+
+caf::error trim_log(const log_settings& how, std::uint64_t first) {
+  session over;
+  log_reach reach;
+  if (auto failed = with_stream(how, over, reach))
+    return failed;
+  if (first <= reach.first)
+    return {};
+  jsOptions options;
+  jsOptions_Init(&options);
+  options.Wait = 5000;
+  options.Stream.Purge.Sequence = first;
+  auto code = jsErrCode{};
+  const auto status = js_PurgeStream(over.js.get(), how.stream.c_str(), &options, &code);
+  return status == NATS_OK ? caf::error{} : api_error(status, code, "trimming the stream " + how.stream);
 }
 
 } // namespace keyportal::nats
