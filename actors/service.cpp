@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "actors/certificate_watch.hpp"
+#include "actors/cluster_member/join.hpp"
 #include "actors/compat.hpp"
 #include "actors/data_folder.hpp"
 #include "actors/key_registry/registry_start.hpp"
@@ -20,6 +21,7 @@
 #include "actors/nats/nats_sink.hpp"
 #include "actors/nats/notice_queue.hpp"
 #include "actors/prices/price_preview.hpp"
+#include "actors/publisher/gated_sink.hpp"
 #include "actors/supervisor/signals.hpp"
 #include "actors/supervisor/supervisor.hpp"
 #include "actors/telemetry/fail_point.hpp"
@@ -139,6 +141,37 @@ caf::error raise_descriptors(std::uint64_t connections) {
   return setrlimit(RLIMIT_NOFILE, &now) == 0 ? caf::error{} : make_error(errc::internal, "setrlimit");
 }
 
+/// Signals wait until somebody watches for them.
+bool asked_to_stop() {
+  sigset_t waiting;
+  return sigpending(&waiting) == 0 && (sigismember(&waiting, SIGTERM) == 1 || sigismember(&waiting, SIGINT) == 1);
+}
+
+std::shared_ptr<cluster_part> cluster_part_of(const settings& s, const cluster_identity& who) {
+  const auto places = places_of(s);
+  auto out = std::make_shared<cluster_part>();
+  out->member = who.member;
+  out->address = s.cluster.address.empty() ? who.member : s.cluster.address;
+  out->id = who.cluster;
+  out->subject = places.subject;
+  out->seal = who.seal;
+  out->server = places.log.server;
+  out->open = [log = places.log](std::uint64_t after, cluster::log_callbacks told) {
+    return nats::make_jetstream_log(log, after, std::move(told));
+  };
+  out->duties = duties_of(s);
+  return out;
+}
+
+cluster::role_set roles_of(const settings& s) {
+  cluster::role_set out = 0;
+  for (const auto& role : s.cluster.roles)
+    out |= static_cast<cluster::role_set>(role == "collect" ? cluster::role::collect
+                                          : role == "serve" ? cluster::role::serve
+                                                            : cluster::role::notify);
+  return out;
+}
+
 int fail(const caf::error& why) {
   log::error("service", "cannot-start", "{}", render(why));
   return 1;
@@ -197,6 +230,14 @@ int run_service(const settings& s, const std::string& shown_settings) {
   around->numbers = &numbers;
   around->now = &wall_clock;
 
+  caf::expected<cluster_identity> who{cluster_identity{}};
+  if (s.cluster.enabled) {
+    who = join(s, &asked_to_stop);
+    if (!who)
+      return code_of(who.error()) == errc::shutting_down ? 0 : fail(who.error());
+    around->cluster = cluster_part_of(s, *who);
+  }
+
   auto store = storage::ledger::open({.folder = s.data_dir / "ledger",
                                       .block_cache_bytes = s.storage.block_cache_bytes,
                                       .write_buffer_bytes = s.storage.write_buffer_bytes,
@@ -205,6 +246,13 @@ int run_service(const settings& s, const std::string& shown_settings) {
   if (!store)
     return fail(store.error());
   around->store = std::move(*store);
+  if (around->cluster) {
+    const auto history = check_history(*around->store, *who, s);
+    if (!history)
+      return fail(history.error());
+    if (history->needs_checkpoint)
+      return fail(make_error(errc::cluster_trimmed));
+  }
   std::vector<node_name> names;
   for (const auto& node : s.nodes)
     names.push_back(node.name);
@@ -230,6 +278,10 @@ int run_service(const settings& s, const std::string& shown_settings) {
     };
     return std::make_unique<nats::nats_sink>(sink, std::move(told));
   };
+  if (const auto part = around->cluster)
+    around->make_sink = [part, make = around->make_sink](sink::callbacks told) -> std::unique_ptr<keyportal::sink> {
+      return std::make_unique<gated_sink>([part] { return part->may_act(duties::publish); }, make, std::move(told));
+    };
 
   if (s.notices.queue == "nats" && !s.notices.channels.empty())
     around->make_queue = [server = sink.server, own = *child != nullptr,
@@ -273,6 +325,14 @@ int run_service(const settings& s, const std::string& shown_settings) {
       },
   };
   around->gateway_hooks.door = gateway::make_entrance(around->gateway_hooks);
+  if (const auto part = around->cluster)
+    around->begin_duties = [&s, part](std::function<void()> changed) {
+      const auto ttl = s.cluster.lease;
+      part->keeper = std::make_unique<nats::lease_keeper>(
+        places_of(s).table, cluster::lease_settings{ttl, ttl / 4, ttl / 6, std::chrono::milliseconds{200}},
+        cluster::member{part->member, roles_of(s)}, part->duties, std::move(changed));
+      part->leases = part->keeper.get();
+    };
   around->open_gateway = [&](const shared_actors& shared) -> caf::error {
     auto opened =
       gateway::server::start({.address = s.gateway.address,
@@ -334,6 +394,10 @@ int run_service(const settings& s, const std::string& shown_settings) {
       open->stop();
     }
   } // waits for all actors
+  if (const auto part = around->cluster) { // what is left to do others may see to now
+    part->leases = nullptr;
+    part->keeper.reset();
+  }
   std::error_code ignored;
   std::filesystem::remove(s.data_dir / "gateway.url", ignored);
   std::filesystem::remove(s.data_dir / "compat.url", ignored);

@@ -96,6 +96,10 @@ key_registry_settings registry_settings(const surroundings& around) {
   }
   out.sentinel = sentinel_of(*around.store);
   out.now = around.now;
+  if (const auto part = around.cluster) {
+    out.shared = true;
+    out.sees_to_time = [part] { return part->may_act(duties::schedule); };
+  }
   return out;
 }
 
@@ -155,6 +159,7 @@ authenticator_settings authenticator_of(const surroundings& around, const notifi
   out.providers = s.providers;
   out.first_admin_file = around.configured.data_dir / "first-admin.token";
   out.key = installation_key(*around.store);
+  out.shared = around.cluster != nullptr;
   out.seal = {vault.seal, vault.open};
   out.draw = vault.draw;
   out.now = around.now;
@@ -173,6 +178,8 @@ notifier_settings notices_of(const surroundings& around) {
   out.now = around.now;
   out.certificate_days = [numbers = around.numbers] { return numbers->certificate_ends.Value(); };
   out.make_queue = around.make_queue;
+  if (const auto part = around.cluster)
+    out.may_decide = [part] { return part->may_act(duties::notices); };
   out.wire.authorities = s.notices.authorities;
   return out;
 }
@@ -201,6 +208,8 @@ account_keeper_settings account_settings(const surroundings& around) {
     return store->keep_account_rows(what);
   };
   out.kept = [store = around.store](storage::account_row_kind kind) { return store->account_rows(kind); };
+  if (const auto part = around.cluster)
+    out.may_act = [part] { return part->may_act(duties::accounts); };
   return out;
 }
 
@@ -229,12 +238,52 @@ void spawn_accounts(caf::actor_system& system, const surroundings& around, share
   a.accounts = spawn_account_keeper(system, own_thread, std::move(how), std::move(peers), *around.numbers);
 }
 
+replicator_settings replication_of(const surroundings& around) {
+  replicator_settings out;
+  const auto part = around.cluster;
+  out.member = part->member;
+  out.cluster = part->id;
+  out.store = around.store;
+  out.seal = part->seal;
+  out.open = part->open;
+  out.fence = [part](const std::string& duty) { return part->fence(duty); };
+  out.now = around.now;
+  return out;
+}
+
+/// Notices and accounts write rows of their own from their own threads: these go the way of all else.
+void share_rows(caf::actor_system& system, const surroundings& around, const replicator_actor& replicator) {
+  around.store->share_rows([&system, replicator](storage::shared_rows rows) -> caf::error {
+    caf::scoped_actor self{system};
+    caf::error failed;
+    self->request(replicator, std::chrono::seconds{5}, std::move(rows))
+      .receive([](const committed&) {}, [&](caf::error& why) { failed = std::move(why); });
+    return failed;
+  });
+}
+
 } // namespace
+
+std::vector<cluster::duty> duties_of(const settings& configured) {
+  std::vector<cluster::duty> out;
+  for (const auto& node : configured.nodes)
+    out.push_back({duty_of_node(node.name), cluster::role::collect});
+  out.push_back({duties::accounts, cluster::role::collect});
+  out.push_back({duties::notices, cluster::role::notify});
+  for (const auto* one : {duties::publish, duties::schedule, duties::sign_in, duties::house})
+    out.push_back({one, cluster::role::serve});
+  return out;
+}
 
 shared_actors spawn_shared(caf::actor_system& system, const surroundings& around) {
   shared_actors a;
-  const auto writer = spawn_ledger(system, own_thread, around.store, around.now, *around.numbers);
-  a.ledger = writer;
+  const auto writer = spawn_ledger(system, own_thread, around.store, around.now, *around.numbers, !around.cluster);
+  if (around.cluster) {
+    a.replicator = spawn_replicator(system, own_thread, replication_of(around), writer);
+    a.ledger = a.replicator;
+    share_rows(system, around, a.replicator);
+  } else
+    a.ledger = writer;
   a.checker = spawn_checker(system, own_thread, around.store, writer);
   a.publisher = system.spawn<caf::detached>(publisher, a.ledger, around.shipping, around.make_sink);
   a.notifier = spawn_notifier(system, own_thread, notices_of(around), around.store, *around.numbers);
@@ -297,6 +346,8 @@ shared_actors spawn_shared(caf::actor_system& system, const surroundings& around
   caf::anon_send(a.ledger, add_listener{a.registry});
   caf::anon_send(a.ledger, add_listener{a.authenticator});
   caf::anon_send(a.ledger, add_listener{a.notifier});
+  if (a.replicator)
+    caf::anon_send(a.replicator, begin_following{});
   return a;
 }
 

@@ -1,6 +1,7 @@
 // The system on one page: one line per actor, in the order of messages/actors.hpp, with what each needs to be born.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -15,7 +16,9 @@
 #include "actors/feed/feed.hpp"
 #include "actors/key_registry/key_registry.hpp"
 #include "actors/notifier/delivery_queue.hpp"
+#include "actors/nats/lease_keeper.hpp"
 #include "actors/publisher/publisher.hpp"
+#include "actors/replicator/replicator.hpp"
 #include "actors/telemetry/metrics.hpp"
 #include "config/settings.hpp"
 #include "gateway/gateway.hpp"
@@ -31,17 +34,49 @@ namespace keyportal {
 
 struct shared_actors;
 
+/// What a process of a cluster has besides.
+struct cluster_part {
+  std::string member;  ///< of this process, from its start to its end
+  std::string address; ///< how people call it
+  std::string id;      ///< of the cluster, drawn when it was made
+  std::string subject; ///< of what its processes say to each other
+  std::shared_ptr<const storage::sealer> seal;
+  nats::server_settings server;
+  cluster::log_opener open;
+  std::vector<cluster::duty> duties;
+  std::atomic<nats::lease_keeper*> leases{nullptr}; ///< of `keeper`; null before the actors run and after
+  std::unique_ptr<nats::lease_keeper> keeper;
+  [[nodiscard]] std::optional<std::uint64_t> fence(const std::string& duty) const {
+    const auto* now = leases.load();
+    return now != nullptr ? now->fence(duty) : std::nullopt;
+  }
+  [[nodiscard]] bool may_act(const std::string& duty) const { return fence(duty).has_value(); }
+};
+namespace duties {
+inline constexpr const char* publish = "publish";   ///< the outbox, to NATS
+inline constexpr const char* schedule = "schedule"; ///< what is due by time: keys that end, budgets
+inline constexpr const char* notices = "notices";   ///< who hears of what
+inline constexpr const char* accounts = "accounts"; ///< with providers
+inline constexpr const char* sign_in = "sign-in";   ///< conversations of several steps
+inline constexpr const char* house = "house";       ///< checkpoints, and what they let go
+} // namespace duties
+std::vector<cluster::duty> duties_of(const settings& configured);
+
 /// What all actors live in and from; outlives them.
 struct surroundings {
   settings configured;
   std::shared_ptr<storage::ledger> store;
   metrics* numbers = nullptr;
   key_registry_start registry; ///< read before any actor runs
+  std::shared_ptr<cluster_part> cluster; ///< null: this process is alone
+  /// Whether it is this process that sees to the duty now; alone it sees to all. Any thread.
+  [[nodiscard]] bool may_act(const std::string& duty) const { return !cluster || cluster->may_act(duty); }
   std::function<moment()> now;
   publisher_settings shipping;
   sink_factory make_sink;
   gateway::gateway_hooks gateway_hooks;
   std::function<std::unique_ptr<delivery_queue>(delivery_queue::callbacks)> make_queue; ///< of notices
+  std::function<void(std::function<void()> changed)> begin_duties;                      ///< may be unset
   std::function<caf::error(const shared_actors&)> open_gateway;                         ///< begins to listen
   std::function<caf::error(const shared_actors&)> open_compat; ///< likewise, for other tools; may be unset
 };
@@ -63,6 +98,7 @@ struct node_actors {
 /// The actors there is one of.
 struct shared_actors {
   ledger_actor ledger;
+  replicator_actor replicator; ///< the same, where this process is one of several; else null
   publisher_actor publisher;
   live_feed_actor feed;
   key_registry_actor registry;

@@ -96,6 +96,15 @@ sealer::~sealer() {
   OPENSSL_cleanse(lookup_key_.data(), lookup_key_.size());
 }
 
+caf::expected<sealer> sealer::of(std::string_view bytes) {
+  if (bytes.size() != 2 * key_bytes)
+    return make_error(errc::seal_key_unusable, fmt::format("{} bytes instead of {}", bytes.size(), 2 * key_bytes));
+  sealer result;
+  std::memcpy(result.seal_key_.data(), bytes.data(), key_bytes);
+  std::memcpy(result.lookup_key_.data(), bytes.data() + key_bytes, key_bytes);
+  return result;
+}
+
 caf::expected<sealer> sealer::load(const std::filesystem::path& file, bool may_create) {
   constexpr int how = O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
   int fd = ::open(file.c_str(), how);

@@ -27,6 +27,9 @@ public:
   /// must not be made, is no regular file, can be read by others than its owner, or has another size than 64 bytes.
   static caf::expected<sealer> load(const std::filesystem::path& file, bool may_create);
 
+  /// Of 64 bytes, as they stand in a key file.
+  static caf::expected<sealer> of(std::string_view bytes);
+
   /// `bound_to` is the key of the row the sealed text goes to: elsewhere it will not open.
   [[nodiscard]] caf::expected<std::string> seal(std::string_view plain, std::string_view bound_to) const;
   /// `seal_broken` when a bit differs from what was sealed, or it was sealed for another row or with another key.

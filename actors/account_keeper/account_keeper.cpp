@@ -151,8 +151,23 @@ void account_keeper_core::count() {
 
 // --- time --------------------------------------------------------------------------------------------
 
+/// Where others may be the ones that look after accounts: whoever's turn it becomes reads anew what was kept.
+bool account_keeper_core::takes_turn(self_ptr self) {
+  if (!settings.may_act)
+    return true;
+  const bool was_ours = std::exchange(is_ours, settings.may_act());
+  if (is_ours && !was_ours) {
+    book = account_book(settings.id_of, settings.reminders);
+    logins = {};
+    events.clear();
+    load();
+    send_events(self);
+  }
+  return is_ours;
+}
+
 void account_keeper_core::act(self_ptr self) {
-  if (draining)
+  if (draining || !takes_turn(self))
     return;
   const auto now = settings.now();
   for (auto& [node, part] : nodes)
@@ -178,9 +193,14 @@ account_keeper_impl::behavior_type account_keeper(account_keeper_core::self_ptr 
   self->state.core = std::make_unique<account_keeper_core>(std::move(settings), std::move(peers), *numbers);
   auto* core = self->state.core.get();
   core->load();
-  core->send_events(self);
+  if (!core->settings.may_act)
+    core->send_events(self);
   self->send(self, accounts_tick{++core->tick_number});
-  const auto stopping = [core] { return core->draining ? make_error(errc::shutting_down) : caf::error{}; };
+  const auto stopping = [core] {
+    return core->draining                                          ? make_error(errc::shutting_down)
+           : core->settings.may_act && !core->settings.may_act() ? make_error(errc::cluster_elsewhere)
+                                                                  : caf::error{};
+  };
   return {
     [core](const list_accounts&) -> account_list_ptr { return core->list(); },
     [core](const list_account_offers&) { return core->offers(); },
@@ -232,7 +252,8 @@ account_keeper_impl::behavior_type account_keeper(account_keeper_core::self_ptr 
     },
     [core](const drain&) -> drained {
       core->draining = true;
-      core->keep_changes(true);
+      if (!core->settings.may_act || core->is_ours)
+        core->keep_changes(true);
       return {};
     },
     [core, self](const accounts_tick& m) {

@@ -71,6 +71,8 @@ struct account_keeper_core {
   std::optional<moment> used_asked_at, kept_at;
   std::uint64_t tick_number = 0;
   bool draining = false;
+  bool is_ours = false; ///< see settings.may_act
+  bool takes_turn(self_ptr self);
   caf::typed_response_promise<drained> drain_promise;
 
   struct waiting_event {

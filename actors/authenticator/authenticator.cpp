@@ -4,6 +4,7 @@
 
 #include "actors/authenticator/authenticator_core.hpp"
 #include "actors/telemetry/log.hpp"
+#include "storage/sha256.hpp"
 
 namespace keyportal {
 namespace {
@@ -93,7 +94,10 @@ authenticator_impl::behavior_type authenticator(self_ptr self, std::shared_ptr<a
 authenticator_start authenticator_start_of(const authenticator_settings& settings, const registry_image& image) {
   access_book book{settings.seal, settings.key};
   random_bits own;
-  settings.draw(own);
+  if (settings.shared) // what one process gives out, another one takes
+    own = storage::sha256("own key of a directory\n" + std::string(settings.key.begin(), settings.key.end()));
+  else
+    settings.draw(own);
   auto directory = std::make_shared<session_directory>(
     directory_settings{.limits = settings.sessions,
                        .token_key = settings.key,

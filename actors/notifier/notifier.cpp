@@ -20,6 +20,7 @@ using namespace std::chrono_literals;
 constexpr std::uint32_t page = 1000;
 constexpr auto disk_pause = 5s;
 constexpr auto queue_pause = 1s;
+constexpr auto turn_pause = 500ms;
 
 double machine_chance() {
   static thread_local std::mt19937_64 source{std::random_device{}()};
@@ -41,20 +42,46 @@ notice_book notifier_core::fresh_book() const {
 }
 
 void notifier_core::start() {
-  auto me = caf::actor_cast<notifier_actor>(self);
-  auto impl = caf::actor_cast<notifier_impl>(self);
   wire = std::make_unique<notice_wire>(settings.wire);
-  if (auto failed = load()) {
-    log::error("notices", "unreadable", "{}", render(failed));
-    self->quit(failed);
-    return;
+  if (may_decide()) {
+    if (auto failed = load()) {
+      log::error("notices", "unreadable", "{}", render(failed));
+      self->quit(failed);
+      return;
+    }
+    open_queue();
   }
+  self->send(caf::actor_cast<notifier_impl>(self), hourly{});
+  pump();
+}
+
+/// Where others may be the ones that decide: as soon as it is we, what is on disk is read anew; as soon as it is not, nothing is
+/// decided or taken out of the queue any more.
+bool notifier_core::takes_turn() {
+  if (!settings.may_decide)
+    return true;
+  if (!may_decide()) {
+    ready = false;
+    queue.reset();
+    queue_connected = false;
+    self->delayed_send(caf::actor_cast<notifier_impl>(self), turn_pause, wake_up{});
+    return false;
+  }
+  if (!queue) {
+    if (load())
+      self->delayed_send(caf::actor_cast<notifier_impl>(self), disk_pause, wake_up{});
+    else
+      open_queue();
+  }
+  return ready;
+}
+
+void notifier_core::open_queue() {
+  auto me = caf::actor_cast<notifier_actor>(self);
   delivery_queue::callbacks told{[me](order_taken order) { caf::anon_send(me, std::move(order)); },
                                  [me](queue_changed change) { caf::anon_send(me, std::move(change)); }};
   queue =
     settings.make_queue ? settings.make_queue(std::move(told)) : std::make_unique<local_queue>(shelf, std::move(told));
-  self->send(impl, hourly{});
-  pump();
 }
 
 // --- what is on disk ---------------------------------------------------------------------------------------
@@ -166,6 +193,8 @@ void notifier_core::read_events() {
 // --- into the queue, and out of it ------------------------------------------------------------------------------
 
 void notifier_core::pump() {
+  if (!draining && !takes_turn())
+    return;
   if (!ready && load())
     return self->delayed_send(caf::actor_cast<notifier_impl>(self), disk_pause, wake_up{});
   if (draining)

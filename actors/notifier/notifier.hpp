@@ -28,6 +28,7 @@ struct notifier_settings {
   std::function<double()> certificate_days; ///< until the gateway's certificate ends; 0: it has none. May be unset
   std::function<std::unique_ptr<delivery_queue>(delivery_queue::callbacks)> make_queue; ///< unset: the local one
   notice_wire::bounds wire = {};
+  std::function<bool()> may_decide = {}; ///< whether it is this process that does; any thread. Unset: always
 };
 
 /// The ledger tells it of commits (`add_listener` is the caller's).

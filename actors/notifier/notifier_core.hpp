@@ -44,6 +44,9 @@ struct notifier_core {
   notifier_core(notifier_pointer who, notifier_settings with, std::shared_ptr<storage::ledger> from, metrics& counted);
 
   void start();
+  [[nodiscard]] bool may_decide() const { return !settings.may_decide || settings.may_decide(); }
+  bool takes_turn();
+  void open_queue();
   /// All that can be done now.
   void pump();
   void order(const order_taken& what);

@@ -500,6 +500,7 @@ replicator_impl::behavior_type replicator(self_ptr self, replicator_settings set
   self->state.core = std::make_unique<replicator_core>(std::move(settings), std::move(writer));
   auto* core = self->state.core.get();
   core->caught_up = self->clock().now();
+  self->link_to(core->writer); // neither is of any use without the other
   self->delayed_send(self, tick, replicator_tick{});
   const auto pass = [core, self](const auto& m) { return self->delegate(core->writer, m); };
   return {

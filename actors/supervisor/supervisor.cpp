@@ -16,16 +16,19 @@ struct start_node {
 struct stage_over {
   std::size_t number = 0;
 };
+struct duties_changed {};
 } // namespace
 } // namespace keyportal
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyportal::start_node)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyportal::stage_over)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(keyportal::duties_changed)
 
 namespace keyportal {
 namespace {
 
 using namespace std::chrono_literals;
-using supervisor_impl = supervisor_actor::extend<caf::reacts_to<start_node>, caf::reacts_to<stage_over>>;
+using supervisor_impl =
+  supervisor_actor::extend<caf::reacts_to<start_node>, caf::reacts_to<stage_over>, caf::reacts_to<duties_changed>>;
 struct supervisor_state;
 using self_ptr = supervisor_impl::stateful_pointer<supervisor_state>;
 
@@ -42,6 +45,7 @@ struct supervisor_core {
   std::size_t waiting = 0;
 
   void start(self_ptr self);
+  void follow_duties(self_ptr self);
   void watch_node(self_ptr self, const node_actors& node);
   void start_again(self_ptr self, std::size_t index);
   void on_down(self_ptr self, const caf::down_msg& down);
@@ -59,6 +63,20 @@ struct supervisor_state {
   static inline const char* name = "supervisor";
   std::unique_ptr<supervisor_core> core;
 };
+
+void end_node(const node_actors& node) {
+  if (!node.client)
+    return;
+  node.client->stop();
+  node.key_client->stop();
+  caf::anon_send_exit(node.keys, caf::exit_reason::kill);
+  caf::anon_send_exit(node.key_upstream, caf::exit_reason::kill);
+  caf::anon_send_exit(node.poller, caf::exit_reason::kill);
+  caf::anon_send_exit(node.collector, caf::exit_reason::kill);
+  caf::anon_send_exit(node.keeper, caf::exit_reason::kill);
+  caf::anon_send_exit(node.detector, caf::exit_reason::kill);
+  caf::anon_send_exit(node.upstream, caf::exit_reason::kill);
+}
 
 node_directory supervisor_core::directory() const {
   node_directory out;
@@ -84,6 +102,11 @@ void supervisor_core::start(self_ptr self) {
   self->monitor(shared.accounts);
   self->monitor(shared.gateway);
   for (const auto& node : around->configured.nodes) {
+    if (around->cluster) { // seen to by one process at a time: follow_duties
+      nodes.emplace_back();
+      nodes.back().name = node.name;
+      continue;
+    }
     nodes.push_back(spawn_node(system, *around, node, shared));
     watch_node(self, nodes.back());
   }
@@ -93,7 +116,39 @@ void supervisor_core::start(self_ptr self) {
   if (!error) // last: who is told that we are ready finds all of it
     error = around->open_gateway(shared);
   if (error)
-    stop(self, render(error), 1);
+    return stop(self, render(error), 1);
+  if (around->begin_duties)
+    around->begin_duties([to = caf::actor_cast<caf::actor_addr>(self)] {
+      if (auto strong = caf::actor_cast<caf::strong_actor_ptr>(to))
+        caf::anon_send(caf::actor_cast<caf::actor>(strong), duties_changed{});
+    });
+}
+
+/// Actors of a node are there while it is this process that sees to it.
+void supervisor_core::follow_duties(self_ptr self) {
+  if (plan || !around->cluster)
+    return;
+  bool is_other = false;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    auto& node = nodes[i];
+    const bool should = around->may_act(duty_of_node(node.name));
+    const bool is_there = node.poller != nullptr;
+    if (should == is_there)
+      continue;
+    is_other = true;
+    log::info("supervisor", "duty", "{} the node {}", should ? "Seeing to" : "No longer seeing to", node.name);
+    if (should) {
+      node = spawn_node(self->system(), *around, around->configured.nodes[i], shared);
+      watch_node(self, node);
+    } else {
+      const auto name = node.name;
+      const auto over = std::exchange(node, {});
+      node.name = name;
+      end_node(over);
+    }
+  }
+  if (is_other)
+    self->send(shared.gateway, directory());
 }
 
 void supervisor_core::watch_node(self_ptr self, const node_actors& node) {
@@ -104,18 +159,6 @@ void supervisor_core::watch_node(self_ptr self, const node_actors& node) {
   self->monitor(node.poller);
   self->monitor(node.key_upstream);
   self->monitor(node.keys);
-}
-
-void end_node(const node_actors& node) {
-  node.client->stop();
-  node.key_client->stop();
-  caf::anon_send_exit(node.keys, caf::exit_reason::kill);
-  caf::anon_send_exit(node.key_upstream, caf::exit_reason::kill);
-  caf::anon_send_exit(node.poller, caf::exit_reason::kill);
-  caf::anon_send_exit(node.collector, caf::exit_reason::kill);
-  caf::anon_send_exit(node.keeper, caf::exit_reason::kill);
-  caf::anon_send_exit(node.detector, caf::exit_reason::kill);
-  caf::anon_send_exit(node.upstream, caf::exit_reason::kill);
 }
 
 void supervisor_core::on_down(self_ptr self, const caf::down_msg& down) {
@@ -148,7 +191,7 @@ void supervisor_core::on_down(self_ptr self, const caf::down_msg& down) {
     return;
   }
   const auto is = [&](const auto& handle) { return handle.address() == down.source; };
-  const char* who = is(shared.ledger)          ? "ledger"
+  const char* who = is(shared.ledger)          ? (shared.replicator ? "replicator" : "ledger")
                     : is(shared.publisher)     ? "publisher"
                     : is(shared.feed)          ? "feed"
                     : is(shared.registry)      ? "key registry"
@@ -167,7 +210,7 @@ void supervisor_core::on_down(self_ptr self, const caf::down_msg& down) {
 }
 
 void supervisor_core::start_again(self_ptr self, std::size_t index) {
-  if (plan)
+  if (plan || !around->may_act(duty_of_node(nodes[index].name)))
     return;
   nodes[index] = spawn_node(self->system(), *around, around->configured.nodes[index], shared);
   watch_node(self, nodes[index]);
@@ -219,7 +262,8 @@ void supervisor_core::next_stage(self_ptr self) {
         break;
       case stage::keepers:
         for (const auto& n : nodes) {
-          n.client->stop(); // a restore under way is left to the next start
+          if (n.client)
+            n.client->stop(); // a restore under way is left to the next start
           ask_to_drain(self, n.keeper, now);
         }
         break;
@@ -281,6 +325,7 @@ supervisor_impl::behavior_type supervisor(self_ptr self, std::shared_ptr<surroun
   return {
     [core, self](const shut_down& m) { core->stop(self, m.reason, 0); },
     [core, self](const start_node& m) { core->start_again(self, m.index); },
+    [core, self](const duties_changed&) { core->follow_duties(self); },
     [core, self](const stage_over& m) {
       if (m.number == core->stage_number && --core->waiting == 0)
         core->next_stage(self);
