@@ -14,6 +14,7 @@
 
 #include "actors/certificate_watch.hpp"
 #include "actors/cluster_member/join.hpp"
+#include "actors/cluster_member/member.hpp"
 #include "actors/compat.hpp"
 #include "actors/data_folder.hpp"
 #include "actors/key_registry/registry_start.hpp"
@@ -26,6 +27,7 @@
 #include "actors/supervisor/supervisor.hpp"
 #include "actors/telemetry/fail_point.hpp"
 #include "actors/telemetry/log.hpp"
+#include "gateway/problem.hpp"
 #include "messages/subjects.hpp"
 
 namespace keyportal {
@@ -55,6 +57,36 @@ public:
 private:
   std::mutex mutex_;
   std::unique_ptr<gateway::server> server_;
+};
+
+/// Who speaks with the other processes: there, or not there yet, any more.
+class member_slot {
+public:
+  void set(const member_actor& who) {
+    const std::lock_guard guard(mutex_);
+    who_ = caf::actor_cast<caf::actor_addr>(who);
+  }
+  template <class Message>
+  void send(Message what) {
+    caf::actor_addr to;
+    {
+      const std::lock_guard guard(mutex_);
+      to = who_;
+    }
+    if (auto strong = caf::actor_cast<caf::strong_actor_ptr>(to))
+      caf::anon_send(caf::actor_cast<member_actor>(strong), std::move(what));
+    else
+      refuse(what);
+  }
+
+private:
+  static void refuse(forward_request& what) { what.reply(gateway::problem(make_error(errc::cluster_elsewhere))); }
+  template <class Message>
+  static void refuse(Message& what) {
+    what.reply(make_error(errc::cluster_elsewhere));
+  }
+  std::mutex mutex_;
+  caf::actor_addr who_;
 };
 
 /// Of options that were checked.
@@ -324,6 +356,28 @@ int run_service(const settings& s, const std::string& shown_settings) {
         server.with([&](gateway::server& it) { it.close_websockets_of(tag, "signed out"); });
       },
   };
+  auto speaker = std::make_shared<member_slot>();
+  if (const auto part = around->cluster) {
+    auto& hooks = around->gateway_hooks;
+    hooks.sees_to = [part](const std::string& duty) { return part->may_act(duty); };
+    hooks.stale_s = [part] { return part->stale_s.load(); };
+    hooks.forward = [speaker](std::string duty, const http_request& request, bool by_control,
+                              std::function<void(http_response)> reply) {
+      speaker->send(forward_request{std::move(duty), request, by_control, std::move(reply)});
+    };
+    hooks.cluster_state = [speaker](std::function<void(caf::expected<std::string>)> reply) {
+      speaker->send(read_cluster{std::move(reply)});
+    };
+    hooks.cluster_compared = [speaker](std::function<void(caf::expected<std::string>)> reply) {
+      speaker->send(compare_cluster{std::move(reply)});
+    };
+    around->spawn_member = [part, speaker, name = s.cluster.name, store = around->store, control = token->reveal(),
+                            now = around->now](caf::actor_system& system, const shared_actors& shared) {
+      auto fresh = spawn_member(system, {part, name, store, control, now}, shared);
+      speaker->set(fresh);
+      return caf::actor_cast<caf::actor>(fresh);
+    };
+  }
   around->gateway_hooks.door = gateway::make_entrance(around->gateway_hooks);
   if (const auto part = around->cluster)
     around->begin_duties = [&s, part](std::function<void()> changed) {

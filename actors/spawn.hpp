@@ -46,6 +46,7 @@ struct cluster_part {
   std::vector<cluster::duty> duties;
   std::atomic<nats::lease_keeper*> leases{nullptr}; ///< of `keeper`; null before the actors run and after
   std::unique_ptr<nats::lease_keeper> keeper;
+  std::atomic<double> stale_s{0}; ///< see replicator_state
   [[nodiscard]] std::optional<std::uint64_t> fence(const std::string& duty) const {
     const auto* now = leases.load();
     return now != nullptr ? now->fence(duty) : std::nullopt;
@@ -76,6 +77,7 @@ struct surroundings {
   sink_factory make_sink;
   gateway::gateway_hooks gateway_hooks;
   std::function<std::unique_ptr<delivery_queue>(delivery_queue::callbacks)> make_queue; ///< of notices
+  std::function<caf::actor(caf::actor_system&, const shared_actors&)> spawn_member; ///< speaks with the others; may be unset
   std::function<void(std::function<void()> changed)> begin_duties;                      ///< may be unset
   std::function<caf::error(const shared_actors&)> open_gateway;                         ///< begins to listen
   std::function<caf::error(const shared_actors&)> open_compat; ///< likewise, for other tools; may be unset

@@ -7,6 +7,7 @@
 #include "gateway/access_routes.hpp"
 #include "gateway/account_routes.hpp"
 #include "gateway/copies.hpp"
+#include "gateway/elsewhere.hpp"
 #include "gateway/export_routes.hpp"
 #include "gateway/handlers.hpp"
 #include "gateway/job_routes.hpp"
@@ -232,6 +233,10 @@ void handle(const visit& here) {
     return here.fail(make_error(errc::shutting_down));
   if (state.waiting + state.summary.wanted.size() >= most_waiting && about != topic::asset && about != topic::page)
     return here.fail(make_error(errc::too_many_requests));
+  if (goes_elsewhere(here))
+    return;
+  if (about == topic::cluster || about == topic::cluster_diff)
+    return about_cluster(here);
   if (about == topic::import_file || about == topic::restore || about == topic::replay_letters
       || about == topic::verify_audit)
     note_long_request(here);

@@ -85,6 +85,16 @@ struct gateway_hooks {
     preview_prices = {};
   /// Tells who asks; shared with the server, see `make_entrance`. Null: one of the gateway's own is made.
   std::shared_ptr<entrance> door = {};
+  // Where this process is one of several; unset where it is alone. All from the actor's thread, none waits.
+  /// Whether it is this process that sees to a duty now.
+  std::function<bool(const std::string& duty)> sees_to = {};
+  /// Has the process that sees to the duty answer; `by_control`: whoever asks has this process's control token.
+  std::function<void(std::string duty, const http_request&, bool by_control, std::function<void(http_response)>)>
+    forward = {};
+  /// How all processes are, and what their ledgers differ in, as JSON.
+  std::function<void(std::function<void(caf::expected<std::string>)>)> cluster_state = {}, cluster_compared = {};
+  /// So many seconds something of the others may be missing here; 0: nothing is.
+  std::function<double()> stale_s = {};
   /// Sockets of a session that ended are to be closed, by its tag. From any thread; may be unset.
   std::function<void(std::string_view tag)> on_session_end = {};
 };

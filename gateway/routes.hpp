@@ -93,6 +93,9 @@ enum class topic : std::uint8_t {
   prune_backups,
   retention,
   run_retention,
+  // several processes: elsewhere.cpp
+  cluster,
+  cluster_diff,
   // what goes on: job_routes.cpp
   jobs,
   job,

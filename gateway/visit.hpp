@@ -53,6 +53,9 @@ struct visit {
       response.headers.emplace_back("Strict-Transport-Security", "max-age=31536000");
     if (by && asked.row && asked.row->about != topic::asset) // what people name when they ask why
       response.headers.emplace_back("X-Request-Id", by->from.request);
+    if (const auto& stale = self->state.hooks.stale_s; stale && asked.row && asked.row->about != topic::asset)
+      if (const auto seconds = stale(); seconds >= 1)
+        response.headers.emplace_back("X-Key-Portal-Stale", std::to_string(static_cast<std::int64_t>(seconds)));
     if (!rate || rate->limit == 0)
       return;
     response.headers.emplace_back("RateLimit-Limit", std::to_string(rate->limit));

@@ -149,7 +149,8 @@ caf::expected<std::vector<lease_row>> kv_table::changes(std::chrono::millisecond
     if (status != NATS_OK)
       return to_error(status, "watching the bucket " + how_.bucket);
     metadata meta;
-    if (natsMsg_GetMetaData(out(meta), message.get()) != NATS_OK || meta->Sequence.Consumer != ++told_here_)
+    const auto told = natsMsg_GetMetaData(out(meta), message.get());
+    if (told != NATS_OK || meta->Sequence.Consumer != ++told_here_)
       return make_error(errc::nats_unavailable, "a change of the bucket was lost on its way");
     const std::string_view where = natsMsg_GetSubject(message.get());
     if (where.size() > prefix)

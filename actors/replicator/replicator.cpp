@@ -346,7 +346,7 @@ void replicator_core::tell_totals(self_ptr self) {
 }
 
 void replicator_core::drained_yet(self_ptr self) {
-  if (!draining || !waiting.empty() || !drain_promise.pending())
+  if (!draining || (linked && !waiting.empty()) || !drain_promise.pending()) // without a link there is nothing to wait for
     return;
   self->request(writer, caf::infinite, drain{})
     .then([answer = drain_promise](const drained&) mutable { answer.deliver(drained{}); },
@@ -611,9 +611,11 @@ replicator_impl::behavior_type replicator(self_ptr self, replicator_settings set
         return;
       if (core->rewinding)
         return core->open(self);
+      const auto before = std::exchange(core->problem, m.why);
       core->linked = !m.why;
       core->end = m.why ? core->end : m.end;
-      core->problem = m.why;
+      if (m.why && render(m.why) == render(before))
+        return; // it was said
       if (m.why)
         log::warn("replicator", "link", "{}", render(m.why));
       else

@@ -38,6 +38,7 @@ struct supervisor_core {
   std::shared_ptr<surroundings> around;
   std::shared_ptr<service_end> end;
   shared_actors shared;
+  caf::actor member; ///< speaks with the other processes, where there are some
   std::vector<node_actors> nodes;
   std::vector<std::deque<std::chrono::steady_clock::time_point>> failures; ///< per node
   std::optional<shutdown_plan> plan;
@@ -117,6 +118,8 @@ void supervisor_core::start(self_ptr self) {
     error = around->open_gateway(shared);
   if (error)
     return stop(self, render(error), 1);
+  if (around->spawn_member)
+    member = around->spawn_member(system, shared);
   if (around->begin_duties)
     around->begin_duties([to = caf::actor_cast<caf::actor_addr>(self)] {
       if (auto strong = caf::actor_cast<caf::strong_actor_ptr>(to))
@@ -295,6 +298,9 @@ void supervisor_core::finish(self_ptr self) {
     client->stop();
   for (const auto& upstream : shared.account_upstreams)
     caf::anon_send_exit(upstream, caf::exit_reason::kill);
+  if (member)
+    caf::anon_send_exit(member, caf::exit_reason::user_shutdown);
+  member = nullptr;
   caf::anon_send_exit(shared.accounts, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(shared.gateway, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(shared.auditor, caf::exit_reason::user_shutdown);
