@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <mutex>
 #include <optional>
+#include <thread>
 
 #include <caf/all.hpp>
 #include <fmt/format.h>
@@ -13,6 +14,7 @@
 #include <sys/stat.h>
 
 #include "actors/certificate_watch.hpp"
+#include "actors/cluster_member/checkpoints.hpp"
 #include "actors/cluster_member/join.hpp"
 #include "actors/cluster_member/member.hpp"
 #include "actors/compat.hpp"
@@ -195,6 +197,34 @@ std::shared_ptr<cluster_part> cluster_part_of(const settings& s, const cluster_i
   return out;
 }
 
+/// A process without a ledger begins with what another one gave, where there is something; where it has to, it waits for it.
+caf::error begin_with_checkpoint(const settings& s, const cluster_identity& who) {
+  std::error_code ignored;
+  if (std::filesystem::exists(s.data_dir / "ledger" / "db" / "CURRENT", ignored))
+    return {};
+  const auto places = places_of(s);
+  for (bool is_said = false;;) {
+    const auto there = newest_checkpoint(places.checkpoints, *who.seal);
+    if (there && *there) {
+      log::info("cluster", "joining", "Taking over {} bytes that {} gave", (*there)->bytes, (*there)->from);
+      auto failed = take_checkpoint(places.checkpoints, *who.seal, **there, s.data_dir / "ledger", &asked_to_stop);
+      if (!failed)
+        return {};
+      if (code_of(failed) != errc::cluster_trimmed && code_of(failed) != errc::nats_unavailable)
+        return failed;
+    } else if (there) {
+      const auto reach = nats::reach_of_log(places.log);
+      if (reach && !who.begins_with_checkpoint && reach->first <= 1)
+        return {}; // the log tells all
+    }
+    if (!std::exchange(is_said, true))
+      log::warn("cluster", "joining", "Waiting for a process of the cluster to give a checkpoint");
+    if (asked_to_stop())
+      return make_error(errc::shutting_down);
+    std::this_thread::sleep_for(std::chrono::milliseconds{300});
+  }
+}
+
 cluster::role_set roles_of(const settings& s) {
   cluster::role_set out = 0;
   for (const auto& role : s.cluster.roles)
@@ -263,11 +293,14 @@ int run_service(const settings& s, const std::string& shown_settings) {
   around->now = &wall_clock;
 
   caf::expected<cluster_identity> who{cluster_identity{}};
+  bool is_founder = false; ///< had something before the cluster was there
   if (s.cluster.enabled) {
     who = join(s, &asked_to_stop);
     if (!who)
       return code_of(who.error()) == errc::shutting_down ? 0 : fail(who.error());
     around->cluster = cluster_part_of(s, *who);
+    if (auto failed = begin_with_checkpoint(s, *who))
+      return code_of(failed) == errc::shutting_down ? 0 : fail(failed);
   }
 
   auto store = storage::ledger::open({.folder = s.data_dir / "ledger",
@@ -284,6 +317,15 @@ int run_service(const settings& s, const std::string& shown_settings) {
       return fail(history.error());
     if (history->needs_checkpoint)
       return fail(make_error(errc::cluster_trimmed));
+    is_founder = history->is_founder;
+    if (is_founder)
+      if (auto failed = say_begins_with_checkpoint(s))
+        return fail(failed);
+    if (const auto progress = around->store->shared(); !progress || !*progress) {
+      const auto begun = around->store->commit({storage::shared_progress{0, who->cluster, {}}}, around->now());
+      if (!begun)
+        return fail(begun.error());
+    }
   }
   std::vector<node_name> names;
   for (const auto& node : s.nodes)
@@ -379,13 +421,18 @@ int run_service(const settings& s, const std::string& shown_settings) {
     };
   }
   around->gateway_hooks.door = gateway::make_entrance(around->gateway_hooks);
+  std::optional<checkpoint_keeper> checkpoints;
   if (const auto part = around->cluster)
-    around->begin_duties = [&s, part](std::function<void()> changed) {
+    around->begin_duties = [&s, part, store = around->store, now = around->now, is_founder, &checkpoints](std::function<void()> changed) {
       const auto ttl = s.cluster.lease;
       part->keeper = std::make_unique<nats::lease_keeper>(
         places_of(s).table, cluster::lease_settings{ttl, ttl / 4, ttl / 6, std::chrono::milliseconds{200}},
         cluster::member{part->member, roles_of(s)}, part->duties, std::move(changed));
       part->leases = part->keeper.get();
+      checkpoints.emplace(checkpoint_keeper::settings_of{
+        places_of(s), part->seal, store, s.data_dir / "ledger" / "checkpoint", part->member,
+        s.cluster.checkpoint, s.cluster.stream_records, is_founder,
+        [part] { return part->may_act(duties::house); }, now});
     };
   around->open_gateway = [&](const shared_actors& shared) -> caf::error {
     auto opened =
@@ -449,12 +496,15 @@ int run_service(const settings& s, const std::string& shown_settings) {
     }
   } // waits for all actors
   if (const auto part = around->cluster) { // what is left to do others may see to now
+    checkpoints.reset();
     part->leases = nullptr;
     part->keeper.reset();
   }
   std::error_code ignored;
   std::filesystem::remove(s.data_dir / "gateway.url", ignored);
   std::filesystem::remove(s.data_dir / "compat.url", ignored);
+  around->begin_duties = {};
+  around->spawn_member = {};
   around->store.reset();
   if (*child)
     (*child)->stop();

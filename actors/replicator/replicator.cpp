@@ -196,7 +196,7 @@ void replicator_core::propose(self_ptr self, shared_message what, bool is_comman
   if (draining)
     return answer(make_error(errc::shutting_down));
   if (is_command && !linked)
-    return answer(problem ? problem : make_error(errc::cluster_no_quorum));
+    return answer(make_error(errc::cluster_no_quorum));
   const auto fence = fence_of(what.duty);
   if (!fence)
     return answer(make_error(errc::cluster_elsewhere, what.duty));
