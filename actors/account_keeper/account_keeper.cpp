@@ -159,6 +159,11 @@ bool account_keeper_core::takes_turn(self_ptr self) {
   if (is_ours && !was_ours) {
     book = account_book(settings.id_of, settings.reminders);
     logins = {};
+    plan = quota_plan(settings.quota_interval); // of accounts that the book knows
+    asked_logins.clear();
+    calls_of_logins.clear();
+    for (auto& [node, part] : nodes)
+      part.looked_at.reset();
     events.clear();
     load();
     send_events(self);

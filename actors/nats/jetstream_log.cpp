@@ -113,6 +113,11 @@ private:
     return !changed_.wait_for(lock, span, [this] { return stopped_; });
   }
 
+  bool can_send() {
+    const std::lock_guard guard(use_);
+    return sending_.is_open();
+  }
+
   void work() {
     do {
       session over;
@@ -206,7 +211,7 @@ private:
         return problem;
       if (status != NATS_OK && status != NATS_TIMEOUT)
         return to_error(status, "reading the log");
-      if (!over.is_open())
+      if (!over.is_open() || !can_send())
         return make_error(errc::nats_unavailable, "the connection was closed");
       if (status == NATS_TIMEOUT && ++quiet % 4 == 0)
         if (auto failed = look(over))

@@ -155,7 +155,11 @@ void peer_link::work() {
       const auto also = natsSubscription_NextMsg(out(heard), all.get(), 0);
       if (also == NATS_OK)
         take({natsMsg_GetData(heard.get()), static_cast<std::size_t>(natsMsg_GetDataLength(heard.get()))});
-      if ((status != NATS_OK && status != NATS_TIMEOUT) || (also != NATS_OK && also != NATS_TIMEOUT))
+      const bool can_send = [this] {
+        const std::lock_guard guard(mutex_);
+        return sending_ && !natsConnection_IsClosed(sending_.get());
+      }();
+      if (!can_send || (status != NATS_OK && status != NATS_TIMEOUT) || (also != NATS_OK && also != NATS_TIMEOUT))
         break;
       expire(false);
     }
