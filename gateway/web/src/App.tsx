@@ -9,7 +9,8 @@ import { Pages } from './shell/Pages';
 import { Fault } from './shell/Fault';
 import { Toasts } from './ui/Toast';
 
-const queries = new QueryClient({
+/// What was asked, and the answers.
+export const queries = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 10_000,

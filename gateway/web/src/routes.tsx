@@ -1,7 +1,7 @@
 import { lazy } from 'react';
 import type { ComponentType, LazyExoticComponent } from 'react';
 import type { Right } from './api/session';
-import { i18n } from './i18n';
+import { fetchTexts, i18n } from './i18n';
 import type { IconName } from './ui/Icon';
 
 export type Section = 'look' | 'own' | 'manage';
@@ -9,7 +9,7 @@ export type Section = 'look' | 'own' | 'manage';
 export interface RouteRow {
   /// As wouter has it; the server answers each with index.html.
   path: string;
-  page: LazyExoticComponent<ComponentType>;
+  page: LazyExoticComponent<ComponentType> & Ahead;
   /// One of these is enough. `anyone`: also without signing in; `signed-in`: whoever is.
   right: 'anyone' | 'signed-in' | readonly Right[];
   /// Fills the window by itself, without side bar: signing in.
@@ -18,9 +18,15 @@ export interface RouteRow {
   menu?: { section: Section; label: string; icon: IconName };
 }
 
+interface Ahead {
+  /// Has it fetched before it is shown; whether that works is seen then.
+  ahead: () => void;
+}
+
 /// A page that is fetched when it is opened, together with its texts (the namespace has the name of its folder).
-function page(texts: string | string[], load: () => Promise<{ default: ComponentType }>): LazyExoticComponent<ComponentType> {
-  return lazy(async () => (await Promise.all([load(), i18n.loadNamespaces(texts)]))[0]);
+function page(texts: string | string[], load: () => Promise<{ default: ComponentType }>): LazyExoticComponent<ComponentType> & Ahead {
+  const made = lazy(async () => (await Promise.all([load(), i18n.loadNamespaces(texts)]))[0]);
+  return Object.assign(made, { ahead: () => { void load().catch(() => undefined); fetchTexts(texts); } });
 }
 
 /// All pages there are, in the order of the menu: one row a page.

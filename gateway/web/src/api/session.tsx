@@ -1,6 +1,7 @@
 import { createContext, useCallback, useContext, useEffect, useMemo } from 'react';
 import type { ReactNode } from 'react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
+import type { QueryClient } from '@tanstack/react-query';
 import { api, setCsrf, watchSession } from './client';
 import type { ApiError } from './error';
 import type { Session } from './types';
@@ -29,6 +30,11 @@ async function fetchSession(): Promise<Session> {
   const session = await api.get('/api/v1/session');
   setCsrf(session.csrf);
   return session;
+}
+
+/// Asks who is signed in before anything is drawn. A failure is left to SessionProvider, which asks again.
+export function askSession(queries: QueryClient): void {
+  void queries.prefetchQuery({ queryKey: sessionKey, queryFn: fetchSession, staleTime: 60_000, retry: false });
 }
 
 export function SessionProvider({ children }: { children: ReactNode }) {

@@ -1,7 +1,9 @@
-import { keepPreviousData } from '@tanstack/react-query';
+import { useCallback } from 'react';
+import { keepPreviousData, useQueryClient } from '@tanstack/react-query';
 import type { UseQueryResult } from '@tanstack/react-query';
+import { api } from './client';
 import type { ApiError } from './error';
-import { useApi } from './hooks';
+import { keyOf, useApi } from './hooks';
 import { useSession } from './session';
 import type { Schemas } from './types';
 
@@ -44,19 +46,42 @@ export function stepOf(from: string | null, to: string | null): Exclude<Step, 'n
   return span <= 800 * 24 * hour ? 'week' : 'month';
 }
 
-/// Everybody's usage for whoever may see it, else one's own. What was there stays until the next answer comes.
-export function useUsage(asked: Asked, enabled = true) {
-  const { may } = useSession();
-  const path = may('read.usage') ? '/api/v1/usage' : '/api/v1/me/usage';
+const freshMs = 5_000;
+
+function questionOf(asked: Asked): Record<string, unknown> {
   const list = (some?: readonly string[]): string | undefined => (some?.length ? some.join(',') : undefined);
-  const query = {
+  return {
     // To the minute: the same question within it is the same answer.
     from: asked.from ?? theBeginning, to: asked.to ?? undefined, zone: asked.zone, step: asked.step ?? 'none',
     by: list(asked.by), metrics: list(asked.metrics), top: asked.top, order: asked.order,
     percentiles: asked.percentiles || undefined, compare: (asked.compare && asked.from !== null) || undefined, ...asked.where,
   };
-  const answer = useApi(path as '/api/v1/usage', { query: query as never }, { enabled, placeholderData: keepPreviousData, staleTime: 5_000 });
+}
+
+function useUsagePath(): '/api/v1/usage' {
+  const { may } = useSession();
+  return (may('read.usage') ? '/api/v1/usage' : '/api/v1/me/usage') as '/api/v1/usage';
+}
+
+/// Everybody's usage for whoever may see it, else one's own. What was there stays until the next answer comes.
+export function useUsage(asked: Asked, enabled = true) {
+  const query = questionOf(asked) as never;
+  const answer = useApi(useUsagePath(), { query }, { enabled, placeholderData: keepPreviousData, staleTime: freshMs });
   return answer as unknown as UseQueryResult<Report, ApiError>;
+}
+
+/// Asks what is likely to be wanted next: it is there when it is.
+export function useUsageAhead(): (...asked: Asked[]) => void {
+  const queries = useQueryClient();
+  const path = useUsagePath();
+  return useCallback((...asked: Asked[]) => {
+    for (const one of asked) {
+      const query = questionOf(one) as never;
+      void queries.prefetchQuery({
+        queryKey: keyOf(path, { query }), queryFn: ({ signal }) => api.get(path, { query, signal }), staleTime: freshMs,
+      });
+    }
+  }, [queries, path]);
 }
 
 /// The part of requests that went well, 0 to 1; null where there were none.

@@ -47,6 +47,11 @@ const backend: BackendModule = {
   },
 };
 
+/// Has the texts of a page fetched in the language that is going to be shown, before anything is drawn.
+export function fetchTexts(namespaces: string | string[], language: Language = firstLanguage()): void {
+  for (const one of [namespaces].flat()) void files[`./${language}/${one}.json`]?.().catch(() => undefined);
+}
+
 export async function startTexts(language: Language = firstLanguage()): Promise<void> {
   i18n.on('languageChanged', (code) => {
     document.documentElement.lang = code;

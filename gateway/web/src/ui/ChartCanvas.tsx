@@ -47,15 +47,20 @@ export default function ChartCanvas({ option, onClick, onSpan, group }: ChartPro
 
   const choosing = !!onSpan;
   useEffect(() => {
-    const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
-    chart.current?.setOption({
-      animation: !still,
-      animationDuration: 200,
-      ...(choosing ? { brush: { xAxisIndex: 0, brushType: 'lineX', toolbox: [], brushStyle: { opacity: 0.2 } } } : {}),
-      ...option,
-    }, { notMerge: true });
-    if (choosing)
-      chart.current?.dispatchAction({ type: 'takeGlobalCursor', key: 'brush', brushOption: { brushType: 'lineX', brushMode: 'single' } });
+    // The figures are painted first: a chart takes longer than they do.
+    const draw = (): void => {
+      const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
+      chart.current?.setOption({
+        animation: !still,
+        animationDuration: 200,
+        ...(choosing ? { brush: { xAxisIndex: 0, brushType: 'lineX', toolbox: [], brushStyle: { opacity: 0.2 } } } : {}),
+        ...option,
+      }, { notMerge: true });
+      if (choosing)
+        chart.current?.dispatchAction({ type: 'takeGlobalCursor', key: 'brush', brushOption: { brushType: 'lineX', brushMode: 'single' } });
+    };
+    const soon = setTimeout(draw);
+    return () => clearTimeout(soon);
   }, [option, choosing]);
   return <div className="chart-canvas" ref={box} />;
 }

@@ -11,13 +11,23 @@ export function Badge({ tone = 'plain', dot, children }: { tone?: Tone; dot?: bo
   return <span className={classes('badge', `badge-${tone}`)}>{dot && <span className="badge-dot" />}{children}</span>;
 }
 
-interface ChipProps { chosen?: boolean; onClick?: () => void; onRemove?: () => void; children: ReactNode }
+interface ChipProps {
+  chosen?: boolean;
+  onClick?: () => void;
+  /// It is pointed at or focused: what it brings may be fetched.
+  onLikely?: () => void;
+  onRemove?: () => void;
+  children: ReactNode;
+}
 
 /// A choice that is on or off (`onClick`), or a filter that can be taken away (`onRemove`).
-export function Chip({ chosen, onClick, onRemove, children }: ChipProps) {
+export function Chip({ chosen, onClick, onLikely, onRemove, children }: ChipProps) {
   const { t } = useTranslation();
   if (!onRemove)
-    return <button type="button" className="chip" aria-pressed={!!chosen} onClick={onClick}>{children}</button>;
+    return (
+      <button type="button" className="chip" aria-pressed={!!chosen} onClick={onClick}
+        onPointerEnter={chosen ? undefined : onLikely} onFocus={chosen ? undefined : onLikely}>{children}</button>
+    );
   return (
     <span className="chip chip-set">
       <span className="cut">{children}</span>

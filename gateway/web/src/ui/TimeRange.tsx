@@ -1,4 +1,4 @@
-import { useEffect, useId, useMemo, useState } from 'react';
+import { useCallback, useEffect, useId, useMemo, useState } from 'react';
 import type { FormEvent } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useUrlState } from '../state/url';
@@ -16,8 +16,11 @@ export interface Range extends Span {
   zone: string;
 }
 
-/// The range that the address names (range, from, to, zone); moves on once a minute while it ends now.
-export function useTimeRange(normal: RangeName = '24h'): [Range, (change: { range?: RangeName; from?: string; to?: string; zone?: string }) => void] {
+interface Change { range?: RangeName; from?: string; to?: string; zone?: string }
+
+/// The range that the address names (range, from, to, zone); moves on once a minute while it ends now. Last, what another
+/// one would be if it was chosen now.
+export function useTimeRange(normal: RangeName = '24h'): [Range, (change: Change) => void, (name: RangeName) => Range] {
   const [values, change] = useUrlState({ range: normal as string, from: '', to: '', zone: browserZone() });
   const now = useNow(60_000);
   const name = (rangeNames as readonly string[]).includes(values.range) ? (values.range as RangeName) : normal;
@@ -26,24 +29,27 @@ export function useTimeRange(normal: RangeName = '24h'): [Range, (change: { rang
     () => ({ name, zone, ...spanOf(name, zone, now, values.from, values.to) }),
     [name, zone, now, values.from, values.to],
   );
-  return [range, change];
+  const other = useCallback((wanted: RangeName): Range => ({ name: wanted, zone, ...spanOf(wanted, zone, now) }), [zone, now]);
+  return [range, change, other];
 }
 
 interface TimeRangeProps {
   range: Range;
-  onChange: (change: { range?: RangeName; from?: string; to?: string; zone?: string }) => void;
+  onChange: (change: Change) => void;
   /// The choices that are offered.
   names?: readonly RangeName[];
+  /// A range is pointed at or focused, and may be chosen next.
+  onLikely?: (name: RangeName) => void;
 }
 
 /// Chips for the usual ranges, one of one's own, and the zone whose days are meant.
-export function TimeRange({ range, onChange, names = rangeNames }: TimeRangeProps) {
+export function TimeRange({ range, onChange, names = rangeNames, onLikely }: TimeRangeProps) {
   const { t } = useTranslation();
   const [open, setOpen] = useState(false);
   return (
     <div className="time-range" role="group" aria-label={t('range.label')}>
       {names.map((name) => (
-        <Chip key={name} chosen={range.name === name}
+        <Chip key={name} chosen={range.name === name} onLikely={onLikely && name !== 'custom' ? () => onLikely(name) : undefined}
           onClick={() => (name === 'custom' ? setOpen(true) : onChange({ range: name, from: '', to: '' }))}>
           {name === 'custom' && range.name === 'custom' && range.from && range.to
             ? `${localIn(range.zone, Date.parse(range.from)).replace('T', ' ')} – ${localIn(range.zone, Date.parse(range.to)).replace('T', ' ')}`

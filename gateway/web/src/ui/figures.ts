@@ -65,17 +65,24 @@ const steps = [
   ['year', 365 * 86400], ['month', 30 * 86400], ['day', 86400], ['hour', 3600], ['minute', 60], ['second', 1],
 ] as const;
 
+const relative = new Map<string, Intl.RelativeTimeFormat>();
 export function agoText(at: string, now: number, language: string): string {
   const seconds = Math.round((Date.parse(at) - now) / 1000);
   if (!Number.isFinite(seconds)) return at;
-  const format = new Intl.RelativeTimeFormat(language, { numeric: 'auto', style: 'short' });
+  let format = relative.get(language);
+  if (!format) relative.set(language, (format = new Intl.RelativeTimeFormat(language, { numeric: 'auto', style: 'short' })));
   if (Math.abs(seconds) < 10) return format.format(0, 'second');
   const [unit, size] = steps.find(([, one]) => Math.abs(seconds) >= one) ?? steps[5];
   return format.format(Math.trunc(seconds / size), unit);
 }
 
+// To make one takes longer than to write a hundred moments with it, and a page writes hundreds.
+const moments = new Map<string, Intl.DateTimeFormat>();
 export function momentText(at: string | number, language: string, zone?: string): string {
   const date = new Date(at);
   if (Number.isNaN(date.getTime())) return String(at);
-  return new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium', timeZone: zone }).format(date);
+  const name = `${language} ${zone ?? ''}`;
+  let one = moments.get(name);
+  if (!one) moments.set(name, (one = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium', timeZone: zone })));
+  return one.format(date);
 }

@@ -1,11 +1,11 @@
-import { useMemo } from 'react';
+import { useCallback, useDeferredValue, useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useLocation } from 'wouter';
-import { nameIn, stepOf, useUsage } from '../../api/usage';
-import type { Row } from '../../api/usage';
+import { nameIn, stepOf, useUsage, useUsageAhead } from '../../api/usage';
+import type { Asked, Row } from '../../api/usage';
 import { useSession } from '../../api/session';
 import { Button, Card, Chip, Empty, Loaded, Note, Page, Select, Table, TimeRange, useTimeRange, useUrlState } from '../../ui';
-import type { Column } from '../../ui';
+import type { Column, RangeName } from '../../ui';
 import { filterNames, filtersIn } from '../records/filters';
 import { useFilterTitles } from '../records/columns';
 import { Heat } from './Heat';
@@ -26,7 +26,9 @@ export default function AnalysisPage() {
   const { t, i18n } = useTranslation('analysis');
   const { may } = useSession();
   const [, navigate] = useLocation();
-  const [range, setRange] = useTimeRange('7d');
+  const [chosen, setRange, rangeOf] = useTimeRange('7d');
+  // A choice shows as chosen at once; what it changes below is drawn after that.
+  const range = useDeferredValue(chosen);
   const [values, change] = useUrlState(normal);
   const everybody = may('read.usage');
   const metric = metrics.find((one) => one === values.metric) ?? 'tokens';
@@ -36,7 +38,16 @@ export default function AnalysisPage() {
   const step = (values.step || best) as typeof best;
   const where = useMemo(() => filtersIn(values), [values]);
   const asked = useMemo(() => ({ from: range.from, to: range.to, zone: range.zone, where }), [range, where]);
-  const rows = useUsage({ ...asked, by: [group], step, top: group === 'hour' || group === 'weekday' ? 24 : 12, order: orders[metric], percentiles: metric === 'latency' || metric === 'ttft', compare: true });
+  const question = (span: Pick<Asked, 'from' | 'to' | 'zone'>, of: typeof best): Asked => ({
+    from: span.from, to: span.to, zone: span.zone, where, by: [group], step: of, top: group === 'hour' || group === 'weekday' ? 24 : 12,
+    order: orders[metric], percentiles: metric === 'latency' || metric === 'ttft', compare: true,
+  });
+  const rows = useUsage(question(asked, step));
+  const ahead = useUsageAhead();
+  const likely = (name: RangeName): void => {
+    const span = rangeOf(name);
+    ahead(question(span, (values.step || stepOf(span.from, span.to)) as typeof best));
+  };
   const words = useMetricText();
   const titles = useFilterTitles();
   const groupTitle = (name: string): string => (name === 'weekday' ? t('weekday') : name === 'hour' ? t('hour') : titles(name as 'model'));
@@ -47,11 +58,13 @@ export default function AnalysisPage() {
     if (row.of[0] && group !== 'weekday' && group !== 'hour') some.set(group, row.of[0]);
     navigate(`/records?${some}`);
   };
-  const name = (row: Row): string => {
+  // The same as long as it says the same, or every chart would be drawn again.
+  const name = useCallback((row: Row): string => {
     const id = row.of[0] ?? '';
-    if (group === 'weekday') return new Intl.DateTimeFormat(i18n.language, { weekday: 'long', timeZone: 'UTC' }).format(Date.UTC(2024, 0, Number(id) || 1));
+    if (group === 'weekday')
+      return new Intl.DateTimeFormat(i18n.language, { weekday: 'long', timeZone: 'UTC' }).format(Date.UTC(2024, 0, Number(id) || 1));
     return group === 'hour' ? `${id.padStart(2, '0')}:00` : nameIn(rows.data, id);
-  };
+  }, [group, i18n.language, rows.data]);
   const most = Math.max(...(rows.data?.rows.map((one) => words.value(metric, one) ?? 0) ?? [0]), 1e-12);
   const columns: Column<Row>[] = [
     { key: 'name', title: groupTitle(group), width: 190, sort: name, cell: (one) => name(one) },
@@ -62,7 +75,7 @@ export default function AnalysisPage() {
   return (
     <Page title={t('title')} width="wide" actions={<Views />} bar={
       <div className="stack-small">
-        <TimeRange range={range} onChange={setRange} />
+        <TimeRange range={chosen} onChange={setRange} onLikely={likely} />
         <div className="row analysis-choices">
           <Select label={t('metric')} value={metric} onChange={(event) => change({ metric: event.target.value })}>{metrics.map((one) => <option key={one} value={one}>{words.title(one)}</option>)}</Select>
           <Select label={t('by')} value={group} onChange={(event) => change({ group: event.target.value })}>{offered.map((one) => <option key={one} value={one}>{groupTitle(one)}</option>)}</Select>
@@ -73,7 +86,7 @@ export default function AnalysisPage() {
     }>
       <Loaded of={rows} rows={10}>
         {(report) => report.rows.length === 0 ? <Empty icon="analysis" title={t('none')}>{t('none_text')}</Empty> : (
-          <div className="stack" aria-busy={rows.isPlaceholderData}>
+          <div className="stack" aria-busy={chosen !== range || rows.isPlaceholderData}>
             {report.total.unpriced > 0 && metric === 'cost' && <Note tone="warn">{t('unpriced', { count: report.total.unpriced })}</Note>}
             <Card title={t('course', { what: words.title(metric) })}><Lines report={report} metric={metric} name={name} /></Card>
             {(metric === 'latency' || metric === 'ttft') && <Card title={t('percentiles')} note={t('percentiles_note')} flush><Percentiles rows={report.rows} metric={metric} name={name} /></Card>}

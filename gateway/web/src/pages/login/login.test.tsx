@@ -11,12 +11,14 @@ import LoginPage from './LoginPage';
 const nobody = { kind: 'nobody', user: null, key: null, rights: [], second_factor_needed: false, until: null, csrf: 'c1' };
 let session: Record<string, unknown>;
 let sent: { method: string; path: string; body: unknown }[];
+let passwords: boolean;
 let refuse: { status: number; code: string } | null;
 
 beforeEach(async () => {
   await i18n.loadNamespaces('login');
   session = nobody;
   sent = [];
+  passwords = true;
   refuse = null;
   vi.stubGlobal('fetch', async (url: URL, init: RequestInit) => {
     if (init.method === 'POST') {
@@ -27,6 +29,7 @@ beforeEach(async () => {
         : { ...nobody, kind: 'session', second_factor_needed: true };
       return new Response('{}', { status: 201 });
     }
+    if (url.pathname.endsWith('/sign-in')) return new Response(JSON.stringify({ registration: 'closed', passwords }));
     if (url.pathname.endsWith('/providers')) return new Response('{"items":[{"name":"corp","title":"Corp"}]}');
     return new Response(JSON.stringify(session));
   });
@@ -77,5 +80,16 @@ describe('signing in', () => {
     show('return_to=%2Fnodes');
     expect(await screen.findByRole('link', { name: 'Sign in with Corp' }))
       .toHaveAttribute('href', 'http://portal.test/sign-in/corp?return_to=%2Fnodes');
+  });
+
+  it('asks for no password where only administrators have one, unless somebody says to be one', async () => {
+    passwords = false;
+    show();
+    const administrator = await screen.findByRole('button', { name: 'Administrators sign in with a password' });
+    expect(screen.queryByLabelText('Password', { selector: 'input' })).toBeNull();
+    expect(screen.queryByRole('tab')).toBeNull();
+    expect(screen.getByLabelText('Client key', { selector: 'input' })).toBeVisible();
+    await userEvent.click(administrator);
+    expect(screen.getByLabelText('Password', { selector: 'input' })).toBeVisible();
   });
 });

@@ -1,9 +1,9 @@
-import { useMemo } from 'react';
+import { memo, useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Report } from '../../api/usage';
 
 /// Requests by the day of the week and the hour.
-export function ActivityGrid({ report }: { report: Report }) {
+export const ActivityGrid = memo(function ActivityGrid({ report }: { report: Report }) {
   const { t, i18n } = useTranslation('overview');
   const days = useMemo(() => {
     const name = new Intl.DateTimeFormat(i18n.language, { weekday: 'short', timeZone: 'UTC' });
@@ -32,7 +32,7 @@ export function ActivityGrid({ report }: { report: Report }) {
       </table>
     </div>
   );
-}
+});
 
 /// By day (0 is Monday) and hour.
 export function countsOf(report: Pick<Report, 'rows' | 'by'>): { counts: number[][]; most: number } {

@@ -1,3 +1,4 @@
+import { memo } from 'react';
 import type { ReactNode } from 'react';
 import { useTranslation } from 'react-i18next';
 import { changeOf, successRate } from '../../api/usage';
@@ -17,7 +18,7 @@ interface Figure {
 const percent = (value: number | null, language: string): string => (value === null ? '–' : percentText(value, language));
 
 /// The cards: a figure each, its course, and the change to the span before.
-export function Figures({ report }: { report: Report }) {
+export const Figures = memo(function Figures({ report }: { report: Report }) {
   const { t, i18n } = useTranslation('overview');
   const { total } = report;
   const parts = total.token_parts;
@@ -46,7 +47,7 @@ export function Figures({ report }: { report: Report }) {
       ))}
     </div>
   );
-}
+});
 
 function Change({ now, before, bad }: { now: number | null; before: number | null | undefined; bad?: boolean }) {
   const { t, i18n } = useTranslation('overview');

@@ -1,3 +1,4 @@
+import { memo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { successRate } from '../../api/usage';
 import type { Report } from '../../api/usage';
@@ -12,7 +13,7 @@ function levelOf(rate: number | null): 'none' | 'good' | 'fair' | 'poor' | 'bad'
 }
 
 /// How many requests went well, cell by cell of time.
-export function HealthStrip({ report }: { report: Report }) {
+export const HealthStrip = memo(function HealthStrip({ report }: { report: Report }) {
   const { t, i18n } = useTranslation('overview');
   const buckets = report.total.buckets ?? [];
   const each = Math.max(1, Math.ceil(buckets.length / cells));
@@ -34,4 +35,4 @@ export function HealthStrip({ report }: { report: Report }) {
       <p className="soft">{rate === null ? t('no_requests') : t('health_total', { part: percentText(rate, i18n.language, 2) })}</p>
     </div>
   );
-}
+});

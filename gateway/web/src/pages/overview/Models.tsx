@@ -1,4 +1,4 @@
-import { useMemo } from 'react';
+import { memo, useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'wouter';
 import { nameIn } from '../../api/usage';
@@ -7,7 +7,7 @@ import { Money, Num, percentText, Table } from '../../ui';
 import type { Column, Range } from '../../ui';
 
 /// Which models took how much of it.
-export function Models({ report, range }: { report: Report; range: Range }) {
+export const Models = memo(function Models({ report, range }: { report: Report; range: Range }) {
   const { t, i18n } = useTranslation('overview');
   const all = report.total.tokens.total;
   const rows = useMemo(() => (report.other ? [...report.rows, { ...report.other, of: [''] }] : report.rows), [report]);
@@ -26,4 +26,4 @@ export function Models({ report, range }: { report: Report; range: Range }) {
     ];
   }, [t, i18n.language, report, range, all]);
   return <Table label={t('models')} rows={rows} columns={columns} rowKey={(one) => one.of[0] || '*'} />;
-}
+});

@@ -1,4 +1,4 @@
-import { useMemo } from 'react';
+import { memo, useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 import { evenStarts } from '../../api/usage';
 import type { Report } from '../../api/usage';
@@ -6,7 +6,7 @@ import { Chart, momentText, shortText, wholeText } from '../../ui';
 import type { ChartOption } from '../../ui';
 
 /// Tokens by kind, one upon the other, and requests as a line.
-export function TokenChart({ report }: { report: Report }) {
+export const TokenChart = memo(function TokenChart({ report }: { report: Report }) {
   const { t, i18n } = useTranslation('overview');
   const buckets = report.total.buckets ?? [];
   const kinds = useMemo(() => [
@@ -46,4 +46,4 @@ export function TokenChart({ report }: { report: Report }) {
       </table></div>
     </>
   );
-}
+});
