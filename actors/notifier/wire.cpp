@@ -118,9 +118,8 @@ void set_common(CURL* curl, transfer& t, const notice_wire::bounds& most, std::a
     curl_easy_setopt(curl, CURLOPT_CAINFO, most.authorities.c_str());
   curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-  // A kept connection may have died unseen: a request that went down with it would be of unknown outcome.
-  // A connection of its own for each: where a used one breaks without an answer, curl sends the request a second time and says
-  // nothing of it, and of a mail it would be in doubt what a reply belongs to.
+  // A connection of its own for each: where one that was used before breaks without an answer, curl sends the request a second
+  // time and says nothing of it; and of a mail it would be in doubt what a reply belongs to.
   curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
   curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L);
   curl_easy_setopt(curl, CURLOPT_USERAGENT, "keyportal");
