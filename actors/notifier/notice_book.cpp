@@ -369,7 +369,7 @@ void notice_book::restore(std::vector<notice_record> open, std::vector<std::pair
     const auto id = one.id;
     enter(std::move(one));
     if (was_sending)
-      ended(id, {delivery_result::kind::unknown, "the service ended while it was sent", {}, {}, false}, now, out);
+      ended(id, {delivery_result::kind::unknown, std::string{ended_while_sent}, {}, {}, false}, now, out);
   }
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "actors/notifier/delivery_queue.hpp"
@@ -31,6 +32,9 @@ struct delivery_result {
   std::optional<std::chrono::milliseconds> wait; ///< it said when to come again
   bool channel_wide = false;                     ///< it was not about this notice
 };
+
+/// The answer of an attempt that our own end broke off.
+constexpr std::string_view ended_while_sent = "the service ended while it was sent";
 
 class notice_book {
 public:
@@ -131,6 +135,8 @@ private:
 /// See notice_id. `salt` tells apart what is of no event.
 notice_id make_notice_id(moment at, sequence event, std::string_view kind, std::string_view about,
                          std::string_view recipient, std::string_view channel, std::string_view salt);
+/// It may have arrived, though nobody said so. Counted since it was first sent, or sent once more by hand.
+bool is_in_doubt(const notice_record& n);
 /// "key.*" and "*" cover what begins so.
 bool covers(const std::string& pattern, std::string_view kind);
 

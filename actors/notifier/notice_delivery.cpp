@@ -1,8 +1,6 @@
 // Bringing what was decided to its end.
 #include <algorithm>
 
-#include <fmt/format.h>
-
 #include "actors/notifier/notice_book.hpp"
 #include "actors/notifier/notice_text.hpp"
 #include "messages/json.hpp"
@@ -13,15 +11,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t together = 4; ///< of one channel in the queue
-constexpr std::size_t most_in_digest = 500;
-constexpr std::size_t lines_in_digest = 30;
+constexpr std::size_t together = 4;        ///< of one channel in the queue
+constexpr std::size_t most_unanswered = 2; ///< where a message is not known again
+constexpr std::size_t most_in_doubt = 6;   ///< so many with those that our own end broke off
 constexpr auto lost_after = 150s;          ///< longer than the queue knows an order again
 constexpr auto feishu_knows_again = 50min; ///< it forgets `uuid` after an hour
-
-bool may_gather(const notice_record& n) {
-  return n.weight != notice_weight::alarm && n.members.empty() && n.sealed.empty() && n.kind != "digest";
-}
 
 /// Whose pace it is: two accounts with one address are one person there.
 const std::string& whom(const notice_record& n) { return n.address.empty() ? n.recipient : n.address; }
@@ -34,63 +28,30 @@ std::size_t tries_of(const notice_record& n) {
   return out;
 }
 
+struct doubts {
+  std::size_t attempts = 0;   ///< whose outcome nobody knows
+  std::size_t unanswered = 0; ///< those of them that our own end did not break off
+  moment since{};
+};
+/// Since it was first sent, or sent once more by hand.
+doubts doubt_of(const notice_record& n) {
+  doubts out;
+  for (const auto& one : n.attempts)
+    if (one.outcome == "resent") {
+      out = {};
+    } else if (one.outcome == "unknown") {
+      if (out.attempts++ == 0)
+        out.since = one.at;
+      out.unanswered += one.answer == ended_while_sent ? 0 : 1;
+    }
+  return out;
+}
+
 } // namespace
 
-// --- delivering -----------------------------------------------------------------------------------------------
+bool is_in_doubt(const notice_record& n) { return doubt_of(n).attempts > 0; }
 
-void notice_book::gather(channel_state& at, notice_record& first, moment now, notice_changes& out) {
-  const auto place = waiting_for_.find(place_of(first));
-  if (place == waiting_for_.end() || by_.settings.digest_above <= 0 || !may_gather(first)
-      || place->second.size() <= static_cast<std::size_t>(by_.settings.digest_above))
-    return;
-  std::vector<notice_id> members;
-  for (const auto& id : place->second) {
-    const auto& one = open_.at(id);
-    if (one.state == notice_state::waiting && one.due_at <= std::max(now, first.due_at) && may_gather(one)
-        && !at.outstanding.contains(id) && members.size() < most_in_digest)
-      members.push_back(id);
-    else if (one.state == notice_state::waiting && may_gather(one) && !one.attempts.empty()
-             && !at.outstanding.contains(id) && members.size() < most_in_digest)
-      members.push_back(id); // it waits to be tried again
-  }
-  if (members.size() <= static_cast<std::size_t>(by_.settings.digest_above))
-    return;
-  notice_record all;
-  all.id =
-    make_notice_id(now, 0, "digest", members.front(), first.recipient + first.address, first.channel, members.back());
-  all.kind = "digest";
-  all.about = "digest";
-  all.at = now;
-  all.why = first.why;
-  all.recipient = first.recipient;
-  all.address = first.address;
-  all.channel = first.channel;
-  all.language = first.language;
-  all.due_at = now;
-  all.until = now + by_.settings.give_up;
-  std::string list;
-  std::size_t lines = 0;
-  for (const auto& id : members) {
-    auto one = open_.at(id);
-    const auto* kind = find_kind(one.kind);
-    const auto facts = nlohmann::json::parse(one.facts, nullptr, false);
-    if (kind != nullptr && facts.is_object() && ++lines <= lines_in_digest) {
-      const auto words = write_letter(*kind, all.language, facts, by_.zone, {}, {});
-      list += fmt::format("{}· {}{}{}", list.empty() ? "" : "\n", words.title, words.lines.empty() ? "" : " — ",
-                          words.lines.empty() ? "" : words.lines.front());
-    }
-    one.state = notice_state::gathered;
-    one.digest = all.id;
-    leave(open_.at(id));
-    out.put.push_back(std::move(one));
-  }
-  if (lines > lines_in_digest)
-    list += "\n…";
-  all.facts = dump({{"count", members.size()}, {"list", list}});
-  all.members = std::move(members);
-  out.put.push_back(all);
-  enter(std::move(all));
-}
+// --- delivering -----------------------------------------------------------------------------------------------
 
 std::vector<delivery_queue::order> notice_book::pick(moment now, notice_changes& out) {
   std::vector<delivery_queue::order> orders;
@@ -113,7 +74,16 @@ std::vector<delivery_queue::order> notice_book::pick(moment now, notice_changes&
       continue;
     const std::size_t room = at.failures > 0 ? 1 : together; // after a failure one tries whether it works again
     std::size_t looked = 0;
-    for (auto it = at.due.begin(); it != at.due.end() && it->first <= now && at.outstanding.size() < room;) {
+    auto begin = at.due.begin();
+    if (at.failures > 0) { // by one that is in doubt anyway, so that not one after the other comes to be
+      for (auto it = begin; it != at.due.end() && it->first <= now && ++looked <= 256; ++it)
+        if (!at.outstanding.contains(it->second) && is_in_doubt(open_.at(it->second))) {
+          begin = it;
+          break;
+        }
+      looked = 0;
+    }
+    for (auto it = begin; it != at.due.end() && it->first <= now && at.outstanding.size() < room;) {
       const auto id = it->second;
       const auto first = open_.find(id);
       const auto& one = first->second;
@@ -184,17 +154,13 @@ void notice_book::ended(const notice_id& id, const delivery_result& what, moment
     attempt.outcome = "unknown";
     if (at != nullptr)
       ++at->unknown;
-    const auto* first = &one.attempts.front();
-    std::size_t times = 0;
-    for (const auto& a : one.attempts)
-      if (a.outcome == "resent")
-        times = 0;
-      else if (a.outcome == "unknown" && times++ == 0)
-        first = &a;
+    const auto doubt = doubt_of(one);
     // Feishu's and Lark's apps know an id again: there it may be sent until one answer comes. Elsewhere once more, since
-    // told twice is better than not at all, and the text says which notice it is.
+    // told twice is better than not at all, and the text says which notice it is. What our own end broke off says nothing
+    // about the channel, and most of it never left; there is an end to it all the same, if sending is what ends us.
     const bool knows_again = at != nullptr && (at->set->kind == "feishu" || at->set->kind == "lark");
-    if ((knows_again && now - first->at < feishu_knows_again) || times < 2)
+    if ((knows_again && now - doubt.since < feishu_knows_again)
+        || (doubt.unanswered < most_unanswered && doubt.attempts < most_in_doubt))
       is = kind::again;
     else
       one.state = notice_state::unknown;

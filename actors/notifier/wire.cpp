@@ -118,8 +118,10 @@ void set_common(CURL* curl, transfer& t, const notice_wire::bounds& most, std::a
     curl_easy_setopt(curl, CURLOPT_CAINFO, most.authorities.c_str());
   curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-  // A kept connection may have died unseen: a request that went down with it would be of unknown outcome.
-  curl_easy_setopt(curl, CURLOPT_MAXAGE_CONN, 20L);
+  // A connection of its own for each: where one that was used before breaks without an answer, curl sends the request a second
+  // time and says nothing of it; and of a mail it would be in doubt what a reply belongs to.
+  curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
+  curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L);
   curl_easy_setopt(curl, CURLOPT_USERAGENT, "keyportal");
   curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(most.timeout.count()));
   curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(most.connect_timeout.count()));
@@ -157,8 +159,6 @@ text_list set_mail(CURL* curl, transfer& t) {
   curl_easy_setopt(curl, CURLOPT_READFUNCTION, &on_upload);
   curl_easy_setopt(curl, CURLOPT_READDATA, &t);
   curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(t.what.body.reveal().size()));
-  curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L); // what a reply belongs to is then never in doubt
-  curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, 1L);
   if (t.what.start_tls)
     curl_easy_setopt(curl, CURLOPT_USE_SSL, static_cast<long>(CURLUSESSL_ALL));
   if (!t.what.user.empty()) {

@@ -131,6 +131,12 @@ const journeys = {
     await dialog.getByRole('button', { name: 'Close' }).last().click();
     await seen(page.getByRole('cell', { name: 'You', exact: true }));
     if ((await page.content()).includes('journey-code') || (await page.content()).includes('person1@')) fault('the page shows what it should not');
+    await page.goto(`${base}/status`); // there everybody sees how it is
+    await seen(page.getByRole('heading', { name: 'Accounts with providers' }));
+    await seen(page.getByRole('cell', { name: 'You', exact: true }));
+    await shoot(page, 'journey-account-status');
+    if ((await page.content()).includes('person1@')) fault('the status shows an address');
+    await page.goto(`${base}/accounts`);
 
     const admin = await signedIn('admin', '/accounts');
     await seen(admin.getByText('person1@example.com'));

@@ -41,7 +41,7 @@ export const routes: readonly RouteRow[] = [
   { path: '/analysis', page: page(['analysis', 'records'], () => import('./pages/analysis/AnalysisPage')), right: ['read.usage', 'own.usage'], menu: { section: 'look', label: 'analysis', icon: 'analysis' } },
   { path: '/records', page: page('records', () => import('./pages/records/RecordsPage')), right: ['read.usage', 'own.usage'], menu: { section: 'look', label: 'records', icon: 'records' } },
   { path: '/accounts', page: page('accounts', () => import('./pages/accounts/AccountsPage')), right: ['own.accounts'], menu: { section: 'look', label: 'accounts', icon: 'accounts' } },
-  { path: '/status', page: page('status', () => import('./pages/status/StatusPage')), right: ['read.nodes'], menu: { section: 'look', label: 'status', icon: 'status' } },
+  { path: '/status', page: page(['status', 'accounts'], () => import('./pages/status/StatusPage')), right: ['read.nodes'], menu: { section: 'look', label: 'status', icon: 'status' } },
   { path: '/nodes', page: page(['nodes', 'status'], () => import('./pages/nodes/NodesPage')), right: ['read.settings'], menu: { section: 'manage', label: 'nodes', icon: 'nodes' } },
 
   // One's own

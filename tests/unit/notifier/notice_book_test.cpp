@@ -75,11 +75,11 @@ struct world {
     changes = out;
     return start;
   }
-  notice_record end(const notice_id& id, result is, bool channel_wide = false) {
+  notice_record end(const notice_id& id, result is, bool channel_wide = false, std::string_view answer = "said so") {
     notice_changes out;
     delivery_result what;
     what.is = is;
-    what.answer = "said so";
+    what.answer = answer;
     what.channel_wide = channel_wide;
     book.ended(id, what, now, out);
     changes = out;
@@ -229,6 +229,44 @@ TEST_CASE("of unknown outcome: an app's message until one answer comes, a bot's 
   w.now = first.due_at;
   CHECK(w.run(result::unknown).state == notice_state::unknown);
   CHECK(w.book.waiting() == 0);
+}
+
+TEST_CASE("what our own end broke off is sent again more often than what nobody answered, and has an end too") {
+  world w({{"a", {"node.*"}, {"channel:ops"}, {}}});
+  w.event(event_kind::down, "{}", "", "alpha");
+  notice_record one;
+  for (int i = 0; i < 6; ++i) {
+    const auto orders = w.pick();
+    REQUIRE(orders.size() == 1);
+    REQUIRE(w.take(orders[0].id).begin != nullptr);
+    one = w.end(orders[0].id, result::unknown, false, ended_while_sent);
+    CHECK(one.state == (i < 5 ? notice_state::waiting : notice_state::unknown));
+    w.now = std::max(w.now + 1s, one.due_at);
+  }
+  CHECK(w.book.waiting() == 0);
+}
+
+TEST_CASE("what may have arrived is in no digest, and is what an ill channel is tried with") {
+  world w;
+  w.expiring("k1");
+  const auto doubtful = w.run(result::unknown).id;
+  for (int i = 2; i < 12; ++i)
+    w.expiring(fmt::format("k{}", i));
+  for (int i = 0; i < 3; ++i) {
+    w.now += 2min;
+    const auto orders = w.pick();
+    REQUIRE(orders.size() == 1);
+    CHECK(orders[0].id == doubtful);
+    REQUIRE(w.take(doubtful).begin != nullptr);
+    w.end(doubtful, i < 2 ? result::unknown : result::delivered);
+  }
+  w.now += 2min;
+  const auto orders = w.pick();
+  REQUIRE(orders.size() == 1);
+  const auto* digest = w.book.find(orders[0].id);
+  REQUIRE(digest != nullptr);
+  CHECK(digest->members.size() == 10);
+  CHECK(std::count(digest->members.begin(), digest->members.end(), doubtful) == 0);
 }
 
 TEST_CASE("what was being sent when the service ended is of unknown outcome, the rest goes on") {

@@ -8,6 +8,7 @@ import { useSession } from '../../api/session';
 import type { Schemas } from '../../api/types';
 import { Ago, Badge, Card, Empty, Loaded, Moment, Note, Num, Page, Stat, Table } from '../../ui';
 import type { Column } from '../../ui';
+import { Accounts } from './Accounts';
 import { NodeCard } from './NodeCard';
 import { useRestore } from './words';
 
@@ -70,6 +71,7 @@ function Parts({ summary }: { summary: Schemas['summary'] }) {
         <Empty icon="nodes" title={t('no_nodes')} action={may('read.settings') ? <Link className="button" href="/setup">{t('set_up')}</Link> : undefined}>{t('no_nodes_text')}</Empty>
       )}
       <div className="halves">{summary.nodes.map((node) => <NodeCard key={node.node} node={node} />)}</div>
+      {summary.nodes.length > 0 && may('own.accounts') && <Accounts />}
       {summary.nodes.length > 0 && <Restarts rows={restarts} />}
       {summary.nodes.length > 0 && <Losses gaps={gaps} incompletes={incompletes} />}
     </div>
