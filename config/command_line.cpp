@@ -566,6 +566,14 @@ void grammar::add_store() {
   where(restore);
   where(add(*backup, "prune", "Drop those that backup.keep, keep_daily and keep_weekly do not keep",
             command::backup_prune));
+  auto* cluster = group(app, "cluster", "Several processes that are one: status, members, leases, diff, repair");
+  cluster->require_subcommand(1);
+  add(*cluster, "status", "How all of them are, and who sees to what", command::cluster_status);
+  add(*cluster, "members", "The processes, how far each is, and what it is behind", command::cluster_members);
+  add(*cluster, "leases", "Which process sees to which duty", command::cluster_leases);
+  add(*cluster, "diff", "What their ledgers differ in, by node and day; fails where they do", command::cluster_diff);
+  add(*cluster, "repair", "Set this process's ledger aside, while it is stopped: it takes the cluster's at its next start",
+      command::cluster_repair);
   auto* retention = group(app, "retention", "How long single records are kept: show, run");
   retention->require_subcommand(1);
   add(*retention, "show", "How far back they go, what went, how large the data folder is", command::retention_show);

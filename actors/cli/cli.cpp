@@ -133,6 +133,11 @@ int run(const invocation& asked, const loaded_settings& loaded, const console& i
     case command::backup_verify: return verify_backups(here);
     case command::backup_restore: return restore_backup(here);
     case command::backup_prune: return prune_backups(here);
+    case command::cluster_status: return show_cluster(here, true, true);
+    case command::cluster_members: return show_cluster(here, true, false);
+    case command::cluster_leases: return show_cluster(here, false, true);
+    case command::cluster_diff: return compare_cluster(here);
+    case command::cluster_repair: return repair_cluster(here);
     case command::retention_show: return show_retention(here);
     case command::retention_run: return run_retention(here);
     case command::import_user_keys:

@@ -25,6 +25,10 @@ int show_records(const context& here);
 
 // ledger.cpp
 int check_ledger(const context& here, const hooks& borrowed); ///< exit_failed where something is wrong and stays so
+// cluster.cpp: several processes that are one
+int show_cluster(const context& here, bool members, bool leases);
+int compare_cluster(const context& here); ///< exit_failed where ledgers differ
+int repair_cluster(const context& here);
 // exports.cpp
 int export_rows(const context& here);
 
