@@ -423,16 +423,16 @@ int run_service(const settings& s, const std::string& shown_settings) {
   around->gateway_hooks.door = gateway::make_entrance(around->gateway_hooks);
   std::optional<checkpoint_keeper> checkpoints;
   if (const auto part = around->cluster)
-    around->begin_duties = [&s, part, store = around->store, now = around->now, is_founder, &checkpoints](std::function<void()> changed) {
+    around->begin_duties = [&s, part, store = around->store, now = around->now, is_founder,
+                            &checkpoints](std::function<void()> changed) {
       const auto ttl = s.cluster.lease;
       part->keeper = std::make_unique<nats::lease_keeper>(
         places_of(s).table, cluster::lease_settings{ttl, ttl / 4, ttl / 6, std::chrono::milliseconds{200}},
         cluster::member{part->member, roles_of(s)}, part->duties, std::move(changed));
       part->leases = part->keeper.get();
       checkpoints.emplace(checkpoint_keeper::settings_of{
-        places_of(s), part->seal, store, s.data_dir / "ledger" / "checkpoint", part->member,
-        s.cluster.checkpoint, s.cluster.stream_records, is_founder,
-        [part] { return part->may_act(duties::house); }, now});
+        places_of(s), part->seal, store, s.data_dir / "ledger" / "checkpoint", part->member, s.cluster.checkpoint,
+        s.cluster.stream_records, is_founder, [part] { return part->may_act(duties::house); }, now});
     };
   around->open_gateway = [&](const shared_actors& shared) -> caf::error {
     auto opened =
@@ -494,7 +494,7 @@ int run_service(const settings& s, const std::string& shown_settings) {
       open->close_websockets("Key Portal is stopping");
       open->stop();
     }
-  } // waits for all actors
+  }                                        // waits for all actors
   if (const auto part = around->cluster) { // what is left to do others may see to now
     checkpoints.reset();
     part->leases = nullptr;

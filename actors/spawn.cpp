@@ -254,17 +254,18 @@ replicator_settings replication_of(const surroundings& around) {
 /// Notices and accounts write rows of their own from their own threads: these go the way of all else.
 void share_rows(caf::actor_system& system, const surroundings& around, const replicator_actor& replicator) {
   // The ledger outlives the actor, whose thread waits until nobody holds it any more.
-  around.store->share_rows([&system, to = caf::actor_cast<caf::actor_addr>(replicator)](storage::shared_rows rows) -> caf::error {
-    const auto strong = caf::actor_cast<caf::strong_actor_ptr>(to);
-    if (!strong)
-      return make_error(errc::shutting_down);
-    const auto who = caf::actor_cast<replicator_actor>(strong);
-    caf::scoped_actor self{system};
-    caf::error failed;
-    self->request(who, std::chrono::seconds{5}, std::move(rows))
-      .receive([](const committed&) {}, [&](caf::error& why) { failed = std::move(why); });
-    return failed;
-  });
+  around.store->share_rows(
+    [&system, to = caf::actor_cast<caf::actor_addr>(replicator)](storage::shared_rows rows) -> caf::error {
+      const auto strong = caf::actor_cast<caf::strong_actor_ptr>(to);
+      if (!strong)
+        return make_error(errc::shutting_down);
+      const auto who = caf::actor_cast<replicator_actor>(strong);
+      caf::scoped_actor self{system};
+      caf::error failed;
+      self->request(who, std::chrono::seconds{5}, std::move(rows))
+        .receive([](const committed&) {}, [&](caf::error& why) { failed = std::move(why); });
+      return failed;
+    });
 }
 
 } // namespace

@@ -68,7 +68,7 @@ struct surroundings {
   settings configured;
   std::shared_ptr<storage::ledger> store;
   metrics* numbers = nullptr;
-  key_registry_start registry; ///< read before any actor runs
+  key_registry_start registry;           ///< read before any actor runs
   std::shared_ptr<cluster_part> cluster; ///< null: this process is alone
   /// Whether it is this process that sees to the duty now; alone it sees to all. Any thread.
   [[nodiscard]] bool may_act(const std::string& duty) const { return !cluster || cluster->may_act(duty); }
@@ -77,10 +77,11 @@ struct surroundings {
   sink_factory make_sink;
   gateway::gateway_hooks gateway_hooks;
   std::function<std::unique_ptr<delivery_queue>(delivery_queue::callbacks)> make_queue; ///< of notices
-  std::function<caf::actor(caf::actor_system&, const shared_actors&)> spawn_member; ///< speaks with the others; may be unset
-  std::function<void(std::function<void()> changed)> begin_duties;                      ///< may be unset
-  std::function<caf::error(const shared_actors&)> open_gateway;                         ///< begins to listen
-  std::function<caf::error(const shared_actors&)> open_compat; ///< likewise, for other tools; may be unset
+  std::function<caf::actor(caf::actor_system&, const shared_actors&)>
+    spawn_member;                                                  ///< speaks with the others; may be unset
+  std::function<void(std::function<void()> changed)> begin_duties; ///< may be unset
+  std::function<caf::error(const shared_actors&)> open_gateway;    ///< begins to listen
+  std::function<caf::error(const shared_actors&)> open_compat;     ///< likewise, for other tools; may be unset
 };
 
 /// The actors of one node, and the client whose calls can be stopped.

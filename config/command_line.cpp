@@ -572,7 +572,8 @@ void grammar::add_store() {
   add(*cluster, "members", "The processes, how far each is, and what it is behind", command::cluster_members);
   add(*cluster, "leases", "Which process sees to which duty", command::cluster_leases);
   add(*cluster, "diff", "What their ledgers differ in, by node and day; fails where they do", command::cluster_diff);
-  add(*cluster, "repair", "Set this process's ledger aside, while it is stopped: it takes the cluster's at its next start",
+  add(*cluster, "repair",
+      "Set this process's ledger aside, while it is stopped: it takes the cluster's at its next start",
       command::cluster_repair);
   auto* retention = group(app, "retention", "How long single records are kept: show, run");
   retention->require_subcommand(1);

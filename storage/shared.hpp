@@ -11,8 +11,8 @@ namespace keyportal::storage {
 
 /// How far this ledger has followed the log that it shares with others; durable with the writes it came with.
 struct shared_progress {
-  std::uint64_t sequence = 0;                              ///< of the last message that was followed; ascending, with holes
-  std::string cluster;                                     ///< whose log it is
+  std::uint64_t sequence = 0; ///< of the last message that was followed; ascending, with holes
+  std::string cluster;        ///< whose log it is
   std::vector<std::pair<std::string, std::uint64_t>> fences; ///< of each duty the highest one seen, by name
   bool operator==(const shared_progress&) const = default;
 };

@@ -202,9 +202,9 @@ account_keeper_impl::behavior_type account_keeper(account_keeper_core::self_ptr 
     core->send_events(self);
   self->send(self, accounts_tick{++core->tick_number});
   const auto stopping = [core] {
-    return core->draining                                          ? make_error(errc::shutting_down)
+    return core->draining                                        ? make_error(errc::shutting_down)
            : core->settings.may_act && !core->settings.may_act() ? make_error(errc::cluster_elsewhere)
-                                                                  : caf::error{};
+                                                                 : caf::error{};
   };
   return {
     [core](const list_accounts&) -> account_list_ptr { return core->list(); },

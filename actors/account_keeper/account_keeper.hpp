@@ -30,7 +30,8 @@ struct account_keeper_settings {
   // on disk when they return
   std::function<caf::error(const storage::account_rows_change&)> keep;
   std::function<caf::expected<std::vector<storage::account_row>>(storage::account_row_kind)> kept;
-  std::function<bool()> may_act = {}; ///< whether it is this process that looks after accounts; any thread. Unset: always
+  std::function<bool()> may_act =
+    {}; ///< whether it is this process that looks after accounts; any thread. Unset: always
 };
 struct account_keeper_peers {
   struct node {

@@ -33,7 +33,7 @@ struct authenticator_settings {
   std::vector<provider_settings> providers;
   std::filesystem::path first_admin_file;
   bool shared = false; ///< other processes sign people in to the same log: what one of them gives out is good at all
-  random_bits key{}; ///< the installation's: hashes tokens and codes
+  random_bits key{};   ///< the installation's: hashes tokens and codes
   record_seal seal;
   std::function<void(std::span<std::uint8_t>)> draw; ///< from the system's random source; any thread
   std::function<moment()> now;                       ///< any thread

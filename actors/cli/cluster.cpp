@@ -118,8 +118,9 @@ int repair_cluster(const context& here) {
   std::filesystem::rename(folder / "db", aside, problem);
   if (problem)
     return fail(here, make_error(errc::storage_failed, problem.message()));
-  here.io.out << "The ledger of this process is set aside as " << aside.string()
-              << "; at its next start it takes the cluster's. Delete that folder once `keyportal cluster diff` finds nothing\n";
+  here.io.out
+    << "The ledger of this process is set aside as " << aside.string()
+    << "; at its next start it takes the cluster's. Delete that folder once `keyportal cluster diff` finds nothing\n";
   return exit_done;
 }
 

@@ -213,9 +213,9 @@ void put(std::string& out, const journal_entry& entry) {
 bool take(std::string_view& in, journal_entry& entry) {
   bool is_there = false;
   std::uint64_t count = 0;
-  if (!take(in, entry.events) || !take_bool(in, is_there)
-      || (is_there && !take_numbered(in, entry.restart.emplace())) || !take_bool(in, is_there)
-      || (is_there && !take_numbered(in, entry.gap.emplace())) || !take_count(in, 3, most_events, count))
+  if (!take(in, entry.events) || !take_bool(in, is_there) || (is_there && !take_numbered(in, entry.restart.emplace()))
+      || !take_bool(in, is_there) || (is_there && !take_numbered(in, entry.gap.emplace()))
+      || !take_count(in, 3, most_events, count))
     return false;
   entry.incompletes.resize(count);
   for (auto& one : entry.incompletes)
@@ -294,8 +294,9 @@ bool take(std::string_view& in, collection& what) {
   what.marks.resize(count);
   for (auto& mark : what.marks) {
     std::string key;
-    if (!get_text(in, key) || !get_text(in, mark.model) || !get_varint(in, mark.count) || !get_varint(in, mark.raw_bytes)
-        || !get_bytes(in, mark.raw_hash) || !get_bytes(in, mark.ids_hash) || !get_zigzag(in, mark.total_requests))
+    if (!get_text(in, key) || !get_text(in, mark.model) || !get_varint(in, mark.count)
+        || !get_varint(in, mark.raw_bytes) || !get_bytes(in, mark.raw_hash) || !get_bytes(in, mark.ids_hash)
+        || !get_zigzag(in, mark.total_requests))
       return false;
     mark.client_key = secret{std::move(key)};
   }
@@ -312,7 +313,8 @@ void put(std::string& out, const append_entry& what) {
 bool take(std::string_view& in, append_entry& what) {
   std::string bytes;
   auto entry = std::make_shared<registry_entry>();
-  if (!get_varint(in, what.expected) || !get_text(in, bytes) || !storage::decode(bytes, *entry) || !take(in, what.events))
+  if (!get_varint(in, what.expected) || !get_text(in, bytes) || !storage::decode(bytes, *entry)
+      || !take(in, what.events))
     return false;
   entry->position = what.expected + 1;
   entry->hash = {};
@@ -394,7 +396,8 @@ bool take_alternative(std::string_view& in, std::size_t which, Variant& out) {
   if constexpr (Index == std::variant_size_v<Variant>)
     return false;
   else
-    return which == Index ? take(in, out.template emplace<Index>()) : take_alternative<Variant, Index + 1>(in, which, out);
+    return which == Index ? take(in, out.template emplace<Index>())
+                          : take_alternative<Variant, Index + 1>(in, which, out);
 }
 
 } // namespace

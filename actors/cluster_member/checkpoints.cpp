@@ -91,8 +91,7 @@ caf::expected<std::string> get_message(nats::session& over, const nats::log_sett
                                        std::uint64_t which) {
   nats::raw_message there;
   auto code = jsErrCode{};
-  const auto status =
-    js_GetMsg(nats::out(there), over.js.get(), place.stream.c_str(), which, nullptr, &code);
+  const auto status = js_GetMsg(nats::out(there), over.js.get(), place.stream.c_str(), which, nullptr, &code);
   if (status == NATS_NOT_FOUND || static_cast<int>(code) == not_found)
     return std::string{};
   if (status != NATS_OK)
@@ -127,10 +126,9 @@ caf::expected<std::optional<checkpoint_info>> newest_checkpoint(const nats::log_
   return std::optional<checkpoint_info>{};
 }
 
-caf::expected<checkpoint_info> give_checkpoint(const nats::log_settings& place, const sealer& seal,
-                                               const ledger& store, const std::filesystem::path& scratch,
-                                               const std::string& member, moment now,
-                                               const std::function<bool()>& stopped) {
+caf::expected<checkpoint_info> give_checkpoint(const nats::log_settings& place, const sealer& seal, const ledger& store,
+                                               const std::filesystem::path& scratch, const std::string& member,
+                                               moment now, const std::function<bool()>& stopped) {
   const auto progress = store.shared();
   if (!progress)
     return progress.error();
@@ -165,9 +163,9 @@ caf::expected<checkpoint_info> give_checkpoint(const nats::log_settings& place, 
       if (stopped())
         return end(make_error(errc::shutting_down));
       std::uint64_t stored = 0;
-      if (auto failed = put_message(over, place, seal,
-                                    encode_chunk({out.id, file.path().filename().string(), offset, buffer.substr(0, count)}),
-                                    stored))
+      if (auto failed = put_message(
+            over, place, seal, encode_chunk({out.id, file.path().filename().string(), offset, buffer.substr(0, count)}),
+            stored))
         return end(std::move(failed));
       out.first = out.first == 0 ? stored : out.first;
       ++out.chunks;
@@ -271,8 +269,8 @@ void checkpoint_keeper::look() {
   }
   if (!*before && !how_.at_once && here < how_.kept_messages) // all who join can still follow from the beginning
     return;
-  const auto given = give_checkpoint(how_.places.checkpoints, *how_.seal, *how_.store, how_.scratch, how_.member, now,
-                                     stopped);
+  const auto given =
+    give_checkpoint(how_.places.checkpoints, *how_.seal, *how_.store, how_.scratch, how_.member, now, stopped);
   if (!given)
     return log::warn("cluster", "checkpoint", "{}", render(given.error()));
   how_.at_once = false;

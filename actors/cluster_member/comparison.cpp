@@ -24,17 +24,17 @@ caf::expected<json> summary_of(const storage::ledger& store) {
   storage::ledger::reading::record_walk all;
   all.nodes = books->nodes();
   all.newest_first = false;
-  if (auto failed = books->each_record(all, [&](const node_name& node, const storage::record_key& key,
-                                                const storage::record_value&) {
-        const auto day = key.at_ns / day_ns - (key.at_ns % day_ns < 0 ? 1 : 0);
-        auto& sum = days[{node, static_cast<std::int32_t>(day)}];
-        ++sum.records;
-        std::array<std::uint64_t, 2> id{};
-        std::memcpy(id.data(), key.id.bytes.data(), sizeof id);
-        sum.ids[0] += id[0]; // ids are hashes: sums of them differ where the sets do
-        sum.ids[1] += id[1];
-        return true;
-      }))
+  if (auto failed = books->each_record(
+        all, [&](const node_name& node, const storage::record_key& key, const storage::record_value&) {
+          const auto day = key.at_ns / day_ns - (key.at_ns % day_ns < 0 ? 1 : 0);
+          auto& sum = days[{node, static_cast<std::int32_t>(day)}];
+          ++sum.records;
+          std::array<std::uint64_t, 2> id{};
+          std::memcpy(id.data(), key.id.bytes.data(), sizeof id);
+          sum.ids[0] += id[0]; // ids are hashes: sums of them differ where the sets do
+          sum.ids[1] += id[1];
+          return true;
+        }))
     return failed;
   for (const auto& node : all.nodes) {
     storage::ledger::cell_question what;
@@ -42,13 +42,13 @@ caf::expected<json> summary_of(const storage::ledger& store) {
     what.view = storage::cell_view::key_totals;
     what.first = INT32_MIN;
     what.end = INT32_MAX;
-    if (auto failed = books->sums(node, what,
-                                  [&](std::int32_t start, const storage::cell_id&, const storage::cell_sums& cell) {
-                                    auto& sum = days[{node, start}];
-                                    sum.requests += cell.requests;
-                                    sum.tokens += cell.tokens.total;
-                                    sum.cost_nano += cell.cost_nano;
-                                  }))
+    if (auto failed =
+          books->sums(node, what, [&](std::int32_t start, const storage::cell_id&, const storage::cell_sums& cell) {
+            auto& sum = days[{node, start}];
+            sum.requests += cell.requests;
+            sum.tokens += cell.tokens.total;
+            sum.cost_nano += cell.cost_nano;
+          }))
       return failed;
   }
   json out{{"position", books->position()}, {"registry", store.registry_position()}, {"days", json::array()}};
@@ -79,16 +79,17 @@ std::vector<std::string> differences(const std::vector<std::pair<std::string, js
     const auto& [name, other] = all[i];
     for (const auto* what : {"position", "registry"})
       if (there.at(what) != other.at(what))
-        out.push_back(fmt::format("{}: {} is at {} and {} at {}", std::strcmp(what, "position") == 0 ? "the ledger" : "the registry",
-                                  first, there.at(what).dump(), name, other.at(what).dump()));
+        out.push_back(fmt::format("{}: {} is at {} and {} at {}",
+                                  std::strcmp(what, "position") == 0 ? "the ledger" : "the registry", first,
+                                  there.at(what).dump(), name, other.at(what).dump()));
     auto days = by_day(other);
     for (const auto& [where, sum] : known) {
       const auto found = days.find(where);
       if (found == days.end())
         out.push_back(fmt::format("{} on {}: {} has nothing of it", where.first, where.second, name));
       else if (found->second != sum)
-        out.push_back(fmt::format("{} on {}: {} has {} and {} has {}", where.first, where.second, first, sum.dump(), name,
-                                  found->second.dump()));
+        out.push_back(fmt::format("{} on {}: {} has {} and {} has {}", where.first, where.second, first, sum.dump(),
+                                  name, found->second.dump()));
       if (found != days.end())
         days.erase(found);
     }

@@ -102,9 +102,8 @@ caf::expected<std::string> write_row(const storage::sealer& with, const row& wha
   auto sealed = with.seal(what.key, "keyportal.cluster." + name);
   if (!sealed)
     return sealed.error();
-  return dump({{"cluster", what.cluster},
-               {"key", hex(*sealed)},
-               {"begins_with_checkpoint", what.begins_with_checkpoint}});
+  return dump(
+    {{"cluster", what.cluster}, {"key", hex(*sealed)}, {"begins_with_checkpoint", what.begins_with_checkpoint}});
 }
 
 /// The row of the cluster, made when there is none; NATS answered.

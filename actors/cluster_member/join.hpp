@@ -38,7 +38,7 @@ caf::expected<cluster_identity> join(const settings& s, const std::function<bool
 /// Whether the opened ledger may follow the cluster's log, and from where. One that has something and never followed a log may
 /// only where the log is empty: it is what the cluster begins with, and others begin with its checkpoint.
 struct joining {
-  bool is_founder = false;    ///< gives a checkpoint of what it has before anybody else joins
+  bool is_founder = false; ///< gives a checkpoint of what it has before anybody else joins
   bool needs_checkpoint = false;
 };
 caf::expected<joining> check_history(const storage::ledger& store, const cluster_identity& who, const settings& s);

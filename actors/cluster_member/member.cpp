@@ -166,14 +166,15 @@ void member_core::forward(const forward_request& m) {
     return fail(make_error(errc::cluster_elsewhere));
   forwarded what{m.request, m.by_control};
   what.request.headers.emplace_back(forwarded_header, settings.part->member);
-  link->ask(holder, about_request + encode(what), forward_wait, [reply = m.reply, fail](caf::expected<std::string> text) {
-    http_response out;
-    if (!text)
-      return fail(text.error());
-    if (!decode(*text, out))
-      return fail(make_error(errc::cluster_elsewhere));
-    reply(std::move(out));
-  });
+  link->ask(holder, about_request + encode(what), forward_wait,
+            [reply = m.reply, fail](caf::expected<std::string> text) {
+              http_response out;
+              if (!text)
+                return fail(text.error());
+              if (!decode(*text, out))
+                return fail(make_error(errc::cluster_elsewhere));
+              reply(std::move(out));
+            });
 }
 
 /// As if it had come to us: who it is from was looked at where it came, and is looked at again here.
@@ -205,7 +206,8 @@ member_impl::behavior_type member(self_ptr self, member_settings settings, ledge
   core->feed = std::move(feed);
   core->door = std::move(door);
   const auto& part = *core->settings.part;
-  const auto post = [weak = caf::actor_cast<caf::weak_actor_ptr>(caf::actor_cast<caf::strong_actor_ptr>(self))](auto m) {
+  const auto post = [weak =
+                       caf::actor_cast<caf::weak_actor_ptr>(caf::actor_cast<caf::strong_actor_ptr>(self))](auto m) {
     if (auto strong = caf::actor_cast<caf::strong_actor_ptr>(weak))
       caf::anon_send(caf::actor_cast<caf::actor>(strong), std::move(m));
   };
@@ -215,7 +217,8 @@ member_impl::behavior_type member(self_ptr self, member_settings settings, ledge
     if (text.starts_with(about_condition) && decode(std::string_view(text).substr(1), heard.what))
       post(std::move(heard));
   };
-  told.on_asked = [post, store = core->settings.store](const std::string& text, std::function<void(std::string)> reply) {
+  told.on_asked = [post, store = core->settings.store](const std::string& text,
+                                                       std::function<void(std::string)> reply) {
     if (text.starts_with(about_state))
       return post(asked_state{std::move(reply)});
     if (text.starts_with(about_summary)) {
@@ -232,47 +235,49 @@ member_impl::behavior_type member(self_ptr self, member_settings settings, ledge
   return {
     [core](const forward_request& m) { core->forward(m); },
     [core, self](const read_cluster& m) {
-      core->ask_all(self, about_state, state_wait, [core, reply = m.reply](std::vector<std::pair<std::string, json>> all) {
-        const auto* now = core->leases();
-        json out{{"name", core->settings.name},
-                 {"answered_by", core->settings.part->address},
-                 {"problem", now != nullptr ? now->problem() : "starting"},
-                 {"members", json::array()},
-                 {"leases", json::array()}};
-        std::map<std::string, std::string> addresses;
-        for (auto& [who, state] : all) {
-          if (state.is_null())
-            state = {{"member", who}, {"address", who}, {"problem", "does not answer"}};
-          addresses[who] = state.value("address", who);
-          out["members"].push_back(std::move(state));
-        }
-        for (const auto& duty : core->settings.part->duties) {
-          const auto holder = now != nullptr ? now->holder(duty.name) : std::string{};
-          out["leases"].push_back({{"duty", duty.name},
-                                   {"holder", holder},
-                                   {"address", addresses.contains(holder) ? addresses[holder] : holder}});
-        }
-        reply(out.dump());
-      });
+      core->ask_all(self, about_state, state_wait,
+                    [core, reply = m.reply](std::vector<std::pair<std::string, json>> all) {
+                      const auto* now = core->leases();
+                      json out{{"name", core->settings.name},
+                               {"answered_by", core->settings.part->address},
+                               {"problem", now != nullptr ? now->problem() : "starting"},
+                               {"members", json::array()},
+                               {"leases", json::array()}};
+                      std::map<std::string, std::string> addresses;
+                      for (auto& [who, state] : all) {
+                        if (state.is_null())
+                          state = {{"member", who}, {"address", who}, {"problem", "does not answer"}};
+                        addresses[who] = state.value("address", who);
+                        out["members"].push_back(std::move(state));
+                      }
+                      for (const auto& duty : core->settings.part->duties) {
+                        const auto holder = now != nullptr ? now->holder(duty.name) : std::string{};
+                        out["leases"].push_back({{"duty", duty.name},
+                                                 {"holder", holder},
+                                                 {"address", addresses.contains(holder) ? addresses[holder] : holder}});
+                      }
+                      reply(out.dump());
+                    });
     },
     [core, self](const compare_cluster& m) {
-      core->ask_all(self, about_summary, summary_wait, [reply = m.reply](std::vector<std::pair<std::string, json>> all) {
-        json out{{"members", json::array()}, {"silent", json::array()}};
-        std::vector<std::pair<std::string, json>> answered;
-        for (auto& [who, summary] : all) {
-          if (summary.is_null()) {
-            out["silent"].push_back(who);
-            continue;
-          }
-          out["members"].push_back({{"member", who},
-                                    {"position", summary.at("position")},
-                                    {"registry", summary.at("registry")},
-                                    {"days", summary.at("days").size()}});
-          answered.emplace_back(who, std::move(summary));
-        }
-        out["differences"] = differences(answered);
-        reply(out.dump());
-      });
+      core->ask_all(self, about_summary, summary_wait,
+                    [reply = m.reply](std::vector<std::pair<std::string, json>> all) {
+                      json out{{"members", json::array()}, {"silent", json::array()}};
+                      std::vector<std::pair<std::string, json>> answered;
+                      for (auto& [who, summary] : all) {
+                        if (summary.is_null()) {
+                          out["silent"].push_back(who);
+                          continue;
+                        }
+                        out["members"].push_back({{"member", who},
+                                                  {"position", summary.at("position")},
+                                                  {"registry", summary.at("registry")},
+                                                  {"days", summary.at("days").size()}});
+                        answered.emplace_back(who, std::move(summary));
+                      }
+                      out["differences"] = differences(answered);
+                      reply(out.dump());
+                    });
     },
     [core, self](const member_tick&) {
       core->tell_conditions(self);

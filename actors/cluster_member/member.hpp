@@ -28,8 +28,8 @@ struct read_cluster {
 struct compare_cluster {
   std::function<void(caf::expected<std::string> json)> reply;
 };
-using member_actor = caf::typed_actor<caf::reacts_to<forward_request>, caf::reacts_to<read_cluster>,
-                                      caf::reacts_to<compare_cluster>>;
+using member_actor =
+  caf::typed_actor<caf::reacts_to<forward_request>, caf::reacts_to<read_cluster>, caf::reacts_to<compare_cluster>>;
 
 struct member_settings {
   std::shared_ptr<cluster_part> part;

@@ -27,8 +27,8 @@ namespace keyportal {
 namespace {
 
 using namespace std::chrono_literals;
-using registry_impl = key_registry_actor::extend<caf::reacts_to<registry_tick>, caf::reacts_to<budget_tick>,
-                                                 caf::reacts_to<follow_again>>;
+using registry_impl =
+  key_registry_actor::extend<caf::reacts_to<registry_tick>, caf::reacts_to<budget_tick>, caf::reacts_to<follow_again>>;
 struct registry_holder;
 using self_ptr = registry_impl::stateful_pointer<registry_holder>;
 using promise = caf::typed_response_promise<command_done>;
@@ -72,8 +72,8 @@ struct registry_core {
     int tries = 0;
   };
   std::deque<asked> backlog;
-  bool busy = false;         ///< an entry is on its way, or entries of others are being read
-  log_position others = 0;   ///< the log is known to have so much
+  bool busy = false;       ///< an entry is on its way, or entries of others are being read
+  log_position others = 0; ///< the log is known to have so much
   void work_shared(self_ptr self);
   void append_shared(self_ptr self, asked one, registry_book::decision decided);
   void follow(self_ptr self, std::function<void()> then);

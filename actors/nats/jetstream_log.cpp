@@ -76,7 +76,8 @@ caf::error ensure_log(jsCtx* js, const log_settings& how, log_reach& reach) {
     if (failed && how.replicas == 0
         && (static_cast<int>(code) == not_enough_peers || static_cast<int>(code) == no_suitable_peers))
       failed = make_log(js, how, 1, code);
-    if (failed && (static_cast<int>(code) != stream_name_in_use || attempt == 2)) // another process was faster: look again
+    if (failed
+        && (static_cast<int>(code) != stream_name_in_use || attempt == 2)) // another process was faster: look again
       return failed;
   }
 }
@@ -140,9 +141,8 @@ private:
     if (auto failed = ensure_log(over.js.get(), how_, reach))
       return failed;
     if (reach.last < after_)
-      return make_error(errc::cluster_foreign,
-                        fmt::format("the stream {} ends at {}, before what was read of it ({})", how_.stream, reach.last,
-                                    after_));
+      return make_error(errc::cluster_foreign, fmt::format("the stream {} ends at {}, before what was read of it ({})",
+                                                           how_.stream, reach.last, after_));
     if (reach.first > after_ + 1)
       return make_error(errc::cluster_trimmed, fmt::format("the stream {} begins at {}", how_.stream, reach.first));
     if (auto failed = begin_reading(over))

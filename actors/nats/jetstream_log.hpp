@@ -10,7 +10,7 @@ struct log_settings {
   server_settings server;
   std::string stream;  ///< its name
   std::string subject; ///< its only one
-  int replicas = 0;    ///< 3: on three servers, of which one may be away; 0: on three where there are three, else on one
+  int replicas = 0; ///< 3: on three servers, of which one may be away; 0: on three where there are three, else on one
 };
 
 /// Connects, and makes the stream when there is none: in files, without limits; only `trim_log` takes from its beginning. A

@@ -51,8 +51,7 @@ caf::error kv_table::ensure() {
       config.Replicas = replicas;
       code = {};
       status = js_AddStream(nullptr, over_.js.get(), &config, nullptr, &code);
-      const bool too_many =
-        static_cast<int>(code) == not_enough_peers || static_cast<int>(code) == no_suitable_peers;
+      const bool too_many = static_cast<int>(code) == not_enough_peers || static_cast<int>(code) == no_suitable_peers;
       if (status == NATS_OK)
         return {};
       if (how_.replicas != 0 || !too_many)
@@ -129,8 +128,7 @@ caf::expected<lease_row> kv_table::look(const std::string& key) {
   raw_message there;
   auto code = jsErrCode{};
   const auto stream = "KV_" + how_.bucket;
-  const auto status =
-    js_GetLastMsg(out(there), over_.js.get(), stream.c_str(), subject(key).c_str(), nullptr, &code);
+  const auto status = js_GetLastMsg(out(there), over_.js.get(), stream.c_str(), subject(key).c_str(), nullptr, &code);
   if (status == NATS_NOT_FOUND || static_cast<int>(code) == message_not_found)
     return lease_row{key, {}, 0};
   if (status != NATS_OK)

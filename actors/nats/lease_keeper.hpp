@@ -21,8 +21,8 @@ cluster::local_time boot_time();
 class lease_keeper {
 public:
   /// `changed` is called from its thread whenever `held` or `members` are others than before.
-  lease_keeper(table_settings table, cluster::lease_settings how, cluster::member self, std::vector<cluster::duty> duties,
-               std::function<void()> changed);
+  lease_keeper(table_settings table, cluster::lease_settings how, cluster::member self,
+               std::vector<cluster::duty> duties, std::function<void()> changed);
   /// Gives everything back first, for which it takes two seconds at most.
   ~lease_keeper();
 

@@ -21,10 +21,11 @@ public:
   /// From the link's own thread.
   struct callbacks {
     std::function<void(std::string)> on_told;
-    std::function<void(std::string, std::function<void(std::string)> reply)> on_asked; ///< `reply`: once, from any thread
+    std::function<void(std::string, std::function<void(std::string)> reply)>
+      on_asked; ///< `reply`: once, from any thread
   };
-  peer_link(server_settings server, std::string subject, std::string member, std::shared_ptr<const storage::sealer> seal,
-            callbacks told);
+  peer_link(server_settings server, std::string subject, std::string member,
+            std::shared_ptr<const storage::sealer> seal, callbacks told);
   ~peer_link();
 
   // Any thread; none waits.
@@ -43,7 +44,8 @@ private:
   void work();
   caf::error open(session& over, subscription& mine, subscription& all);
   void take(std::string_view bytes);
-  caf::error send(const std::string& subject, char kind, std::uint64_t number, std::string_view from, std::string_view body);
+  caf::error send(const std::string& subject, char kind, std::uint64_t number, std::string_view from,
+                  std::string_view body);
   void expire(bool all);
 
   server_settings server_;

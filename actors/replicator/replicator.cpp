@@ -77,8 +77,8 @@ namespace {
 
 using namespace std::chrono_literals;
 using time = caf::actor_clock::time_point;
-using replicator_impl = replicator_actor::extend<caf::reacts_to<log_came>, caf::reacts_to<link_told>,
-                                                 caf::reacts_to<replicator_tick>>;
+using replicator_impl =
+  replicator_actor::extend<caf::reacts_to<log_came>, caf::reacts_to<link_told>, caf::reacts_to<replicator_tick>>;
 struct replicator_holder;
 using self_ptr = replicator_impl::stateful_pointer<replicator_holder>;
 using cluster::shared_message;
@@ -346,7 +346,8 @@ void replicator_core::tell_totals(self_ptr self) {
 }
 
 void replicator_core::drained_yet(self_ptr self) {
-  if (!draining || (linked && !waiting.empty()) || !drain_promise.pending()) // without a link there is nothing to wait for
+  if (!draining || (linked && !waiting.empty())
+      || !drain_promise.pending()) // without a link there is nothing to wait for
     return;
   self->request(writer, caf::infinite, drain{})
     .then([answer = drain_promise](const drained&) mutable { answer.deliver(drained{}); },
@@ -366,8 +367,8 @@ outcome deliver_to(caf::typed_response_promise<Answer> promise) {
     else if constexpr (std::is_same_v<Answer, committed>)
       promise.deliver(std::move(*done));
     else if constexpr (std::is_same_v<Answer, copy_report>)
-      promise.deliver(copy_report{done->records->size() + done->duplicates + done->refused, done->records->size(),
-                                  done->refused});
+      promise.deliver(
+        copy_report{done->records->size() + done->duplicates + done->refused, done->records->size(), done->refused});
     else if (done->appended == 0)
       promise.deliver(make_error(errc::registry_conflict));
     else
@@ -511,7 +512,9 @@ replicator_impl::behavior_type replicator(self_ptr self, replicator_settings set
     [pass](const list_incompletes& m) { return pass(m); },
     [pass](const recall_audit& m) { return pass(m); },
     [pass](const list_dead_letters& m) { return pass(m); },
-    [core, self](consumer_progress& m) { return core->share(self, {{}, 0, {}, 0, std::move(m)}); },
+    [core, self](consumer_progress& m) {
+      return core->share(self, {{}, 0, {}, 0, std::move(m)});
+    },
     [pass](const read_arrivals& m) { return pass(m); },
     [pass](const list_consumers& m) { return pass(m); },
     [pass](const recall& m) { return pass(m); },

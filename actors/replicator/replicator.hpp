@@ -26,7 +26,8 @@ struct replicator_settings {
   /// Of a duty that this process holds at this moment; nothing when it does not. Any thread.
   std::function<std::optional<std::uint64_t>(const std::string& duty)> fence;
   std::function<moment()> now;
-  std::function<void(const std::string& reason, const std::string& id)> on_poison = {}; ///< a message that nobody can apply
+  std::function<void(const std::string& reason, const std::string& id)> on_poison =
+    {};                                     ///< a message that nobody can apply
   std::chrono::milliseconds patience{2000}; ///< with commands: then the majority counts as away
 };
 
@@ -35,17 +36,16 @@ struct begin_following {};
 struct read_replicator_state {};
 struct replicator_state {
   bool linked = false;
-  std::string problem;         ///< a sentence; empty while linked
-  std::uint64_t applied = 0;   ///< of the log
-  std::uint64_t end = 0;       ///< of the log, as last heard
-  std::uint64_t proposed = 0;  ///< of ours, not seen in the log yet
-  std::uint64_t left_out = 0;  ///< messages that came too late or made no sense, since the start
-  double stale_s = 0;          ///< since it was last known that nothing of the log is missing here
+  std::string problem;        ///< a sentence; empty while linked
+  std::uint64_t applied = 0;  ///< of the log
+  std::uint64_t end = 0;      ///< of the log, as last heard
+  std::uint64_t proposed = 0; ///< of ours, not seen in the log yet
+  std::uint64_t left_out = 0; ///< messages that came too late or made no sense, since the start
+  double stale_s = 0;         ///< since it was last known that nothing of the log is missing here
 };
 
 using replicator_actor =
-  mendable_ledger_actor::extend<caf::replies_to<storage::shared_rows>::with<committed>,
-                                caf::reacts_to<begin_following>,
+  mendable_ledger_actor::extend<caf::replies_to<storage::shared_rows>::with<committed>, caf::reacts_to<begin_following>,
                                 caf::replies_to<read_replicator_state>::with<replicator_state>>;
 
 /// Has a thread of its own when `own_thread`; without, tests drive it.

@@ -11,7 +11,7 @@ import unittest
 from cluster_place import ClusterPlace, ask
 from service import wait_until
 
-SECONDS = float(os.environ.get("KEYPORTAL_CHAOS_SECONDS", "60"))
+SECONDS = float(os.environ.get("KEYPORTAL_CHAOS_SECONDS", "180"))
 SEED = int(os.environ.get("KEYPORTAL_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 31)
 
 
