@@ -27,7 +27,7 @@ USES_IT = ("gateway/", "messages/access.hpp")
 # These wire everything and may include anything.
 WIRING = {"actors/main.cpp", "actors/spawn.hpp", "actors/spawn.cpp", "actors/service.hpp", "actors/service.cpp",
           "actors/compat.hpp", "actors/compat.cpp", "actors/certificate_watch.hpp", "actors/certificate_watch.cpp"}
-WIRING_FOLDERS = ("actors/supervisor/",)
+WIRING_FOLDERS = ("actors/supervisor/", "actors/cluster_member/")
 # Classes with decisions: no actor, no clock, no socket.
 PURE = re.compile(r"_(rules|plan|book|queue|window|board|pace)\.(hpp|cpp)$|/(board|routes|problem|handlers|host_rules|target)\.(hpp|cpp)$")
 NOT_IN_PURE = re.compile(

@@ -98,6 +98,7 @@ TEST_CASE("the two short variables make a node named default") {
   sources.environment["KEYPORTAL_CPA_URL"] = "http://127.0.0.1:8317/";
   sources.environment["KEYPORTAL_CPA_KEY"] = "a-management-key";
   const auto loaded = load_settings(sources);
+  INFO(all_of_it(loaded.errors));
   REQUIRE(loaded.errors.empty());
   REQUIRE(loaded.values.nodes.size() == 1);
   CHECK(loaded.values.nodes[0].name == "default");
