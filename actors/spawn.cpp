@@ -204,6 +204,17 @@ account_keeper_settings account_settings(const surroundings& around) {
     draw(bits);
     return "l" + name_of("login\n" + std::string(bits.begin(), bits.end())).substr(1);
   };
+  out.is_kept = [store = around.store](const node_event& wanted) {
+    for (sequence after = 0;;) {
+      const auto page = store->events(after, 10'000);
+      if (!page || page->events.empty())
+        return false;
+      for (const auto& one : page->events)
+        if (one.kind == wanted.kind && one.about == wanted.about && one.at == wanted.at && one.data == wanted.data)
+          return true;
+      after = page->events.back().seq;
+    }
+  };
   out.keep = [store = around.store](const storage::account_rows_change& what) {
     return store->keep_account_rows(what);
   };

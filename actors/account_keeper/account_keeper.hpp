@@ -27,6 +27,8 @@ struct account_keeper_settings {
   std::function<std::string()> draw; ///< a name nobody can guess
   /// "a" and 26 characters, the same for the same text.
   std::function<account_id(const std::string&)> id_of;
+  /// Whether the ledger has this event, though its answer was never heard. Not set: it has not.
+  std::function<bool(const node_event&)> is_kept;
   // on disk when they return
   std::function<caf::error(const storage::account_rows_change&)> keep;
   std::function<caf::expected<std::vector<storage::account_row>>(storage::account_row_kind)> kept;

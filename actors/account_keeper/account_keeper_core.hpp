@@ -82,6 +82,7 @@ struct account_keeper_core {
   std::deque<waiting_event> events;
   std::uint64_t event_number = 0;
   bool event_under_way = false;
+  bool event_in_doubt = true; ///< the first of them may be in the ledger already: an end, or an error, hid its answer
 
   // account_keeper.cpp
   void load();

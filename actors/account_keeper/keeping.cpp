@@ -124,6 +124,13 @@ void account_keeper_core::tell(self_ptr self, std::vector<node_event> what) {
 void account_keeper_core::send_events(self_ptr self) {
   if (event_under_way || events.empty())
     return;
+  if (event_in_doubt && settings.is_kept && settings.is_kept(events.front().what)) {
+    keep({{}, {{account_row_kind::event, events.front().id, {}}}});
+    events.pop_front();
+    event_in_doubt = false; // they go one after the other: no other one was on its way
+    return send_events(self);
+  }
+  event_in_doubt = false;
   event_under_way = true;
   journal_entry entry;
   entry.events.push_back(events.front().what);
@@ -135,7 +142,8 @@ void account_keeper_core::send_events(self_ptr self) {
         events.pop_front();
         send_events(self);
       },
-      [self](const caf::error& e) {
+      [this, self](const caf::error& e) {
+        event_in_doubt = true;
         log::warn("accounts", "event", "An event cannot be kept yet: {}", render(e));
         self->delayed_send(self, pause, accounts_tell_again{});
       });

@@ -1,6 +1,7 @@
 // The account keeper with a node, a ledger and a disk that do what a test wants, and time that stands still.
 #include "actors/account_keeper/account_keeper.hpp"
 
+#include <algorithm>
 #include <map>
 
 #include <catch2/catch_test_macros.hpp>
@@ -19,7 +20,7 @@ namespace {
 /// What the actors of a test share; all of them run on one thread.
 struct surroundings {
   std::vector<cpa::auth_file> files;
-  bool node_works = true, ledger_works = true, disk_works = true, login_begins = true;
+  bool node_works = true, ledger_works = true, ledger_answers = true, disk_works = true, login_begins = true;
   std::size_t looks = 0, questions = 0, logins = 0, ended_logins = 0;
   std::vector<node_event> told;
   std::map<std::pair<account_row_kind, std::string>, std::string> rows;
@@ -73,6 +74,8 @@ ledger_actor::behavior_type ledger(ledger_actor::pointer, shared here) {
       if (!here->ledger_works)
         return make_error(errc::storage_failed, "no room");
       here->told.insert(here->told.end(), m.events.begin(), m.events.end());
+      if (!here->ledger_answers)
+        return make_error(errc::storage_failed, "nobody heard the answer");
       return committed{};
     },
   });
@@ -93,6 +96,11 @@ struct house : test::fixture {
     s.now = [this] { return at; };
     s.draw = [n = std::make_shared<int>(0)] { return fmt::format("login-{}", ++*n); };
     s.id_of = [](const std::string& text) { return fmt::format("a{:026x}", std::hash<std::string>{}(text)); };
+    s.is_kept = [h = here](const node_event& wanted) {
+      return std::any_of(h->told.begin(), h->told.end(), [&](const node_event& one) {
+        return one.kind == wanted.kind && one.about == wanted.about && one.at == wanted.at && one.data == wanted.data;
+      });
+    };
     s.keep = [h = here](const storage::account_rows_change& what) -> caf::error {
       if (!h->disk_works)
         return make_error(errc::storage_failed, "no room");
@@ -193,6 +201,28 @@ TEST_CASE("an account keeper that is killed with something to tell tells it in i
   h.start();
   h.pass(5s);
   CHECK(h.here->told_of(event_kind::account_login_needed) == 1);
+}
+
+TEST_CASE("an account keeper tells nothing twice whose answer it did not hear, in this life and in the next") {
+  for (const bool killed : {false, true}) {
+    house h;
+    h.here->files = {house::file("ann")};
+    h.pass(2s);
+    h.here->ledger_answers = false;
+    h.here->files[0].status = "error";
+    h.here->files[0].message = "unauthorized";
+    h.here->files[0].unavailable = true;
+    h.pass(2s);
+    REQUIRE(h.here->told_of(event_kind::account_login_needed) == 1);
+    h.here->ledger_answers = true;
+    if (killed) {
+      h.stop();
+      h.start();
+    }
+    h.pass(5s);
+    CHECK(h.here->told_of(event_kind::account_login_needed) == 1);
+    CHECK(h.here->rows_of(account_row_kind::event) == 0);
+  }
 }
 
 TEST_CASE("an account keeper whose node does not answer says so, keeps what it knew, and looks again") {

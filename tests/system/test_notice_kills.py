@@ -11,7 +11,8 @@ import unittest
 from browser import first_admin, member
 from notice_places import FeishuPlace, MailPlace
 from service import Place, call, wait_until
-from test_notices import POINTS, Notices, app, channels
+import test_notices
+from test_notices import POINTS, app, channels
 
 KILLS = int(os.environ.get("KEYPORTAL_NOTICE_KILLS", "12"))
 PEOPLE = 6
@@ -21,7 +22,7 @@ FAULTS = (("drop_after", "/im/v1/messages"), ("drop_before", "/im/v1/messages"),
 
 
 class NoticeKills(unittest.TestCase):
-    ask, begin, key = Notices.ask, Notices.begin, Notices.key
+    ask, begin, key = test_notices.Notices.ask, test_notices.Notices.begin, test_notices.Notices.key
 
     def setUp(self):
         self.seed = int(os.environ.get("KEYPORTAL_SEED") or random.SystemRandom().randrange(1 << 31))

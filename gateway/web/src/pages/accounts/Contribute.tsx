@@ -70,7 +70,7 @@ function Going({ id, first, onClose, onAnew }: { id: string; first: Login | unde
     <div className="stack">
       <p className="soft" aria-live="off">{t('time_left', { time: clockText(left) })}</p>
       <ol className="account-steps">
-        <li>{t('step_open')} <div className="row"><a className="button is-main" href={one.url} target="_blank" rel="noopener noreferrer">{t('open', { title: one.title })}</a><Copy text={one.url} label={t('copy_link')} /></div></li>
+        <li>{t('step_open')} <div className="row"><a className="button button-main" href={one.url} target="_blank" rel="noopener noreferrer">{t('open', { title: one.title })}</a><Copy text={one.url} label={t('copy_link')} /></div></li>
         {one.way === 'device' ? (
           <>
             {one.user_code && <li>{t('step_code')} <div className="row"><span className="mono account-code">{one.user_code}</span><Copy text={one.user_code} label={t('copy_code')} /></div></li>}

@@ -1,4 +1,4 @@
-import { useMemo, useState } from 'react';
+import { useMemo } from 'react';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
 import { api } from '../../api/client';
@@ -23,8 +23,7 @@ export default function NoticesPage() {
   const { t } = useTranslation('admin-notices');
   const { may } = useSession();
   const people = usePeople();
-  const [chosen, choose] = useUrlState({ state: '', kind: '', channel: '', notice: '' });
-  const [reminding, setReminding] = useState(false);
+  const [chosen, choose] = useUrlState({ state: '', kind: '', channel: '', notice: '', remind: '' });
   const channels = useApi('/api/v1/notice-channels', undefined, { enabled: may('read.settings'), refetchInterval: 15_000 });
   const query = { ...(chosen.state && { state: chosen.state }), ...(chosen.kind && { kind: chosen.kind }), ...(chosen.channel && { channel: chosen.channel }) };
   const notices = useInfiniteQuery<NoticePage, ApiError>({
@@ -46,7 +45,7 @@ export default function NoticesPage() {
   ], [t, people]);
   const shown = rows.find((one) => one.id === chosen.notice);
   return (
-    <Page title={t('title')} note={t('note')} width="wide" actions={may('write.people') && <Button kind="main" icon="mail" onClick={() => setReminding(true)}>{t('remind')}</Button>}>
+    <Page title={t('title')} note={t('note')} width="wide" actions={may('write.people') && <Button kind="main" icon="mail" onClick={() => choose({ remind: '1' })}>{t('remind')}</Button>}>
       <div className="stack">
         {may('read.settings') && <Loaded of={channels} rows={2}>{(data) => <Channels state={data} />}</Loaded>}
         <div className="row">
@@ -65,7 +64,7 @@ export default function NoticesPage() {
         </Loaded>
       </div>
       {shown && <NoticeDrawer notice={shown} to={people.get(shown.recipient)?.email ?? shown.address} onClose={() => choose({ notice: '' })} />}
-      {reminding && <Remind onClose={() => setReminding(false)} />}
+      {chosen.remind && may('write.people') && <Remind to={chosen.remind === '1' ? '' : chosen.remind} onClose={() => choose({ remind: '' })} />}
     </Page>
   );
 }

@@ -8,13 +8,13 @@ import { Button, Dialog, Note, Select, TextArea, toast } from '../../ui';
 
 type Kind = 'reminder.account' | 'reminder.renew';
 
-/// Asks people by hand for an account, or to renew what they have.
-export function Remind({ onClose }: { onClose: () => void }) {
+/// Asks people by hand for an account, or to renew what they have; `to` is who stands in the field at first.
+export function Remind({ to, onClose }: { to: string; onClose: () => void }) {
   const { t } = useTranslation('admin-notices');
   const people = usePeople();
   const [kind, setKind] = useState<Kind>('reminder.account');
   const [group, setGroup] = useState('');
-  const [users, setUsers] = useState('');
+  const [users, setUsers] = useState(to);
   const [text, setText] = useState('');
   const [once] = useState(() => onceKey());
   const groups = [...new Set([...people.values()].flatMap((one) => one.groups))].sort();

@@ -44,6 +44,7 @@ function State({ user }: { user: User }) {
         <div className="row">
           {user.state !== 'active' && <Button kind="main" size="small" onClick={() => setTo('active')}>{words.active}</Button>}
           {user.state === 'active' && <Button size="small" onClick={() => setTo('suspended')}>{words.suspended}</Button>}
+          {user.state === 'active' && <Link className="button button-small" href={`/admin/notices?remind=${encodeURIComponent(user.email)}`}>{t('remind')}</Link>}
           <Button kind="danger" size="small" onClick={() => setTo('deleted')}>{words.deleted}</Button>
         </div>
       )}
